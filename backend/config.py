@@ -1,0 +1,132 @@
+"""The environment, read once. A missing or malformed variable stops the start with one sentence that names it."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from backend.errors import ConfigError
+
+ENVIRONMENTS = ("production", "demo", "test")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the processes share. In `demo` and `test` no variable is required."""
+
+    environment: str
+    database_url: str
+    redis_url: str
+    secret_keys: tuple[str, ...]
+    """The first signs, all verify."""
+    encryption_keys: tuple[bytes, ...]
+    """Fernet keys: the first encrypts, all decrypt."""
+    base_url: str
+    mail_url: str | None
+    """None only in demo and test: mails are written to the log."""
+    data_dir: Path
+    log_level: str
+    sentry_dsn: str | None
+    rate_limits: str | None
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """True in demo and test, where the clock can be moved and http origins are allowed."""
+        return self.environment in ("demo", "test")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Config":
+        """Read and check every variable of contract section 1.
+
+        Raises ConfigError: one sentence that names the variable.
+        """
+        environment = environ.get("LAGNIAPPE_ENV", "production")
+        if environment not in ENVIRONMENTS:
+            raise ConfigError(f"LAGNIAPPE_ENV must be one of {', '.join(ENVIRONMENTS)}, not {environment!r}.")
+        rehearsal = environment != "production"
+        log_level = environ.get("LOG_LEVEL", "INFO").upper()
+        if log_level not in LOG_LEVELS:
+            raise ConfigError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {log_level!r}.")
+        data_dir = Path(environ.get("LAGNIAPPE_DATA_DIR") or ".lagniappe").resolve()
+        return cls(
+            environment=environment,
+            database_url=_url(environ, "DATABASE_URL", ("postgresql", "postgres")),
+            redis_url=_url(environ, "REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys")),
+            secret_keys=_secret_keys(environ, rehearsal, data_dir),
+            encryption_keys=_encryption_keys(environ, rehearsal, data_dir),
+            base_url=_base_url(environ, rehearsal),
+            mail_url=_mail_url(environ, rehearsal),
+            data_dir=data_dir,
+            log_level=log_level,
+            sentry_dsn=environ.get("SENTRY_DSN") or None,
+            rate_limits=environ.get("LAGNIAPPE_RATE_LIMITS") or None,
+        )
+
+
+def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise ConfigError(f"{name} is not set.")
+    if urlsplit(value).scheme not in schemes:
+        raise ConfigError(f"{name} must start with {' or '.join(s + '://' for s in schemes[:2])}.")
+    return value
+
+
+def _rehearsal_seed(name: str, data_dir: Path) -> bytes:
+    """A key of demo and test: stable for a data folder, worth nothing anywhere else."""
+    return hashlib.sha256(f"lagniappe rehearsal {name} {data_dir}".encode()).digest()
+
+
+def _secret_keys(environ: Mapping[str, str], rehearsal: bool, data_dir: Path) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in environ.get("SECRET_KEY", "").split(",") if key.strip())
+    if not keys:
+        if not rehearsal:
+            raise ConfigError("SECRET_KEY is not set.")
+        return (_rehearsal_seed("SECRET_KEY", data_dir).hex(),)
+    if any(len(key) < 32 for key in keys) and not rehearsal:
+        raise ConfigError("SECRET_KEY is too short: each key needs at least 32 characters.")
+    return keys
+
+
+def _encryption_keys(environ: Mapping[str, str], rehearsal: bool, data_dir: Path) -> tuple[bytes, ...]:
+    keys = tuple(key.strip().encode() for key in environ.get("ENCRYPTION_KEY", "").split(",") if key.strip())
+    if not keys:
+        if not rehearsal:
+            raise ConfigError("ENCRYPTION_KEY is not set.")
+        return (base64.urlsafe_b64encode(_rehearsal_seed("ENCRYPTION_KEY", data_dir)),)
+    for key in keys:
+        try:
+            usable = len(base64.urlsafe_b64decode(key)) == 32
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ConfigError("ENCRYPTION_KEY must be Fernet keys: 32 bytes in URL-safe base64, separated by commas.")
+    return keys
+
+
+def _base_url(environ: Mapping[str, str], rehearsal: bool) -> str:
+    value = environ.get("BASE_URL", "").rstrip("/")
+    if not value:
+        if not rehearsal:
+            raise ConfigError("BASE_URL is not set.")
+        return "http://127.0.0.1:8000"
+    parts = urlsplit(value)
+    allowed = ("https", "http") if rehearsal else ("https",)
+    if parts.scheme not in allowed or not parts.netloc or parts.path or parts.query or parts.fragment:
+        raise ConfigError("BASE_URL must be an address such as https://loyalty.example.com, without a path.")
+    return value
+
+
+def _mail_url(environ: Mapping[str, str], rehearsal: bool) -> str | None:
+    value = environ.get("MAIL_URL", "")
+    if not value:
+        if not rehearsal:
+            raise ConfigError("MAIL_URL is not set.")
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
+        raise ConfigError("MAIL_URL must be an address such as smtp://user:password@mail.example.com:587.")
+    return value
