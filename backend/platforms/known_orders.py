@@ -58,7 +58,8 @@ class KnownOrder:
             if delivery_rank(order.delivery_status) < delivery_rank("collected"):
                 order = replace(order, delivery_status="collected")
         if "arrived" in self.first_shown:
-            order = replace(order, arrived_at=order.arrived_at or self.first_shown["arrived"])
+            shown = self.first_shown["arrived"]
+            order = replace(order, arrived_at=order.arrived_at or min(shown, order.collected_at or shown))
         if "cancelled" in self.first_shown:
             order = replace(order, cancelled_at=order.cancelled_at or self.first_shown["cancelled"])
         return order
@@ -74,7 +75,8 @@ class KnownOrder:
 def learn(known: KnownOrder | None, seen: OrderSeen) -> KnownOrder:
     """What is known after one more state. A state known already, or older and with nothing to add, changes nothing."""
     states = {newness(each.order, each.at): each for each in ((*known.states, seen) if known else (seen,))}
-    kept, said = [], set[str]()
+    kept: list[OrderSeen] = []
+    said: set[str] = set()
     for place in sorted(states, reverse=True):
         says = {name for name in _OPTIONAL if getattr(states[place].order, name) is not None}
         if not kept or says - said:
