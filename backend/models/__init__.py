@@ -1,0 +1,34 @@
+"""The tables, one file per noun. No rules here: the schema's own promises stand in `migrations/sql/`."""
+
+from backend.models.account import Account
+from backend.models.api_key import ApiKey
+from backend.models.award import Award
+from backend.models.delivery import Delivery
+from backend.models.entry import Entry, EntryLot
+from backend.models.lot import Lot
+from backend.models.member import Member, Tombstone, VerifiedAddress
+from backend.models.order import Order, Refund
+from backend.models.outbox import OutboxMessage
+from backend.models.program_version import ProgramVersion
+from backend.models.remembered_answer import RememberedAnswer
+from backend.models.shop import Installation, Shop
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Award",
+    "Delivery",
+    "Entry",
+    "EntryLot",
+    "Installation",
+    "Lot",
+    "Member",
+    "Order",
+    "OutboxMessage",
+    "ProgramVersion",
+    "Refund",
+    "RememberedAnswer",
+    "Shop",
+    "Tombstone",
+    "VerifiedAddress",
+]

@@ -1,0 +1,89 @@
+"""create_app(): the only wiring."""
+
+import os
+from collections.abc import Mapping
+
+import psycopg
+from flask import Flask, Response
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from backend import clock, db, models  # noqa: F401 - the models register their tables
+from backend.config import Config
+from backend.errors import LagniappeError, NotFound, TooManyRequests, Unavailable
+from backend.problems import problem
+from backend.vault import Vault
+
+
+def create_app(environ: Mapping[str, str] | None = None) -> Flask:
+    """The application, wired by the environment. Raises ConfigError with one sentence if a variable is wrong."""
+    config = Config.from_environ(os.environ if environ is None else environ)
+    app = Flask("backend", static_folder=None)
+    app.config["LAGNIAPPE"] = config
+    app.extensions["vault"] = Vault(config.encryption_keys)
+    app.url_map.strict_slashes = False
+    db.init_app(app, config.database_url)
+    _set_clock(config)
+    _register_errors(app)
+    _register_doors(app)
+    return app
+
+
+def _set_clock(config: Config) -> None:
+    if config.is_rehearsal:
+        from backend import rehearsal  # only demo and test may move the clock
+
+        clock.use_offset(rehearsal.current_offset)
+    else:
+        clock.use_offset(None)
+
+
+def _register_doors(app: Flask) -> None:
+    from backend import health
+    from backend.merchant_api import routes as merchant_api
+    from backend.webhooks import routes as webhooks
+    from backend.widget_api import routes as widget_api
+
+    for door in (health, webhooks, widget_api, merchant_api):
+        app.register_blueprint(door.blueprint)
+
+
+def _register_errors(app: Flask) -> None:
+    """Map the error family to HTTP, once."""
+
+    @app.errorhandler(LagniappeError)
+    def refused(error: LagniappeError) -> Response:
+        answer = problem(error)
+        if isinstance(error, TooManyRequests | Unavailable):
+            answer.headers["Retry-After"] = str(error.retry_after_seconds)
+        if error.status == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    @app.errorhandler(PoolTimeout)
+    @app.errorhandler(psycopg.OperationalError)
+    @app.errorhandler(psycopg.InterfaceError)
+    def database_away(error: Exception) -> Response:
+        app.logger.error("the database is away: %s", type(error).__name__)
+        return refused(Unavailable())
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        if error.code == 404:
+            return problem(NotFound())
+        known = LagniappeError(error.description, code=(error.name or "error").lower().replace(" ", "_"))
+        known.status = error.code or 500
+        known.title = error.name
+        answer = problem(known)
+        for name, value in error.get_headers():
+            if name.lower() in ("allow", "retry-after"):
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        app.logger.exception("unexpected error", exc_info=error)
+        return problem(LagniappeError())

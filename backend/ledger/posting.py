@@ -1,0 +1,356 @@
+"""The verbs of the ledger: the only code that writes entries, lots, accounts and awards.
+
+Each verb calls one function of `ledger.sql`, which locks the account first and writes entry, lots and account together.
+`key` is the idempotency key, unique per shop: a verb whose key was seen before changes nothing and returns None, so the
+same source twice is the same entry. No verb commits; `at` is the business clock's time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, scoped_session
+
+from backend.db import sqlstate
+from backend.errors import NotEnoughPoints
+from backend.ledger.balance import spendable
+
+AnySession = Session | scoped_session[Session]
+Actor = Literal["system", "staff", "customer", "platform"]
+Why = Mapping[str, Any]
+
+NOT_ENOUGH_POINTS = "LG001"
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who caused a movement. `name` says which person or key, where there is one."""
+
+    actor: Actor
+    name: str | None = None
+
+
+SYSTEM = Author("system")
+
+
+def install(connection: Connection) -> None:
+    """Define the ledger's functions in the database, replacing older definitions. Called by `lagniappe migrate`."""
+    connection.exec_driver_sql(files("backend.ledger").joinpath("ledger.sql").read_text().replace("%", "%%"))
+
+
+def lock_accounts(session: AnySession, shop_id: int, member_ids: Sequence[int]) -> None:
+    """Lock the accounts in the one global order (by id), so that two transactions never wait for each other in a ring."""
+    session.execute(
+        text(
+            "select 1 from account where shop_id = :shop and member_id = any(:members)"
+            " order by member_id for no key update"
+        ),
+        {"shop": shop_id, "members": sorted(set(member_ids))},
+    )
+
+
+def promise(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    points: int,
+    *,
+    at: datetime,
+    key: str,
+    rule: str,
+    reason: str,
+    why: Why,
+    program_version: int,
+    due_at: datetime,
+    expires_at: datetime | None,
+    order_id: int | None = None,
+) -> int | None:
+    """issued → pending. Makes an award that waits for `due_at` and returns its id."""
+    return _call(
+        session,
+        "ledger_promise(:shop, :member, :at, :points, :key, :reason, cast(:why as jsonb), :rule, :order, :version, :due,"
+        " :expires)",
+        shop=shop_id,
+        member=member_id,
+        at=at,
+        points=points,
+        key=key,
+        reason=reason,
+        why=_json(why),
+        rule=rule,
+        order=order_id,
+        version=program_version,
+        due=due_at,
+        expires=expires_at,
+    )
+
+
+def void(
+    session: AnySession, shop_id: int, award_id: int, points: int, *, at: datetime, key: str, reason: str, why: Why
+) -> int | None:
+    """pending → voided. Takes points back from an award that still waits."""
+    return _call(
+        session,
+        "ledger_void(:shop, :award, :at, :points, :key, :reason, cast(:why as jsonb))",
+        shop=shop_id,
+        award=award_id,
+        at=at,
+        points=points,
+        key=key,
+        reason=reason,
+        why=_json(why),
+    )
+
+
+def grant(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    points: int,
+    *,
+    at: datetime,
+    key: str,
+    author: Author,
+    reason: str,
+    why: Why,
+    expires_at: datetime | None,
+    program_version: int | None = None,
+) -> int | None:
+    """issued → available, by hand, by import or as a bonus. Makes a lot and settles what is owed."""
+    return _call(
+        session,
+        "ledger_grant(:shop, :member, :at, :points, :key, :actor, :name, :reason, cast(:why as jsonb), :version, :expires)",
+        shop=shop_id,
+        member=member_id,
+        at=at,
+        points=points,
+        key=key,
+        actor=author.actor,
+        name=author.name,
+        reason=reason,
+        why=_json(why),
+        version=program_version,
+        expires=expires_at,
+    )
+
+
+def deduct(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    points: int,
+    *,
+    at: datetime,
+    key: str,
+    author: Author,
+    reason: str,
+    why: Why,
+) -> int | None:
+    """available → adjusted, by hand. Raises NotEnoughPoints if fewer are available."""
+    return _debit(session, shop_id, member_id, "deduct", "adjusted", points, at, key, author, reason, why)
+
+
+def hold(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    points: int,
+    *,
+    at: datetime,
+    key: str,
+    author: Author,
+    reason: str,
+    why: Why,
+) -> int | None:
+    """available → on_hold, soonest-expiring lots first. Raises NotEnoughPoints. Ends with `release` or `capture`."""
+    return _debit(session, shop_id, member_id, "hold", "on_hold", points, at, key, author, reason, why)
+
+
+def spend(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    points: int,
+    *,
+    at: datetime,
+    key: str,
+    author: Author,
+    reason: str,
+    why: Why,
+    may_owe: bool = False,
+) -> int | None:
+    """available → spent. With `may_owe` what is missing comes from owed; otherwise NotEnoughPoints is raised."""
+    return _debit(session, shop_id, member_id, "spend", "spent", points, at, key, author, reason, why, may_owe=may_owe)
+
+
+def claw_back(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    points: int,
+    *,
+    at: datetime,
+    key: str,
+    reason: str,
+    why: Why,
+    order_id: int | None,
+    program_version: int | None,
+) -> int | None:
+    """available → clawed_back: the order's own lots first, then the others; what is missing becomes owed."""
+    return _debit(
+        session,
+        shop_id,
+        member_id,
+        "claw_back",
+        "clawed_back",
+        points,
+        at,
+        key,
+        Author("platform"),
+        reason,
+        why,
+        may_owe=True,
+        order_id=order_id,
+        program_version=program_version,
+    )
+
+
+def release(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    hold_entry_id: int,
+    *,
+    at: datetime,
+    author: Author,
+    reason: str,
+    why: Why,
+    grace_days: int,
+) -> int | None:
+    """on_hold → available, into the same lots; into an expired one: a new lot of `grace_days` days."""
+    return _give_back(session, shop_id, member_id, "release", hold_entry_id, at, author, reason, why, grace_days)
+
+
+def give_back(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    taken_entry_id: int,
+    *,
+    at: datetime,
+    author: Author,
+    reason: str,
+    why: Why,
+    grace_days: int,
+) -> int | None:
+    """spent → available (kind `return`), into the lots that the hold or spend `taken_entry_id` took from."""
+    return _give_back(session, shop_id, member_id, "return", taken_entry_id, at, author, reason, why, grace_days)
+
+
+def capture(
+    session: AnySession, shop_id: int, member_id: int, hold_entry_id: int, *, at: datetime, reason: str, why: Why
+) -> int | None:
+    """on_hold → spent. A hold is released or captured at most once: both use the same key."""
+    return _call(
+        session,
+        "ledger_capture(:shop, :member, :at, :answers, :key, 'system', :reason, cast(:why as jsonb))",
+        shop=shop_id,
+        member=member_id,
+        at=at,
+        answers=hold_entry_id,
+        key=f"hold:{hold_entry_id}:end",
+        reason=reason,
+        why=_json(why),
+    )
+
+
+def _debit(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    kind: str,
+    to_bucket: str,
+    points: int,
+    at: datetime,
+    key: str,
+    author: Author,
+    reason: str,
+    why: Why,
+    *,
+    may_owe: bool = False,
+    order_id: int | None = None,
+    program_version: int | None = None,
+) -> int | None:
+    available = None
+    if not may_owe:
+        lock_accounts(session, shop_id, [member_id])
+        available = spendable(session, shop_id, member_id, at)
+    try:
+        return _call(
+            session,
+            "ledger_debit(:shop, :member, :at, :kind, :to, :points, :key, :actor, :name, :reason, cast(:why as jsonb),"
+            " :order, :version, :may_owe)",
+            shop=shop_id,
+            member=member_id,
+            at=at,
+            kind=kind,
+            to=to_bucket,
+            points=points,
+            key=key,
+            actor=author.actor,
+            name=author.name,
+            reason=reason,
+            why=_json(why),
+            order=order_id,
+            version=program_version,
+            may_owe=may_owe,
+        )
+    except DBAPIError as error:
+        if sqlstate(error) == NOT_ENOUGH_POINTS and available is not None:
+            raise NotEnoughPoints(available, points) from None
+        raise
+
+
+def _give_back(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    kind: str,
+    answers: int,
+    at: datetime,
+    author: Author,
+    reason: str,
+    why: Why,
+    grace_days: int,
+) -> int | None:
+    key = f"hold:{answers}:end" if kind == "release" else f"entry:{answers}:return"
+    return _call(
+        session,
+        "ledger_give_back(:shop, :member, :at, :kind, :answers, :key, :actor, :name, :reason, cast(:why as jsonb), :grace)",
+        shop=shop_id,
+        member=member_id,
+        at=at,
+        kind=kind,
+        answers=answers,
+        key=key,
+        actor=author.actor,
+        name=author.name,
+        reason=reason,
+        why=_json(why),
+        grace=grace_days,
+    )
+
+
+def _call(session: AnySession, function: str, **parameters: Any) -> int | None:
+    value: int | None = session.execute(text(f"select {function}"), parameters).scalar_one()  # noqa: S608 - literals above
+    return value
+
+
+def _json(why: Why) -> str:
+    return orjson.dumps(why).decode()

@@ -1,0 +1,42 @@
+"""An order as the platform last told it, with its milestones and what it brings."""
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.db import db
+from backend.models.columns import At, Document, Points, Ref, RowId, ShopId, Str
+
+
+class Order(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "orders"
+
+    shop_id: Mapped[ShopId]
+    id: Mapped[RowId]
+    external_id: Mapped[Str]
+    member_id: Mapped[Ref | None]
+    guest_email: Mapped[Str | None]
+    snapshot: Mapped[Document]
+    snapshot_at: Mapped[At]
+    placed_at: Mapped[At]
+    paid_seen_at: Mapped[At | None]
+    shipped_seen_at: Mapped[At | None]
+    arrived_given_at: Mapped[At | None]
+    arrived_seen_at: Mapped[At | None]
+    collected_given_at: Mapped[At | None]
+    collected_seen_at: Mapped[At | None]
+    cancelled_at: Mapped[At | None]
+    program_version: Mapped[int]
+    due_at: Mapped[At | None]
+    expires_at: Mapped[At | None]
+    expected_points: Mapped[Points]
+    steps: Mapped[int]
+
+
+class Refund(db.Model):  # type: ignore[name-defined,misc]
+    """A refund; it may arrive before its order, so it points at the order by the platform's id."""
+
+    __tablename__ = "refund"
+
+    shop_id: Mapped[ShopId]
+    order_external_id: Mapped[Str] = mapped_column(primary_key=True)
+    external_id: Mapped[Str] = mapped_column(primary_key=True)
+    document: Mapped[Document]
