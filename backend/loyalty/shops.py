@@ -1,0 +1,196 @@
+"""Shops: making one, and what every request needs to know of one."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app
+from sqlalchemy import select
+
+from backend import db
+from backend.errors import BadInput, NotFound
+from backend.ledger.posting import AnySession
+from backend.loyalty.calendar_rules import timezone
+from backend.models import ApiKey, Installation, Shop
+from backend.money import is_currency
+from backend.platforms.custom.signature import new_secret
+from backend.platforms.registry import platform as known_platform
+from backend.vault import Vault
+
+FACTS_TTL_SECONDS = 5.0
+"""How long a process may go on with what it knew of a shop."""
+ALL_SCOPES = ("read", "write", "points:assign")
+_MAX_CACHED_SHOPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ShopFacts:
+    """What the doors need to know of a shop, with its secrets opened. Shared for a few seconds by all requests."""
+
+    id: int
+    platform: str
+    name: str
+    domain: str
+    currency: str
+    timezone: str
+    locale: str
+    widget_key: str
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    identity_secret: str = field(repr=False)
+
+    @property
+    def address(self) -> str:
+        """The shop's own address, such as https://shop.example."""
+        return self.domain if "://" in self.domain else f"https://{self.domain}"
+
+
+@dataclass(frozen=True)
+class NewShop:
+    """A shop just made, with the secrets that are shown once."""
+
+    shop: Shop
+    webhook_secret: str = field(repr=False)
+    identity_secret: str = field(repr=False)
+    api_key: str = field(repr=False)
+
+
+_cache: dict[str, tuple[float, ShopFacts]] = {}
+
+
+def facts(shop_id: int) -> ShopFacts:
+    """The shop's facts. Raises NotFound. One read per shop, process and few seconds."""
+    return _cached(f"id:{shop_id}", "id", shop_id)
+
+
+def facts_by_widget_key(widget_key: str) -> ShopFacts:
+    """The shop whose widget carries this key. Raises NotFound."""
+    return _cached(f"key:{widget_key}", "widget_key", widget_key)
+
+
+def forget_facts() -> None:
+    """Drop what this process knows of all shops (after a change, and between tests)."""
+    _cache.clear()
+
+
+def create(
+    session: AnySession,
+    now: datetime,
+    *,
+    platform: str,
+    name: str,
+    domain: str,
+    currency: str,
+    timezone_name: str,
+    locale: str,
+    discounts_url: str | None = None,
+    rehearsal: bool = False,
+) -> NewShop:
+    """Make a shop with new secrets and an API key of all scopes. Raises BadInput that names the wrong field.
+
+    The program's first version is the caller's to set (`programs.start`).
+    """
+    known_platform(platform)
+    if not is_currency(currency):
+        raise BadInput(
+            f"{currency!r} is not an ISO 4217 currency.", [{"field": "currency", "message": "unknown currency"}]
+        )
+    timezone(timezone_name)
+    checked_domain = check_domain(domain, rehearsal)
+    vault: Vault = current_app.extensions["vault"]
+    webhook_secret, identity_secret = new_secret(), secrets.token_urlsafe(32)
+    shop = Shop(
+        platform=platform,
+        name=name,
+        domain=checked_domain,
+        currency=currency,
+        timezone=timezone_name,
+        locale=locale,
+        widget_key=f"wk_{secrets.token_urlsafe(12)}",
+        webhook_secret="",
+        identity_secret="",
+        discounts_url=discounts_url,
+        created_at=now,
+    )
+    session.add(shop)
+    session.flush()  # the secrets are sealed with the shop's id inside
+    shop.webhook_secret = vault.seal(webhook_secret, shop_id=shop.id, purpose="webhook")
+    shop.identity_secret = vault.seal(identity_secret, shop_id=shop.id, purpose="identity")
+    session.add(Installation(shop_id=shop.id, at=now, event="installed"))
+    api_key = new_api_key(session, shop.id, now, label="first key", scopes=ALL_SCOPES)
+    return NewShop(shop, webhook_secret, identity_secret, api_key)
+
+
+def new_api_key(session: AnySession, shop_id: int, now: datetime, *, label: str, scopes: tuple[str, ...]) -> str:
+    """Make a key of the merchant API and return it; only its hash is kept. The shop's id is readable in the key."""
+    key = f"lgn_{shop_id}_{secrets.token_urlsafe(32)}"
+    session.add(ApiKey(shop_id=shop_id, label=label, key_hash=api_key_hash(key), scopes=list(scopes), created_at=now))
+    session.flush()
+    return key
+
+
+def api_key_hash(key: str) -> bytes:
+    """SHA-256 is enough for 256 random bits; a slow hash is for passwords."""
+    return sha256(key.encode()).digest()
+
+
+def check_domain(domain: str, rehearsal: bool) -> str:
+    """The shop's domain as it is kept: `shop.example`, or `http://host:port` in demo and test. Raises BadInput."""
+    value = domain.strip().rstrip("/").lower()
+    if rehearsal and "://" not in value and ":" in value:
+        value = f"http://{value}"  # a port says that it is a store on this machine
+    parts = urlsplit(value if "://" in value else f"https://{value}")
+    schemes = ("https", "http") if rehearsal else ("https",)
+    if parts.scheme not in schemes or not parts.hostname or parts.path or parts.query or parts.fragment or "@" in value:
+        raise BadInput(
+            f"{domain!r} is not a domain such as shop.example.", [{"field": "domain", "message": "not a domain"}]
+        )
+    return parts.netloc if parts.scheme == "https" else value
+
+
+def _cached(cache_key: str, column: str, value: int | str) -> ShopFacts:
+    found = _cache.get(cache_key)
+    if found is not None and found[0] > time.monotonic():
+        return found[1]
+    row = db.one_statement(f"select * from shop where {column} = %(value)s", {"value": value})  # noqa: S608 - our own names
+    if row is None:
+        raise NotFound()
+    known = _facts_of(row)
+    if len(_cache) >= _MAX_CACHED_SHOPS:
+        _cache.clear()
+    _cache[cache_key] = (time.monotonic() + FACTS_TTL_SECONDS, known)
+    return known
+
+
+def _facts_of(row: Mapping[str, Any]) -> ShopFacts:
+    vault: Vault = current_app.extensions["vault"]
+    return ShopFacts(
+        id=row["id"],
+        platform=row["platform"],
+        name=row["name"],
+        domain=row["domain"],
+        currency=row["currency"],
+        timezone=row["timezone"],
+        locale=row["locale"],
+        widget_key=row["widget_key"],
+        webhook_secrets=(vault.open(row["webhook_secret"], shop_id=row["id"], purpose="webhook"),),
+        identity_secret=vault.open(row["identity_secret"], shop_id=row["id"], purpose="identity"),
+    )
+
+
+def was_installed_at(session: AnySession, shop_id: int, at: datetime) -> bool:
+    """Whether the app was installed in the shop at that moment: an order made then earns (S3.25).
+
+    A shop of which no event says anything at or before that moment counts as installed: it was being set up.
+    """
+    event = session.execute(
+        select(Installation.event)
+        .where(Installation.shop_id == shop_id, Installation.at <= at)
+        .order_by(Installation.at.desc(), Installation.event)
+        .limit(1)
+    ).scalar()
+    return event != "uninstalled"
