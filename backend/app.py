@@ -9,7 +9,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from backend import clock, db, models  # noqa: F401 - the models register their tables
+from backend import clock, db, models, queue  # noqa: F401 - the models register their tables
 from backend.config import Config
 from backend.errors import LagniappeError, NotFound, TooManyRequests, Unavailable
 from backend.problems import problem
@@ -24,6 +24,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.extensions["vault"] = Vault(config.encryption_keys)
     app.url_map.strict_slashes = False
     db.init_app(app, config.database_url)
+    queue.init_app(app, config.redis_url)
     _set_clock(config)
     _register_errors(app)
     _register_doors(app)
