@@ -473,3 +473,12 @@ begin
     )
     select n.shop_id, n.member_id, n.entry_id, n.points from numbered n;
 end $$;
+
+
+-- The day of an order's points moves because the store told late when it was collected: awards that still wait follow.
+create or replace function ledger_redate(p_shop bigint, p_order bigint, p_due timestamptz, p_expires timestamptz)
+returns void language sql as $$
+    update award set due_at = p_due, expires_at = p_expires
+    where shop_id = p_shop and order_id = p_order and state = 'pending'
+        and (due_at, expires_at) is distinct from (p_due, p_expires);
+$$;

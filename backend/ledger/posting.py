@@ -39,6 +39,16 @@ class Author:
 SYSTEM = Author("system")
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An entry that a batch wrote."""
+
+    shop_id: int
+    member_id: int
+    entry_id: int
+    points: int
+
+
 def install(connection: Connection) -> None:
     """Define the ledger's functions in the database, replacing older definitions. Called by `lagniappe migrate`."""
     connection.exec_driver_sql(files("backend.ledger").joinpath("ledger.sql").read_text().replace("%", "%%"))
@@ -105,6 +115,14 @@ def void(
         key=key,
         reason=reason,
         why=_json(why),
+    )
+
+
+def redate(session: AnySession, shop_id: int, order_id: int, due_at: datetime, expires_at: datetime | None) -> None:
+    """Move the day of an order's awards that still wait. The caller holds the account."""
+    session.execute(
+        text("select ledger_redate(:shop, :order, :due, :expires)"),
+        {"shop": shop_id, "order": order_id, "due": due_at, "expires": expires_at},
     )
 
 
@@ -268,6 +286,25 @@ def capture(
         reason=reason,
         why=_json(why),
     )
+
+
+def post_due(session: AnySession, now: datetime, limit: int) -> list[Posted]:
+    """pending → available for up to `limit` awards whose day has come, oldest first, in one set-based statement.
+
+    Each award is posted at most once, even if two workers run this together: accounts that the other one holds are left
+    to it. A member's due awards are posted together, so a few more than `limit` may be.
+    """
+    rows = session.execute(text("select * from ledger_post_due(:at, :limit)"), {"at": now, "limit": limit})
+    return [Posted(row.shop_id, row.member_id, row.entry_id, row.points) for row in rows]
+
+
+def expire_due(session: AnySession, now: datetime, limit: int) -> list[Posted]:
+    """available → expired for up to `limit` lots whose date has come, in one set-based statement.
+
+    A lot whose reminder has not gone out yet is left alone: sending it moves the date (design section 6).
+    """
+    rows = session.execute(text("select * from ledger_expire_due(:at, :limit)"), {"at": now, "limit": limit})
+    return [Posted(row.shop_id, row.member_id, row.entry_id, row.points) for row in rows]
 
 
 def _debit(

@@ -102,21 +102,13 @@ create table orders (
     external_id text not null,
     member_id bigint,
     guest_email text check (guest_email = lower(guest_email)),
-    snapshot jsonb not null,        -- the newest state the platform told us
-    snapshot_at timestamptz not null, -- the envelope time of that state
+    known jsonb not null,           -- what its states say, folded (backend/platforms/known_orders.py)
     placed_at timestamptz not null,
-    -- Milestones: what the platform said (given) or the earliest event that shows it (seen). Sticky, whatever comes later.
-    paid_seen_at timestamptz,
-    shipped_seen_at timestamptz,
-    arrived_given_at timestamptz,
-    arrived_seen_at timestamptz,
-    collected_given_at timestamptz,
-    collected_seen_at timestamptz,
-    cancelled_at timestamptz,
     program_version integer not null,
     due_at timestamptz,             -- when its points become available; null until it is collected
     expires_at timestamptz,
     expected_points bigint not null default 0 check (expected_points >= 0), -- what it will bring, until it is collected
+    expired_taken_back bigint not null default 0 check (expired_taken_back >= 0), -- expired unspent: counts as taken back
     steps integer not null default 0, -- raised with each movement, numbers the idempotency keys
     primary key (shop_id, id),
     unique (shop_id, external_id),

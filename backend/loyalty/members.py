@@ -1,0 +1,176 @@
+"""Members: first sight, profile, verified addresses, erasure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from backend.errors import Unauthorized
+from backend.ledger.posting import AnySession
+from backend.models import Account, Member, Tombstone, VerifiedAddress
+from backend.platforms.events import Customer
+
+
+@dataclass(frozen=True)
+class WidgetVisitor:
+    """Who the store says is signed in."""
+
+    external_id: str
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    locale: str | None = None
+
+
+def by_external_id(session: AnySession, shop_id: int, external_id: str) -> Member | None:
+    """The member of that platform id, or None."""
+    return session.execute(
+        select(Member).where(Member.shop_id == shop_id, Member.external_id == external_id)
+    ).scalar_one_or_none()
+
+
+def ids_of(session: AnySession, shop_id: int, external_ids: Iterable[str]) -> list[int]:
+    """The ids of those customers that are members already."""
+    return list(
+        session.execute(
+            select(Member.id).where(Member.shop_id == shop_id, Member.external_id.in_(list(external_ids)))
+        ).scalars()
+    )
+
+
+def enrol(session: AnySession, shop_id: int, external_id: str, now: datetime) -> Member | None:
+    """The member of that platform id, made with its account on first sight. None if the customer was erased."""
+    known = by_external_id(session, shop_id, external_id)
+    if known is not None:
+        return known
+    if _is_erased(session, shop_id, external_id):
+        return None
+    member_id = session.execute(
+        insert(Member)
+        .values(shop_id=shop_id, external_id=external_id, enrolled_at=now)
+        .on_conflict_do_nothing(index_elements=["shop_id", "external_id"])
+        .returning(Member.id)
+    ).scalar()
+    if member_id is not None:
+        session.execute(insert(Account).values(shop_id=shop_id, member_id=member_id))
+    return by_external_id(session, shop_id, external_id)
+
+
+def describe(member: Member, customer: Customer, at: datetime) -> None:
+    """Take over the profile, unless a newer event described the customer already. What is not said stays."""
+    if member.profile_at is not None and member.profile_at > at:
+        _fill_gaps(member, customer)
+        return
+    for name in ("phone", "first_name", "last_name", "locale", "birthday"):
+        if (said := getattr(customer, name)) is not None:
+            setattr(member, name, said)
+    if customer.email is not None:
+        member.email = customer.email
+        member.email_verified = customer.email_verified
+    if customer.tags is not None:
+        member.tags = list(customer.tags)
+    if customer.address is not None:
+        member.address = dict(customer.address)
+    member.profile_at = at
+
+
+def _fill_gaps(member: Member, customer: Customer) -> None:
+    """An older event says only what no newer one has said, so that the order of arrival does not matter."""
+    for name in ("email", "phone", "first_name", "last_name", "locale", "birthday"):
+        if getattr(member, name) is None and (said := getattr(customer, name)) is not None:
+            setattr(member, name, said)
+    if not member.tags and customer.tags:
+        member.tags = list(customer.tags)
+    if member.address is None and customer.address is not None:
+        member.address = dict(customer.address)
+
+
+def verify_address(session: AnySession, member: Member, email: str) -> bool:
+    """Note that the platform has verified the address as this member's. False if it is known as another's.
+
+    The first member to prove an address keeps it: it may have claimed a guest's orders already.
+    """
+    session.execute(
+        insert(VerifiedAddress)
+        .values(shop_id=member.shop_id, email=email.lower(), member_id=member.id)
+        .on_conflict_do_nothing(index_elements=["shop_id", "email"])
+    )
+    return owner_of_address(session, member.shop_id, email) == member.id
+
+
+def owner_of_address(session: AnySession, shop_id: int, email: str) -> int | None:
+    """The member whose verified address this is."""
+    return session.execute(
+        select(VerifiedAddress.member_id).where(
+            VerifiedAddress.shop_id == shop_id, VerifiedAddress.email == email.lower()
+        )
+    ).scalar_one_or_none()
+
+
+def see_in_widget(session: AnySession, shop_id: int, visitor: WidgetVisitor, now: datetime) -> Member:
+    """The member who opened the widget, made on first sight. The store's webhooks know the profile better: only gaps
+    are filled. Raises Unauthorized for an erased customer."""
+    member = enrol(session, shop_id, visitor.external_id, now)
+    if member is None:
+        raise Unauthorized("This customer has been erased.")
+    seen = Customer(
+        external_id=visitor.external_id,
+        email=visitor.email,
+        first_name=visitor.first_name,
+        last_name=visitor.last_name,
+        locale=visitor.locale,
+    )
+    _fill_gaps(member, seen)
+    return member
+
+
+def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> None:
+    """Forget the person, keep the sums: personal data goes, the ledger's entries stay under a pseudonym.
+
+    A tombstone keeps late deliveries from bringing the customer back. Erasing twice, or somebody unknown, is fine.
+    """
+    session.execute(
+        insert(Tombstone)
+        .values(shop_id=shop_id, external_id_hash=_hash(shop_id, external_id), erased_at=at)
+        .on_conflict_do_nothing(index_elements=["shop_id", "external_id_hash"])
+    )
+    member = by_external_id(session, shop_id, external_id)
+    if member is None:
+        return
+    addresses = {a.lower() for a in (member.email,) if a}
+    session.execute(
+        delete(VerifiedAddress).where(VerifiedAddress.shop_id == shop_id, VerifiedAddress.member_id == member.id)
+    )
+    for name in ("external_id", "email", "phone", "first_name", "last_name", "locale", "birthday", "address"):
+        setattr(member, name, None)
+    member.tags, member.segments = [], []
+    member.email_verified = False
+    member.status = "erased"
+    member.token_version += 1
+    session.flush()
+    _erase_from_bodies(session, shop_id, external_id, addresses)
+
+
+def _erase_from_bodies(session: AnySession, shop_id: int, external_id: str, addresses: set[str]) -> None:
+    """Empty the handled deliveries that name the person; what still waits is emptied by retention later."""
+    session.execute(
+        text(
+            "update delivery set body = null where shop_id = :shop and next_try_at is null and body is not null"
+            " and (position(:quoted in body) > 0 or exists ("
+            "   select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
+        ),
+        {"shop": shop_id, "quoted": f'"{external_id}"', "addresses": sorted(addresses)},
+    )
+
+
+def _is_erased(session: AnySession, shop_id: int, external_id: str) -> bool:
+    return (
+        session.get(Tombstone, (shop_id, _hash(shop_id, external_id))) is not None  # type: ignore[arg-type]
+    )
+
+
+def _hash(shop_id: int, external_id: str) -> bytes:
+    return sha256(f"{shop_id}|{external_id}".encode()).digest()

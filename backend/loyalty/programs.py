@@ -1,0 +1,103 @@
+"""A shop's program: versions that are written once, and which of them an order or a moment falls under."""
+
+import time
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import func, select
+
+from backend import db
+from backend.ledger.posting import AnySession
+from backend.loyalty import settings as program_settings
+from backend.loyalty.settings import ProgramSettings
+from backend.models import ProgramVersion, Shop
+
+CURRENT_TTL_SECONDS = 3.0
+"""How long a process may go on showing the program that it knew. Orders never use this cache."""
+
+_current: dict[int, tuple[float, tuple[int, ProgramSettings]]] = {}
+
+
+def start(session: AnySession, shop: Shop, now: datetime, author: str) -> ProgramVersion:
+    """Give a new shop the first version of its program: the defaults."""
+    return set_program(session, shop.id, {}, author=author, now=now)
+
+
+def set_program(
+    session: AnySession,
+    shop_id: int,
+    document: dict[str, Any],
+    *,
+    author: str,
+    now: datetime,
+    rehearsal: bool = False,
+) -> ProgramVersion:
+    """Put a new version in force from `now`. Raises BadInput: one sentence that says what is wrong (S3.8).
+
+    Locks the shop's row, so that two merchants who update at once make two versions.
+    """
+    shop = session.execute(select(Shop).where(Shop.id == shop_id).with_for_update(key_share=True)).scalar_one()
+    checked = program_settings.parse(document, shop_locale=shop.locale, rehearsal=rehearsal)
+    newest = session.execute(
+        select(func.coalesce(func.max(ProgramVersion.version), 0)).where(ProgramVersion.shop_id == shop_id)
+    ).scalar_one()
+    version = ProgramVersion(
+        shop_id=shop_id,
+        version=newest + 1,
+        settings=program_settings.to_document(checked),
+        in_force_from=now,
+        author=author,
+    )
+    session.add(version)
+    session.flush()
+    db.after_commit(forget_current)
+    return version
+
+
+def version_for(session: AnySession, shop_id: int, at: datetime) -> ProgramVersion:
+    """The version in force at `at`; the first one for a moment before it (contract section 8)."""
+    in_force = session.execute(
+        select(ProgramVersion)
+        .where(ProgramVersion.shop_id == shop_id, ProgramVersion.in_force_from <= at)
+        .order_by(ProgramVersion.version.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if in_force is not None:
+        return in_force
+    return session.execute(
+        select(ProgramVersion).where(ProgramVersion.shop_id == shop_id).order_by(ProgramVersion.version).limit(1)
+    ).scalar_one()
+
+
+def settings_of(version: ProgramVersion) -> ProgramSettings:
+    """The version's settings. A version never changes, so a process reads each one once."""
+    return _settings(version.shop_id, version.version, orjson.dumps(version.settings))
+
+
+def current(shop_id: int) -> tuple[int, ProgramSettings]:
+    """The newest version and its settings, for showing. A process may know it for three seconds."""
+    known = _current.get(shop_id)
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
+    row = db.one_statement(
+        "select version, settings from program_version where shop_id = %(shop)s order by version desc limit 1",
+        {"shop": shop_id},
+    )
+    if row is None:
+        raise LookupError(f"shop {shop_id} has no program")
+    found = row["version"], _settings(shop_id, row["version"], orjson.dumps(row["settings"]))
+    _current[shop_id] = (time.monotonic() + CURRENT_TTL_SECONDS, found)
+    return found
+
+
+def forget_current() -> None:
+    """Drop what this process knows of all programs."""
+    _current.clear()
+
+
+@lru_cache(maxsize=4096)
+def _settings(_shop_id: int, _version: int, document: bytes) -> ProgramSettings:
+    return program_settings.stored(orjson.loads(document))
+
