@@ -25,7 +25,7 @@ SHIPPING = {"courier": Decimal("6.90"), "post": Decimal("4.90"), "tcat": Decimal
 MAX_QUANTITY = 99
 
 
-class Refusal(Exception):  # noqa: N818 (it names the situation)
+class Refusal(Exception):
     """What the shop cannot do with this order, as a sentence for the person who asked."""
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-
 _REQUIRED = ("folder", "lagniappe_url", "shop_id", "webhook_url", "webhook_secret", "widget_key", "identity_secret")
 
 

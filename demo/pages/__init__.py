@@ -1,0 +1,1 @@
+"""The store's pages. Each file is one group of them."""

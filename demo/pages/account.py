@@ -1,0 +1,111 @@
+"""Signing up, in and out, and what an account shows."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+
+from demo import people
+from demo.orders import Refusal
+from demo.pages.common import shop, sign_in, visitor
+from demo.shop import orders_of
+
+pages = Blueprint("account", __name__)
+
+
+@pages.get("/sign-up")
+def sign_up_form() -> ResponseReturnValue:
+    return render_template("sign_up.html", locales=people.LOCALES, typed={})
+
+
+@pages.post("/sign-up")
+def sign_up() -> ResponseReturnValue:
+    form = request.form
+    try:
+        customer = shop().sign_up(
+            email=form.get("email", ""),
+            first_name=form.get("first_name", ""),
+            last_name=form.get("last_name", ""),
+            locale=form.get("locale", "en"),
+            referral_code=session.get("referral_code", ""),
+        )
+    except Refusal as refusal:
+        flash(str(refusal), "error")
+        return render_template("sign_up.html", locales=people.LOCALES, typed=form), 422
+    session.pop("referral_code", None)
+    sign_in(customer)
+    flash(f"Welcome, {customer['first_name']}. A letter to confirm your address is in the mailbox.")
+    return redirect("/account", 303)
+
+
+@pages.get("/log-in")
+def log_in_form() -> ResponseReturnValue:
+    with shop().book.reading() as db:
+        known = people.everyone(db)
+    return render_template("log_in.html", known=known)
+
+
+@pages.post("/log-in")
+def log_in() -> ResponseReturnValue:
+    with shop().book.reading() as db:
+        customer = people.by_email(db, request.form.get("email", ""))
+    if customer is None:
+        flash("Nobody here has that e-mail. Sign up instead?", "error")
+        return redirect("/log-in", 303)
+    sign_in(customer)
+    flash(f"Hello again, {customer['first_name']}.")
+    return redirect("/account", 303)
+
+
+@pages.post("/log-out")
+def log_out() -> ResponseReturnValue:
+    session.clear()
+    flash("You are logged out.")
+    return redirect("/", 303)
+
+
+@pages.get("/confirm/<token>")
+def confirm(token: str) -> ResponseReturnValue:
+    customer = shop().confirm(token) or abort(404)
+    sign_in(customer)
+    flash("Your address is confirmed.")
+    return redirect("/account", 303)
+
+
+@pages.get("/account")
+def account() -> ResponseReturnValue:
+    customer = visitor()
+    if customer is None:
+        return redirect("/log-in", 303)
+    with shop().book.reading() as db:
+        orders = orders_of(db, customer)
+    return render_template("account.html", orders=orders, locales=people.LOCALES)
+
+
+@pages.post("/account")
+def change_details() -> ResponseReturnValue:
+    customer = visitor()
+    if customer is None:
+        return redirect("/log-in", 303)
+    form = request.form
+    try:
+        shop().change_details(
+            customer,
+            first_name=form.get("first_name", ""),
+            last_name=form.get("last_name", ""),
+            birthday=form.get("birthday", ""),
+            locale=form.get("locale", "en"),
+        )
+        flash("Your details are saved.")
+    except Refusal as refusal:
+        flash(str(refusal), "error")
+    return redirect("/account", 303)
+
+
+@pages.post("/account/close")
+def close() -> ResponseReturnValue:
+    customer = visitor()
+    if customer is None:
+        return redirect("/log-in", 303)
+    shop().close_account(customer, erase="erase" in request.form)
+    session.clear()
+    flash("The account is closed.")
+    return redirect("/", 303)

@@ -1,0 +1,119 @@
+"""The shop itself: home, products, cart, checkout."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+
+from demo import catalogue, orders, people, tour
+from demo.book import business_now
+from demo.mailbox import letters_to
+from demo.orders import MAX_QUANTITY, Refusal
+from demo.pages.common import back, cart, shop, sign_in, visitor
+from demo.shop import Buyer, find_order
+
+pages = Blueprint("storefront", __name__)
+
+
+@pages.before_app_request
+def remember_the_friend() -> None:
+    """A friend's link ends in `?ref=<code>`; the store passes the code on when the visitor signs up."""
+    code = request.args.get("ref", "")
+    if code and len(code) <= 64 and code.isascii() and code.replace("-", "").replace("_", "").isalnum():
+        session["referral_code"] = code
+
+
+@pages.get("/")
+def home() -> ResponseReturnValue:
+    with shop().book.reading() as db:
+        order = find_order(db, session.get("latest_order", ""))
+        letters = letters_to(db, order.email, order.collected_at) if order and order.collected_at else []
+        progress = tour.progress(order, business_now(db), letters[-1].id if letters else None)
+    return render_template("home.html", products=catalogue.PRODUCTS, tour=progress)
+
+
+@pages.post("/tour/buy")
+def buy_on_tour() -> ResponseReturnValue:
+    """Step 1 in one click: sign in as a known customer, unless somebody is, and buy the moon jar."""
+    customer = visitor()
+    if customer is None:
+        with shop().book.reading() as db:
+            customer = people.by_email(db, tour.BUYER_EMAIL)
+        if customer is None:
+            customer = shop().sign_up(email=tour.BUYER_EMAIL, first_name="Camille", last_name="Laurent", locale="en")
+        sign_in(customer)
+    buyer = Buyer(customer["email"], customer["first_name"], customer["last_name"], customer["id"])
+    order = shop().check_out(buyer, tour.PURCHASE, carrier="courier", paid=True)
+    session["latest_order"] = order.id
+    flash(f"You are {customer['first_name']}, and the moon jar is yours: order {order.number}.")
+    return redirect("/#tour", 303)
+
+
+@pages.get("/products/<slug>")
+def product(slug: str) -> ResponseReturnValue:
+    found = catalogue.find(slug) or abort(404)
+    others = [other for other in catalogue.PRODUCTS if other.slug != slug and other.backdrop != found.backdrop][:4]
+    return render_template("product.html", product=found, others=others)
+
+
+@pages.get("/cart")
+def show_cart() -> ResponseReturnValue:
+    lines = [(product, quantity) for slug, quantity in cart().items() if (product := catalogue.find(slug))]
+    subtotal = sum(product.price * quantity for product, quantity in lines)
+    return render_template("cart.html", lines=lines, subtotal=subtotal)
+
+
+@pages.post("/cart")
+def change_cart() -> ResponseReturnValue:
+    """`product` and `quantity`: `add` puts so many more in, otherwise there are so many; 0 takes it out."""
+    slug = request.form.get("product", "")
+    found = catalogue.find(slug) or abort(404)
+    quantity = request.form.get("quantity", 1, type=int)
+    held = dict(cart())
+    wanted = held.get(slug, 0) + quantity if "add" in request.form else quantity
+    if wanted <= 0:
+        held.pop(slug, None)
+    else:
+        held[slug] = min(wanted, MAX_QUANTITY)
+    session["cart"] = held
+    if "add" in request.form:
+        flash(f"{found.title} is in your cart.")
+    return redirect("/cart", 303)
+
+
+@pages.get("/checkout")
+def checkout() -> ResponseReturnValue:
+    lines = [(product, quantity) for slug, quantity in cart().items() if (product := catalogue.find(slug))]
+    if not lines:
+        return redirect("/cart", 303)
+    subtotal = sum(product.price * quantity for product, quantity in lines)
+    return render_template(
+        "checkout.html", lines=lines, subtotal=subtotal, carriers=orders.CARRIERS, shipping=orders.SHIPPING
+    )
+
+
+@pages.post("/checkout")
+def place_order() -> ResponseReturnValue:
+    customer = visitor()
+    form = request.form
+    try:
+        order = shop().check_out(
+            Buyer(customer["email"], customer["first_name"], customer["last_name"], customer["id"])
+            if customer
+            else Buyer(form.get("email", ""), form.get("first_name", ""), form.get("last_name", "")),
+            cart(),
+            carrier=form.get("carrier", ""),
+            paid=form.get("payment") != "transfer",
+            source="pos" if "pos" in form else "online",
+        )
+    except Refusal as refusal:
+        flash(str(refusal), "error")
+        return redirect("/checkout", 303)
+    session["cart"] = {}
+    session["latest_order"] = order.id
+    flash(f"Thank you. Order {order.number} is placed.")
+    return redirect(f"/orders/{order.id}", 303)
+
+
+@pages.post("/cart/empty")
+def empty_cart() -> ResponseReturnValue:
+    session["cart"] = {}
+    return back("/cart")

@@ -1,0 +1,113 @@
+"""The people and orders that the shop starts with, so that no page of the demo is empty. Each order lives its life
+through the same verbs as a shopper's, only earlier; its webhooks go out like any other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from demo import orders, payloads, people, shop, tour
+from demo.book import Book, business_now, change_setting, setting
+from demo.orders import Order, Told
+from demo.shop import Buyer
+
+Verb = Callable[[Order, datetime], list[Told]]
+
+
+@dataclass(frozen=True)
+class _Person:
+    email: str
+    first_name: str
+    last_name: str
+    locale: str
+
+
+@dataclass(frozen=True)
+class _Past:
+    """An order placed `days_ago`, and what became of it: verbs with how many days ago each happened."""
+
+    email: str
+    cart: dict[str, int]
+    days_ago: float
+    life: tuple[tuple[Verb, float], ...] = ()
+    carrier: str = "courier"
+    source: str = "online"
+    paid: bool = True
+
+
+_PEOPLE = (
+    _Person(tour.BUYER_EMAIL, "Camille", "Laurent", "en"),
+    _Person("lukas@example.com", "Lukas", "Brandt", "de"),
+    _Person("noor@example.com", "Noor", "Haddad", "fr"),
+    _Person("mei-lin@example.com", "Mei-Lin", "Chen", "zh-Hant"),
+)
+
+_GUESTS = (_Person("sam@example.com", "Sam", "Okafor", "en"),)
+
+
+def _refund_first(quantity: int) -> Verb:
+    def refund(order: Order, at: datetime) -> list[Told]:
+        return orders.refund_line(order, order.lines[0].id, quantity, f"ref_{order.number}", at)
+
+    return refund
+
+
+_ORDERS = (
+    _Past(
+        "camille@example.com",
+        {"teapot": 1, "tea-bowls": 1, "sencha": 2},
+        41,
+        ((orders.ship, 40), (orders.arrive, 38), (orders.collect, 38)),
+    ),
+    _Past(
+        "lukas@example.com",
+        {"plate": 6, "mug": 2},
+        27,
+        ((orders.ship, 26), (orders.arrive, 24), (orders.collect, 23), (_refund_first(2), 18)),
+        carrier="post",
+    ),
+    _Past("noor@example.com", {"dripper": 1, "guji": 2}, 15, ((orders.ship, 14), (orders.arrive, 12)), carrier="tcat"),
+    _Past("mei-lin@example.com", {"whisk": 1, "sencha": 1}, 11, source="pos"),
+    _Past("sam@example.com", {"mug": 1, "lapsang": 1}, 9, ((orders.ship, 8), (orders.collect, 7)), carrier="post"),
+    _Past("mei-lin@example.com", {"moon-jar": 1}, 8, ((orders.cancel, 7.5),)),
+    _Past(
+        "noor@example.com", {"gift-card": 1, "lapsang": 1}, 6, ((orders.ship, 5), (orders.collect, 4)), carrier="post"
+    ),
+    _Past(
+        "camille@example.com", {"plate": 2, "guji": 1}, 3, ((orders.ship, 2), (orders.arrive, 1), (orders.collect, 1))
+    ),
+    _Past("lukas@example.com", {"sample": 3}, 2, ((orders.ship, 1),), carrier="post"),
+    _Past("camille@example.com", {"dripper": 1}, 0.5, ((orders.ship, 0.25),)),
+    _Past("noor@example.com", {"tea-bowls": 1}, 0.25, paid=False, carrier="pickup"),
+)
+
+
+def sow(book: Book) -> None:
+    """Fill an empty book, once and all at once. A book with anything in it is left alone."""
+    with book.writing() as db:
+        if setting(db, "is_sown"):
+            return
+        now = business_now(db)
+        buyers: dict[str, Buyer] = {
+            guest.email: Buyer(guest.email, guest.first_name, guest.last_name) for guest in _GUESTS
+        }
+        for person in _PEOPLE:
+            customer, token = people.sign_up(
+                db,
+                email=person.email,
+                first_name=person.first_name,
+                last_name=person.last_name,
+                locale=person.locale,
+                at=now,
+            )
+            customer = people.confirm(db, token) or customer
+            shop.tell(db, "customer.created", now, payloads.customer(customer), shop.name_of(customer))
+            buyers[person.email] = Buyer(person.email, person.first_name, person.last_name, customer["id"])
+        for past in _ORDERS:
+            placed_at = now - timedelta(days=past.days_ago)
+            order = shop.new_order(
+                db, buyers[past.email], past.cart, carrier=past.carrier, source=past.source, at=placed_at
+            )
+            shop.record(db, order, orders.place(order, placed_at, paid=past.paid))
+            for verb, days_ago in past.life:
+                shop.record(db, order, verb(order, now - timedelta(days=days_ago)))
+        change_setting(db, "is_sown", "yes")

@@ -1,0 +1,35 @@
+// The store's own small script: badges that follow what happens behind the scenes, and the tour's "Open it" button.
+const EVERY_MILLISECONDS = 2500;
+let last;
+
+async function look() {
+  if (document.hidden) return;
+  let state;
+  try {
+    const answer = await fetch("/state", { cache: "no-store" });
+    if (!answer.ok) return;
+    state = await answer.json();
+  } catch {
+    return; // the store is starting again: the next look will find it
+  }
+  for (const badge of document.querySelectorAll("[data-count]")) {
+    const count = state[badge.dataset.count];
+    badge.textContent = count;
+    badge.hidden = !count;
+  }
+  const watched = document.querySelector("[data-reload-on]")?.dataset.reloadOn;
+  const isTyping = document.activeElement?.closest("form");
+  if (watched && last && state[watched] !== last[watched] && !isTyping) location.reload();
+  last = state;
+}
+
+function openWidget() {
+  document.querySelector("lagniappe-widget")?.shadowRoot?.querySelector("button")?.click();
+}
+
+for (const button of document.querySelectorAll("[data-open-widget]")) {
+  button.hidden = false;
+  button.addEventListener("click", openWidget);
+}
+look();
+setInterval(look, EVERY_MILLISECONDS);

@@ -1,0 +1,52 @@
+"""The guided tour of the home page: buy, collect, wait, look, read. Pure: an order's state says what is next."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from demo import times
+from demo.orders import Order
+
+WAITING_DAYS = 3
+"""What the demo's program promises: points three days after collection."""
+
+BUYER_EMAIL = "camille@example.com"
+PURCHASE = {"moon-jar": 1}
+"""1,000 euros at "every 10 euros 1 point": 100 points (S3.3)."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far this visitor's latest order is."""
+
+    order: Order | None
+    is_bought: bool
+    is_collected: bool
+    is_waited: bool
+    letter_id: int | None
+    """The first letter that came for the buyer after the collection."""
+
+    @property
+    def current(self) -> int:
+        """The step to take now, 1 to 5; 4 stays current, since nobody can see whether the widget was opened."""
+        if not self.is_bought:
+            return 1
+        if not self.is_collected:
+            return 2
+        return 4 if self.is_waited else 3
+
+
+def progress(order: Order | None, now: datetime, letter_id: int | None) -> Progress:
+    """Days count in the shop's calendar: collected on 1 December at any hour, due when 4 December begins (S3.5)."""
+    bought = order is not None and order.cancelled_at is None
+    collected_at = order.collected_at if order is not None and bought else None
+    waited = False
+    if collected_at:
+        days = (now.astimezone(times.ZONE).date() - collected_at.astimezone(times.ZONE).date()).days
+        waited = days >= WAITING_DAYS
+    return Progress(
+        order=order if bought else None,
+        is_bought=bought,
+        is_collected=collected_at is not None,
+        is_waited=waited,
+        letter_id=letter_id if waited else None,
+    )
