@@ -4,7 +4,7 @@
 does the same for an environment in which DATABASE_URL or REDIS_URL may be unset.
 """
 
-from backend.embedded.membership import Addresses, Membership, filled_in, running
+from backend.embedded.membership import Addresses, Servers, filled_in, running
 from backend.embedded.places import CannotStart
 
-__all__ = ["Addresses", "CannotStart", "Membership", "filled_in", "running"]
+__all__ = ["Addresses", "CannotStart", "Servers", "filled_in", "running"]

@@ -40,19 +40,48 @@ def running(data_dir: Path) -> Iterator[Addresses]:
         yield Addresses(postgres.address(), valkey.address())
 
 
-@contextmanager
-def filled_in(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The environment with DATABASE_URL and REDIS_URL: those that are unset become embedded servers of
-    LAGNIAPPE_DATA_DIR (default `.lagniappe`), running for as long as the block. Raises CannotStart."""
-    data_dir = Path(environ.get("LAGNIAPPE_DATA_DIR") or ".lagniappe").resolve()
-    with ExitStack() as stack:
-        members = {
-            variable: stack.enter_context(Membership(name, data_dir))
+class Servers:
+    """The servers that an environment leaves to us: a context manager around their use.
+
+    Where DATABASE_URL or REDIS_URL is unset, an embedded server of LAGNIAPPE_DATA_DIR (default `.lagniappe`) takes its
+    place. Entering waits until they answer; raises CannotStart.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.data_dir = Path(environ.get("LAGNIAPPE_DATA_DIR") or ".lagniappe").resolve()
+        self.environ = {**environ, "LAGNIAPPE_DATA_DIR": str(self.data_dir)}
+        """The environment; inside the block with both addresses."""
+        self._members = {
+            variable: Membership(name, self.data_dir)
             for variable, name in (("DATABASE_URL", "postgres"), ("REDIS_URL", "valkey"))
             if not environ.get(variable)
         }
-        addresses = {variable: member.address() for variable, member in members.items()}
-        yield {**environ, **addresses, "LAGNIAPPE_DATA_DIR": str(data_dir)}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Servers":
+        with self._stack:
+            for member in self._members.values():
+                self._stack.enter_context(member)
+            self.environ |= {variable: member.address() for variable, member in self._members.items()}
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def mend(self) -> None:
+        """Have the servers started again if they were killed together with what watches them. Does not wait."""
+        for member in self._members.values():
+            member.mend()
+
+
+@contextmanager
+def filled_in(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The environment with both addresses, see `Servers`, for as long as the block."""
+    with Servers(environ) as servers:
+        yield servers.environ
 
 
 class Membership:
