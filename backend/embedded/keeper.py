@@ -10,7 +10,6 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import IO, Protocol
@@ -159,7 +158,3 @@ def _size(file: Path) -> int:
 def _shorten(log: Path) -> None:
     if _size(log) > _LOG_LIMIT:
         log.rename(log.with_suffix(".log.1"))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))

@@ -140,7 +140,7 @@ class Membership:
         self._starts += 1
         with self._places.log.open("ab") as log:
             self._keeper = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", keeper.__name__, self._places.name, self._places.data_dir],
+                [sys.executable, "-m", "backend.embedded", self._places.name, self._places.data_dir],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
