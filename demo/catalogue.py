@@ -121,7 +121,7 @@ PRODUCTS = (
         Decimal("12.00"),
         "Smoked over pine, like a good argument. 80 g.",
         "Black tea from Wuyi, dried over pine fires. Wonderful with cheese, and in a marinade nobody can place.",
-        "persimmon",
+        "straw",
     ),
     Product(
         "sample",
@@ -131,7 +131,7 @@ PRODUCTS = (
         Decimal("2.50"),
         "One cup of whatever we are drinking today.",
         "A paper sachet with enough leaves for one good pot for one person. The cheapest way to meet a new tea.",
-        "straw",
+        "celadon",
     ),
     Product(
         "gift-card",
