@@ -189,15 +189,14 @@ def after_refunds(made: Sum, refunds: Iterable[Refund], *, fully_refunded: bool 
     """
     if fully_refunded:
         return undone(made, "refunded")
-    ids = {line.id for line in made.lines}
+    known = {line.id: line for line in made.lines}
     gone: dict[str | None, _Gone] = defaultdict(_Gone)
-    totals = {line.id: line for line in made.lines}
     for refund in {refund.id: refund for refund in sorted(refunds, key=repr)}.values():
         for part in refund.lines:
-            gone[part.line_item_id if part.line_item_id in ids else None].add(part, totals.get(part.line_item_id))
-    lines = tuple(
-        replace(line, taken_back=gone[line.id].points_of(line)) if line.id in gone else line for line in made.lines
-    )
+            line = known.get(part.line_item_id) or known.get(None)  # an order without lines is one line
+            if line is not None:
+                gone[line.id].add(part, line)
+    lines = tuple(replace(line, taken_back=gone[line.id].points_of(line)) for line in made.lines)
     result = replace(made, lines=lines)
     return replace(result, note="refunded") if made.points > 0 and result.target == 0 else result
 
@@ -401,21 +400,20 @@ class _Gone:
     amount: Fraction = Fraction(0)
     quantity: int = 0
 
-    def add(self, part: RefundLine, line: LineSum | None) -> None:
-        quantity = max(part.quantity or 0, 0)
+    def add(self, part: RefundLine, line: LineSum) -> None:
+        quantity = max(part.quantity or 0, 0) if line.id is not None else 0  # nobody knows the pieces of a whole order
         self.quantity += quantity
         if part.amount is not None:
             self.amount += max(Fraction(part.amount), Fraction(0))
-        elif line is not None and line.quantity > 0:
+        elif line.quantity > 0:
             self.amount += Fraction(line.total) * quantity / line.quantity
 
     def points_of(self, line: LineSum) -> int:
-        pieces = line.quantity if line.id is not None else None  # nobody knows the pieces of an order without lines
-        if pieces is not None and self.quantity >= max(pieces, 1):
+        if self.quantity >= max(line.quantity, 1):
             return line.points
         if line.total > 0:
             return min(int(line.points * self.amount / Fraction(line.total)), line.points)
-        return line.points * self.quantity // pieces if pieces else 0
+        return line.points * self.quantity // max(line.quantity, 1)
 
 
 def _amount_text(amount: Decimal, currency: str) -> str:
