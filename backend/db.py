@@ -103,7 +103,7 @@ def after_commit(effect: Callable[[], object]) -> None:
 
 
 def retrying(door: Callable[P, R]) -> Callable[P, R]:
-    """Run a door again, up to three times in all with jitter, if PostgreSQL reports a deadlock or serialization failure.
+    """Run a door up to three times in all, with jitter, while PostgreSQL reports a deadlock or serialization failure.
 
     The door must hold its whole transaction, so that a second run starts from nothing.
     """
@@ -172,4 +172,4 @@ def _one_statement(statement: str, parameters: dict[str, Any]) -> dict[str, Any]
 def _migrations_folder() -> os.PathLike[str]:
     from importlib.resources import files
 
-    return files("migrations")  # type: ignore[return-value]
+    return files("migrations")

@@ -55,7 +55,7 @@ def install(connection: Connection) -> None:
 
 
 def lock_accounts(session: AnySession, shop_id: int, member_ids: Sequence[int]) -> None:
-    """Lock the accounts in the one global order (by id), so that two transactions never wait for each other in a ring."""
+    """Lock the accounts in the one global order, by id: two transactions never wait for each other in a ring."""
     session.execute(
         text(
             "select 1 from account where shop_id = :shop and member_id = any(:members)"
@@ -84,8 +84,8 @@ def promise(
     """issued → pending. Makes an award that waits for `due_at` and returns its id."""
     return _call(
         session,
-        "ledger_promise(:shop, :member, :at, :points, :key, :reason, cast(:why as jsonb), :rule, :order, :version, :due,"
-        " :expires)",
+        "ledger_promise(:shop, :member, :at, :points, :key, :reason, cast(:why as jsonb), :rule, :order, :version,"
+        " :due, :expires)",
         shop=shop_id,
         member=member_id,
         at=at,
@@ -143,7 +143,8 @@ def grant(
     """issued → available, by hand, by import or as a bonus. Makes a lot and settles what is owed."""
     return _call(
         session,
-        "ledger_grant(:shop, :member, :at, :points, :key, :actor, :name, :reason, cast(:why as jsonb), :version, :expires)",
+        "ledger_grant(:shop, :member, :at, :points, :key, :actor, :name, :reason, cast(:why as jsonb), :version,"
+        " :expires)",
         shop=shop_id,
         member=member_id,
         at=at,
@@ -369,7 +370,8 @@ def _give_back(
     key = f"hold:{answers}:end" if kind == "release" else f"entry:{answers}:return"
     return _call(
         session,
-        "ledger_give_back(:shop, :member, :at, :kind, :answers, :key, :actor, :name, :reason, cast(:why as jsonb), :grace)",
+        "ledger_give_back(:shop, :member, :at, :kind, :answers, :key, :actor, :name, :reason, cast(:why as jsonb),"
+        " :grace)",
         shop=shop_id,
         member=member_id,
         at=at,
@@ -385,7 +387,7 @@ def _give_back(
 
 
 def _call(session: AnySession, function: str, **parameters: Any) -> int | None:
-    value: int | None = session.execute(text(f"select {function}"), parameters).scalar_one()  # noqa: S608 - literals above
+    value: int | None = session.execute(text(f"select {function}"), parameters).scalar_one()
     return value
 
 

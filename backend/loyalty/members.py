@@ -167,9 +167,7 @@ def _erase_from_bodies(session: AnySession, shop_id: int, external_id: str, addr
 
 
 def _is_erased(session: AnySession, shop_id: int, external_id: str) -> bool:
-    return (
-        session.get(Tombstone, (shop_id, _hash(shop_id, external_id))) is not None  # type: ignore[arg-type]
-    )
+    return session.get(Tombstone, (shop_id, _hash(shop_id, external_id))) is not None
 
 
 def _hash(shop_id: int, external_id: str) -> bytes:

@@ -71,6 +71,11 @@ def version_for(session: AnySession, shop_id: int, at: datetime) -> ProgramVersi
     ).scalar_one()
 
 
+def by_number(session: AnySession, shop_id: int, version: int) -> ProgramVersion:
+    """That version of the shop's program."""
+    return session.get_one(ProgramVersion, (shop_id, version))
+
+
 def settings_of(version: ProgramVersion) -> ProgramSettings:
     """The version's settings. A version never changes, so a process reads each one once."""
     return _settings(version.shop_id, version.version, orjson.dumps(version.settings))
@@ -100,4 +105,3 @@ def forget_current() -> None:
 @lru_cache(maxsize=4096)
 def _settings(_shop_id: int, _version: int, document: bytes) -> ProgramSettings:
     return program_settings.stored(orjson.loads(document))
-

@@ -54,6 +54,7 @@ class NewShop:
     """A shop just made, with the secrets that are shown once."""
 
     shop: Shop
+    shop_id: int
     webhook_secret: str = field(repr=False)
     identity_secret: str = field(repr=False)
     api_key: str = field(repr=False)
@@ -122,7 +123,7 @@ def create(
     shop.identity_secret = vault.seal(identity_secret, shop_id=shop.id, purpose="identity")
     session.add(Installation(shop_id=shop.id, at=now, event="installed"))
     api_key = new_api_key(session, shop.id, now, label="first key", scopes=ALL_SCOPES)
-    return NewShop(shop, webhook_secret, identity_secret, api_key)
+    return NewShop(shop, shop.id, webhook_secret, identity_secret, api_key)
 
 
 def new_api_key(session: AnySession, shop_id: int, now: datetime, *, label: str, scopes: tuple[str, ...]) -> str:

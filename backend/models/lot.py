@@ -1,4 +1,4 @@
-"""A batch of available points with one expiry date. Written only by the ledger and, its reminder, by `loyalty/expiry`."""
+"""A batch of available points with one expiry date. Written by the ledger; its reminder by `loyalty/expiry`."""
 
 from sqlalchemy.orm import Mapped
 

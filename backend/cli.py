@@ -1,0 +1,220 @@
+"""`lagniappe …`: the commands of contract section 1. Each is a door: parse, one transaction, one verb, print JSON."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import flask_migrate
+import orjson
+from flask import Flask
+
+from backend import clock, queue, strict_json
+from backend.app import create_app
+from backend.cli_demo import demo
+from backend.cli_machine import up
+from backend.cli_processes import clock as clock_process
+from backend.cli_processes import time_commands, worker
+from backend.config import Config
+from backend.db import transaction
+from backend.embedded import filled_in
+from backend.errors import BadInput, LagniappeError, NotFound
+from backend.ledger import check as ledger_check
+from backend.loyalty import deliveries, programs, shops
+from backend.models import Delivery, Shop
+
+
+@click.group()
+def main() -> None:
+    """Lagniappe: a loyalty program for any store, on a ledger that can be audited."""
+
+
+@contextmanager
+def application() -> Iterator[Flask]:
+    """The app on the servers that the environment names, or on the embedded ones for this command's duration.
+
+    An error of ours ends the command with its sentence and status 1.
+    """
+    try:
+        with filled_in(os.environ) as environ:
+            app = create_app(environ)
+            with app.app_context():
+                yield app
+    except LagniappeError as error:
+        for each in getattr(error, "errors", []):
+            click.echo(f"{each['field']}: {each['message']}", err=True)
+        raise click.ClickException(error.detail) from error
+
+
+def _print(document: Any) -> None:
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the schema up to date. Safe to run from several machines at once."""
+    with application():
+        flask_migrate.upgrade()
+        click.echo("The schema is up to date.", err=True)
+
+
+@main.group()
+def shop() -> None:
+    """Shops."""
+
+
+@shop.command("create")
+@click.option("--platform", required=True)
+@click.option("--name", required=True)
+@click.option("--domain", required=True, help="Such as shop.example")
+@click.option("--currency", required=True, help="ISO 4217, such as EUR")
+@click.option("--timezone", required=True, help="IANA name, such as Europe/Paris")
+@click.option("--locale", required=True, help="Such as fr or zh-Hant")
+@click.option("--discounts-url", help="Where a custom store takes discount codes")
+def create_shop(
+    platform: str, name: str, domain: str, currency: str, timezone: str, locale: str, discounts_url: str | None
+) -> None:
+    """Make a shop and print its addresses and secrets, which are shown only now."""
+    with application() as app, transaction() as session:
+        config: Config = app.config["LAGNIAPPE"]
+        now = clock.now()
+        made = shops.create(
+            session,
+            now,
+            platform=platform,
+            name=name,
+            domain=domain,
+            currency=currency,
+            timezone_name=timezone,
+            locale=locale,
+            discounts_url=discounts_url,
+            rehearsal=config.is_rehearsal,
+        )
+        programs.start(session, made.shop, now, author="lagniappe shop create")
+        _print(
+            {
+                "shop_id": str(made.shop.id),
+                "webhook_url": f"{config.base_url}/webhooks/{platform}/{made.shop.id}",
+                "webhook_secret": made.webhook_secret,
+                "widget_key": made.shop.widget_key,
+                "identity_secret": made.identity_secret,
+                "api_key": made.api_key,
+                "admin_login_url": f"{config.base_url}/admin",
+            }
+        )
+
+
+@main.group()
+def program() -> None:
+    """A shop's program: its settings."""
+
+
+@program.command("show")
+@click.option("--shop", "shop_id", required=True, type=int)
+def show_program(shop_id: int) -> None:
+    """Print the settings in force as JSON."""
+    with application(), transaction() as session:
+        _require_shop(session, shop_id)
+        _print(programs.version_for(session, shop_id, clock.now()).settings)
+
+
+@program.command("set")
+@click.option("--shop", "shop_id", required=True, type=int)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+def set_program(shop_id: int, file: Path) -> None:
+    """Make a new version of the settings from a JSON file, or say in one sentence what is wrong."""
+    with application() as app, transaction() as session:
+        config: Config = app.config["LAGNIAPPE"]
+        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        document = strict_json.parse(raw)
+        if not isinstance(document, dict):
+            raise BadInput("The settings should be a JSON object.")
+        _require_shop(session, shop_id)
+        version = programs.set_program(
+            session,
+            shop_id,
+            document,
+            author="lagniappe program set",
+            now=clock.now(),
+            rehearsal=config.is_rehearsal,
+        )
+        _print({"version": version.version, "in_force_from": _text(version.in_force_from)})
+
+
+@main.group()
+def ledger() -> None:
+    """The ledger."""
+
+
+@ledger.command("check")
+@click.option("--shop", "shop_id", type=int, help="Only this shop; all of them otherwise.")
+def check_ledger(shop_id: int | None) -> None:
+    """Prove the ledger's invariants on the data. Status 1 if there is any violation."""
+    with application(), transaction() as session:
+        if shop_id is not None:
+            _require_shop(session, shop_id)
+        report = ledger_check.check(session, clock.now(), clock.wall(), shop_id)
+        _print(report.as_document())
+    sys.exit(1 if report.violations else 0)
+
+
+@main.group()
+def webhooks() -> None:
+    """What arrived, and what became of it."""
+
+
+@webhooks.command("list")
+@click.option("--shop", "shop_id", type=int)
+@click.option("--state", type=click.Choice(["received", "handled", "ignored", "rejected", "failed"]))
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+def list_webhooks(shop_id: int | None, state: str | None, limit: int) -> None:
+    """Print the newest deliveries as JSON."""
+    with application(), transaction() as session:
+        found = deliveries.newest(session, shop_id, state, limit)
+        _print({"items": [_delivery(each) for each in found]})
+
+
+@webhooks.command("replay")
+@click.option("--shop", "shop_id", type=int)
+@click.option("--id", "row_id", type=int, help="Only this delivery (the id that list prints); needs --shop.")
+def replay_webhooks(shop_id: int | None, row_id: int | None) -> None:
+    """Handle again what failed: now, instead of when its turn comes."""
+    if row_id is not None and shop_id is None:
+        raise click.UsageError("--id needs --shop.")
+    with application():
+        with transaction() as session:
+            replayed = deliveries.replay_failed(session, clock.wall(), shop_id, row_id)
+            queue.enqueue_after_commit(deliveries.DRAIN)
+        _print({"replayed": replayed})
+
+
+def _require_shop(session: Any, shop_id: int) -> None:
+    if session.get(Shop, shop_id) is None:
+        raise NotFound(f"There is no shop {shop_id}.")
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "shop_id": str(delivery.shop_id),
+        "id": str(delivery.id),
+        "delivery_id": delivery.delivery_id,
+        "type": delivery.type,
+        "state": delivery.state,
+        "error": delivery.error,
+        "tries": delivery.tries,
+        "received_at": _text(delivery.received_at),
+    }
+
+
+def _text(at: Any) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at is not None else None
+
+
+main.add_command(up)
+main.add_command(demo)
+main.add_command(worker)
+main.add_command(clock_process, "clock")
+main.add_command(time_commands, "time")

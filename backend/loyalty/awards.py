@@ -1,0 +1,391 @@
+"""Awards: what an order and a sign-up bring, and moving the ledger to it.
+
+The rule is one number: what the order should have brought by now (`earning.outcome`). `reckon` compares it with what
+stands in the ledger and moves the difference: refunds, edits, cancellations and returns need no code of their own.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+
+from backend import outbox
+from backend.ledger import posting
+from backend.ledger.posting import AnySession
+from backend.loyalty import calendar_rules, earning, programs, shops
+from backend.loyalty.earning import OrderLine, OrderSum, Sum
+from backend.loyalty.settings import Assign, ProgramSettings
+from backend.loyalty.shops import ShopFacts
+from backend.models import Member, Order
+from backend.platforms.events import CustomerSeen, OrderState, RefundState, refund_from_document, time_text
+from backend.platforms.known_orders import KnownOrder
+from backend.queue import enqueue_after_commit
+
+POST_DUE = "points.post_due"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ledger says of one order and member, in points."""
+
+    promised: int
+    voided: int
+    clawed_back: int
+    expired_unspent: int
+
+    @property
+    def net(self) -> int:
+        return self.promised - self.voided - self.clawed_back
+
+
+def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime) -> None:
+    """Move the order's points to what the order should have brought by now, by the program frozen on it.
+
+    Before it is received (collected, paid or shipped, as the program says) nothing is promised; the widget then shows
+    the sum as expected. Takes the member's account lock. Running it again changes nothing.
+    """
+    settings = _settings(session, row)
+    made = _outcome(session, shop, row, known.order, settings)
+    received_at = received(known, settings.assign)
+    if received_at is None:
+        row.expected_points = made.target if row.member_id is not None else 0
+        return
+    row.expected_points = 0
+    _date(session, shop, row, settings, received_at)
+    if row.member_id is None:
+        return
+    why = earning.why(
+        made,
+        program_version=row.program_version,
+        order=_called(known.order),
+        due_at=row.due_at,
+        expires_at=row.expires_at,
+    )
+    _move(session, row, made.target, known.order, why, now)
+
+
+def move_to(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, member_id: int, now: datetime) -> None:
+    """The order turns out to be another member's: the old one gives back what it brought, `reckon` then gives anew."""
+    if row.member_id is not None:
+        _move(session, row, 0, known.order, {"rule": "order", "note": "moved", "order": _called(known.order)}, now)
+        row.expired_taken_back = 0
+    row.member_id = member_id
+    session.flush()
+
+
+def received(known: KnownOrder, assign: Assign) -> datetime | None:
+    """When the order counts as received: the moment that the delay is counted from (S3.5). None: not yet.
+
+    For carriers in the merchant's list an arrival is enough.
+    """
+    match assign.on:
+        case "paid":
+            return known.first_shown.get("paid")
+        case "shipped":
+            return known.first_shown.get("shipped")
+        case "collected":
+            order = known.order
+            if assign.is_arrival_enough(order.delivery_carrier) and "arrived" in known.first_shown:
+                return order.arrived_at
+            return order.collected_at if "collected" in known.first_shown else None
+
+
+def sign_up(session: AnySession, shop: ShopFacts, member: Member, seen: CustomerSeen, now: datetime) -> None:
+    """Promise what the sign-up rules of the program give, once per member.
+
+    Only for an account that was made while the rule was in force, decided from its `created_at` alone.
+    """
+    created_at = seen.customer.created_at or seen.at
+    version = programs.version_for(session, shop.id, created_at)
+    if created_at < version.in_force_from or not shops.was_installed_at(session, shop.id, created_at):
+        return
+    settings = programs.settings_of(version)
+    if not settings.enabled:
+        return
+    tz = ZoneInfo(shop.timezone)
+    for rule in settings.rules:
+        if rule.kind != "signup":
+            continue
+        due_at = calendar_rules.due_at(created_at, rule.delay_days, tz)
+        expires_at = calendar_rules.expires_at(due_at, settings.expiry, tz)
+        posting.promise(
+            session,
+            shop.id,
+            member.id,
+            rule.points,
+            at=now,
+            key=f"rule:{rule.id}:member:{member.id}",
+            rule=rule.id,
+            reason="Sign-up",
+            why={
+                "rule": "signup",
+                "rule_id": rule.id,
+                "title": dict(rule.title),
+                "program_version": version.version,
+                "points": rule.points,
+                "due_at": time_text(due_at),
+                "expires_at": time_text(expires_at) if expires_at else None,
+            },
+            program_version=version.version,
+            due_at=due_at,
+            expires_at=expires_at,
+        )
+        if due_at <= now:
+            enqueue_after_commit(POST_DUE)
+
+
+def post_due(session: AnySession, now: datetime, limit: int = 1000) -> int:
+    """Post the awards whose day has come and tell their owners by mail (S3.30), in the same transaction.
+
+    Posts at most about `limit` awards, oldest first, and returns how many. Each award is posted at most once, even if
+    two workers run this together. Awards of orders made before the shop uninstalled the app are posted like any other
+    (S3.25).
+    """
+    posted = posting.post_due(session, now, limit)
+    tell(session, posted, "points_earned")
+    return len(posted)
+
+
+def tell(session: AnySession, posted: list[posting.Posted], purpose: str) -> None:
+    """A mail for each entry whose owner has an address."""
+    if not posted:
+        return
+    reachable = session.execute(
+        text(
+            "select m.shop_id, m.id"
+            " from unnest(cast(:shops as bigint[]), cast(:members as bigint[])) as t (shop_id, id)"
+            " join member m using (shop_id, id) where m.email is not null"
+        ),
+        {"shops": [p.shop_id for p in posted], "members": [p.member_id for p in posted]},
+    )
+    with_address = {(row.shop_id, row.id) for row in reachable}
+    outbox.put_all(
+        session,
+        "mail",
+        [
+            (
+                each.shop_id,
+                f"mail:{purpose}:{each.entry_id}",
+                {"purpose": purpose, "member_id": each.member_id, "entry_id": each.entry_id, "points": each.points},
+            )
+            for each in posted
+            if (each.shop_id, each.member_id) in with_address
+        ],
+    )
+
+
+def _settings(session: AnySession, row: Order) -> ProgramSettings:
+    version = programs.by_number(session, row.shop_id, row.program_version)
+    return programs.settings_of(version)
+
+
+def _outcome(session: AnySession, shop: ShopFacts, row: Order, order: OrderState, settings: ProgramSettings) -> Sum:
+    return earning.outcome(
+        _order_sum(order),
+        [_refund(each) for each in _refunds(session, row)],
+        settings.earn,
+        shop_currency=shop.currency,
+        enabled=settings.enabled,
+        uninstalled=not shops.was_installed_at(session, shop.id, row.placed_at),
+    )
+
+
+def _order_sum(order: OrderState) -> OrderSum:
+    return OrderSum(
+        currency=order.currency,
+        subtotal=order.subtotal,
+        discount_total=order.discount_total,
+        shipping_total=order.shipping_total,
+        fee_total=order.fee_total,
+        tax_total=order.tax_total,
+        total=order.total,
+        lines=tuple(
+            OrderLine(
+                id=line.external_id,
+                title=line.title,
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                discount=line.discount,
+                total=line.total,
+                gift_card=line.gift_card,
+            )
+            for line in order.lines or ()
+        ),
+        source=order.source,
+        payment_status=order.payment_status,
+        cancelled=order.cancelled_at is not None,
+        returned=order.delivery_status == "returned",
+    )
+
+
+def _refund(state: RefundState) -> earning.Refund:
+    return earning.Refund(
+        id=state.external_id,
+        lines=tuple(
+            earning.RefundLine(line_item_id=line.line_id, quantity=line.quantity, amount=line.amount)
+            for line in state.lines
+        ),
+    )
+
+
+def _refunds(session: AnySession, row: Order) -> list[RefundState]:
+    documents = session.execute(
+        text("select document from refund where shop_id = :shop and order_external_id = :order"),
+        {"shop": row.shop_id, "order": row.external_id},
+    ).scalars()
+    return [refund_from_document(document) for document in documents]
+
+
+def _date(session: AnySession, shop: ShopFacts, row: Order, settings: ProgramSettings, received_at: datetime) -> None:
+    """Set the days of the order's points: from when it was received alone, so an edit does not move them (A5, S3.27).
+
+    A store that tells late that the order was received earlier moves what still waits, whatever the order of arrival.
+    """
+    tz = ZoneInfo(shop.timezone)
+    due_at = calendar_rules.due_at(received_at, settings.assign.delay_days, tz)
+    if row.due_at == due_at:
+        return
+    row.due_at = due_at
+    row.expires_at = calendar_rules.expires_at(due_at, settings.expiry, tz)
+    session.flush()
+    if row.member_id is not None:
+        posting.lock_accounts(session, row.shop_id, [row.member_id])
+        posting.redate(session, row.shop_id, row.id, due_at, row.expires_at)
+
+
+def _move(session: AnySession, row: Order, target: int, order: OrderState, why: dict[str, Any], now: datetime) -> None:
+    """Bring what stands in the ledger for this order and its member to `target`.
+
+    Down: out of pending; then what expired unspent counts as taken back; then the order's lots, other lots, owed.
+    Up: a new award with the order's own days.
+    """
+    assert row.member_id is not None
+    posting.lock_accounts(session, row.shop_id, [row.member_id])
+    standing = _standing(session, row)
+    difference = target - (standing.net - row.expired_taken_back)
+    if difference > 0:
+        # What was clawed back comes back first; only then does an expiry stop to count as taken back.
+        difference -= _uncount_expired(row, difference - min(difference, standing.clawed_back))
+        if difference > 0:
+            _promise(session, row, difference, order, why, now)
+    elif difference < 0:
+        _take_back(session, row, -difference, standing, order, why, now)
+
+
+def _uncount_expired(row: Order, at_most: int) -> int:
+    uncounted = min(at_most, row.expired_taken_back)
+    row.expired_taken_back -= uncounted
+    return uncounted
+
+
+def _promise(
+    session: AnySession, row: Order, points: int, order: OrderState, why: dict[str, Any], now: datetime
+) -> None:
+    assert row.member_id is not None and row.due_at is not None
+    posting.promise(
+        session,
+        row.shop_id,
+        row.member_id,
+        points,
+        at=now,
+        key=_next_key(row),
+        rule="order",
+        reason=f"Order {_called(order)}",
+        why=why,
+        program_version=row.program_version,
+        due_at=row.due_at,
+        expires_at=row.expires_at,
+        order_id=row.id,
+    )
+    if row.due_at <= now:
+        enqueue_after_commit(POST_DUE)
+
+
+def _take_back(
+    session: AnySession,
+    row: Order,
+    points: int,
+    standing: Standing,
+    order: OrderState,
+    why: dict[str, Any],
+    now: datetime,
+) -> None:
+    assert row.member_id is not None
+    reason = _reason_of_loss(order)
+    for award_id, pending in _pending_awards(session, row):
+        if points == 0:
+            return
+        part = min(points, pending)
+        posting.void(session, row.shop_id, award_id, part, at=now, key=_next_key(row), reason=reason, why=why)
+        points -= part
+    counted = min(points, standing.expired_unspent - row.expired_taken_back)
+    row.expired_taken_back += counted
+    points -= counted
+    if points == 0:
+        return
+    key = _next_key(row)
+    entry_id = posting.claw_back(
+        session,
+        row.shop_id,
+        row.member_id,
+        points,
+        at=now,
+        key=key,
+        reason=reason,
+        why=why,
+        order_id=row.id,
+        program_version=row.program_version,
+    )
+    if entry_id is not None:
+        tell(session, [posting.Posted(row.shop_id, row.member_id, entry_id, points)], "points_clawed_back")
+
+
+def _standing(session: AnySession, row: Order) -> Standing:
+    sums = session.execute(
+        text(
+            """
+            select coalesce(sum(points) filter (where kind = 'promise'), 0) as promised,
+                coalesce(sum(points) filter (where kind = 'void'), 0) as voided,
+                coalesce(sum(points) filter (where kind = 'claw_back'), 0) as clawed_back,
+                coalesce(sum(points) filter (where kind = 'expire'), 0) as expired_unspent
+            from entry where shop_id = :shop and order_id = :order and member_id = :member
+            """
+        ),
+        {"shop": row.shop_id, "order": row.id, "member": row.member_id},
+    ).one()
+    return Standing(*(int(each) for each in sums))
+
+
+def _pending_awards(session: AnySession, row: Order) -> list[tuple[int, int]]:
+    """The order's awards that still wait, the newest first: (id, pending points)."""
+    rows = session.execute(
+        text(
+            "select id, pending from award where shop_id = :shop and order_id = :order and member_id = :member"
+            " and state = 'pending' order by id desc"
+        ),
+        {"shop": row.shop_id, "order": row.id, "member": row.member_id},
+    )
+    return [(each.id, each.pending) for each in rows]
+
+
+def _next_key(row: Order) -> str:
+    """The next idempotency key of this order. Its row is locked: the numbers follow the movements."""
+    row.steps += 1
+    return f"order:{row.id}:{row.steps}"
+
+
+def _called(order: OrderState) -> str:
+    return order.number or order.external_id
+
+
+def _reason_of_loss(order: OrderState) -> str:
+    called = _called(order)
+    if order.cancelled_at is not None:
+        return f"Order {called} was cancelled"
+    if order.delivery_status == "returned":
+        return f"Order {called} was returned"
+    if order.payment_status == "voided":
+        return f"The payment of order {called} was voided"
+    return f"Order {called} was refunded or changed"

@@ -1,0 +1,124 @@
+"""Orders: what is known of each, whose it is, and when it counts as received."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from backend.ledger.posting import AnySession
+from backend.loyalty import awards, members, programs
+from backend.loyalty.shops import ShopFacts
+from backend.models import Member, Order, Refund
+from backend.platforms.events import Customer, OrderRefunded, OrderSeen, OrderState, refund_to_document
+from backend.platforms.known_orders import KnownOrder, known_from_document, known_to_document, learn
+
+
+def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) -> None:
+    """Learn one more state of an order and bring its points to where they should be.
+
+    States may come twice and in any order; the end is the same (contract section 3).
+    """
+    row = by_external_id(session, shop.id, seen.order.external_id)
+    known = learn(known_from_document(row.known) if row else None, seen)
+    if row is None:
+        row = _new(session, shop, known)
+    else:
+        row.known = known_to_document(known)
+    row.guest_email = known.order.guest_email.lower() if known.order.guest_email else None
+    customer = seen.order.customer
+    if customer is not None and customer.external_id is not None:
+        member = members.enrol(session, shop.id, customer.external_id, now)
+        if member is not None:
+            take_over_profile(session, shop, member, customer, seen.at, now)
+    owner = _owner_of(session, shop.id, known.order, now)
+    if owner is not None and owner != row.member_id:
+        awards.move_to(session, shop, row, known, owner, now)
+    awards.reckon(session, shop, row, known, now)
+
+
+def refund(session: AnySession, shop: ShopFacts, refunded: OrderRefunded, now: datetime) -> None:
+    """Keep the refund and take back what it is worth. One that arrives before its order waits for it."""
+    session.execute(
+        insert(Refund)
+        .values(
+            shop_id=shop.id,
+            order_external_id=refunded.order_id,
+            external_id=refunded.refund.external_id,
+            document=refund_to_document(refunded.refund),
+        )
+        .on_conflict_do_nothing(index_elements=["shop_id", "order_external_id", "external_id"])
+    )
+    row = by_external_id(session, shop.id, refunded.order_id)
+    if row is not None:
+        awards.reckon(session, shop, row, known_from_document(row.known), now)
+
+
+def take_over_profile(
+    session: AnySession, shop: ShopFacts, member: Member, customer: Customer, at: datetime, now: datetime
+) -> None:
+    """Take over what the platform says of a customer. An address it has verified claims the orders of a guest."""
+    members.describe(member, customer, at)
+    session.flush()
+    if customer.email and customer.email_verified and members.verify_address(session, member, customer.email):
+        claim(session, shop, member.id, customer.email, now)
+
+
+def claim(session: AnySession, shop: ShopFacts, member_id: int, email: str, now: datetime) -> None:
+    """Give the member the orders that a guest made under an address that the platform has verified as theirs."""
+    waiting = session.execute(
+        select(Order)
+        .where(Order.shop_id == shop.id, Order.guest_email == email.lower(), Order.member_id.is_(None))
+        .order_by(Order.id)
+        .with_for_update()
+    ).scalars()
+    for row in waiting.all():
+        row.member_id = member_id
+        awards.reckon(session, shop, row, known_from_document(row.known), now)
+
+
+def placed_since(session: AnySession, shop_id: int, at: datetime) -> Iterable[Order]:
+    """The orders that were made at `at` or later."""
+    return session.execute(
+        select(Order).where(Order.shop_id == shop_id, Order.placed_at >= at).order_by(Order.id).with_for_update()
+    ).scalars()
+
+
+def reckon_since(session: AnySession, shop: ShopFacts, at: datetime, now: datetime) -> None:
+    """Reckon the orders again that were made since the app was installed or uninstalled (S3.25)."""
+    for row in list(placed_since(session, shop.id, at)):
+        awards.reckon(session, shop, row, known_from_document(row.known), now)
+
+
+def by_external_id(session: AnySession, shop_id: int, external_id: str) -> Order | None:
+    """The order of that platform id, locked, or None."""
+    return session.execute(
+        select(Order).where(Order.shop_id == shop_id, Order.external_id == external_id).with_for_update()
+    ).scalar_one_or_none()
+
+
+def _new(session: AnySession, shop: ShopFacts, known: KnownOrder) -> Order:
+    placed_at = known.order.created_at
+    row = Order(
+        shop_id=shop.id,
+        external_id=known.order.external_id,
+        known=known_to_document(known),
+        placed_at=placed_at,
+        program_version=programs.version_for(session, shop.id, placed_at).version,  # frozen here (A5)
+        expected_points=0,
+        expired_taken_back=0,
+        steps=0,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _owner_of(session: AnySession, shop_id: int, order: OrderState, now: datetime) -> int | None:
+    """The member whose order it is: the customer it names, or the owner of the guest's verified address."""
+    if order.customer is not None and order.customer.external_id is not None:
+        member = members.enrol(session, shop_id, order.customer.external_id, now)
+        return member.id if member is not None else None
+    if order.guest_email is not None:
+        return members.owner_of_address(session, shop_id, order.guest_email)
+    return None

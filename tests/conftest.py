@@ -1,0 +1,189 @@
+"""What all tests stand on: a real PostgreSQL and a real Valkey, one app, and a shop of its own for each test."""
+
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import orjson
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from backend import clock, rehearsal
+from backend.app import create_app
+from backend.db import transaction
+from backend.embedded import Addresses, running
+from backend.jobs import inbox, points
+from backend.loyalty import programs, shops
+from backend.loyalty.shops import NewShop
+from backend.platforms.custom import signature
+
+PROGRAM = {
+    "earn": {"spend_step": "10", "points_per_step": 1, "base": "items", "round": "floor"},
+    "assign": {"delay_days": 3, "on": "collected", "arrived_carriers": ["tcat"]},
+    "expiry": {"kind": "fixed_day", "month": 12, "day": 31},
+}
+"""The program of the documents' examples: every 10 earns 1 point, 3 days after collection, until the next 12/31."""
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Addresses]:
+    with tempfile.TemporaryDirectory(prefix="lagniappe-tests-") as folder, running(Path(folder)) as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def environ(servers: Addresses) -> dict[str, str]:
+    return {
+        "LAGNIAPPE_ENV": "test",
+        "DATABASE_URL": servers.database_url,
+        "REDIS_URL": servers.redis_url,
+        "BASE_URL": "http://127.0.0.1:8000",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+@pytest.fixture(scope="session")
+def whole_app(environ: dict[str, str]) -> Flask:
+    app = create_app(environ)
+    with app.app_context():
+        flask_migrate.upgrade()
+    return app
+
+
+@pytest.fixture
+def app(whole_app: Flask) -> Iterator[Flask]:
+    """The app, with its context pushed and every cache of the process empty."""
+    shops.forget_facts()
+    programs.forget_current()
+    with whole_app.app_context():
+        yield whole_app
+    clock.use_offset(rehearsal.current_offset)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+class BusinessTime:
+    """The business clock of this process, standing still where the test puts it."""
+
+    def __init__(self) -> None:
+        self._now = clock.wall()
+        # a millisecond more, so that the moment itself has come whatever the two readings of the clock cost
+        clock.use_offset(lambda: self._now - clock.wall() + timedelta(milliseconds=1))
+
+    def set(self, now: datetime | str) -> None:
+        at = datetime.fromisoformat(now) if isinstance(now, str) else now
+        self._now = at.astimezone(UTC)
+
+    def advance(self, **delta: float) -> None:
+        self._now += timedelta(**delta)
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+
+@pytest.fixture
+def time(app: Flask) -> BusinessTime:
+    return BusinessTime()
+
+
+@dataclass
+class TestShop:
+    """A shop with what a test does to it: deliver webhooks, let the jobs work, look."""
+
+    __test__ = False
+
+    made: NewShop
+    client: FlaskClient
+
+    _ids = itertools.count(1)
+
+    @property
+    def id(self) -> int:
+        return self.made.shop_id
+
+    @property
+    def facts(self) -> shops.ShopFacts:
+        return shops.facts(self.made.shop_id)
+
+    def signed(self, body: bytes, delivery_id: str | None = None, *, at: datetime | None = None) -> dict[str, str]:
+        """The headers of a Standard Webhook with this body."""
+        delivery_id = delivery_id or f"msg_{next(self._ids)}"
+        timestamp = int((at or clock.wall()).timestamp())
+        return {
+            "webhook-id": delivery_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature.sign(self.made.webhook_secret, delivery_id, timestamp, body),
+            "content-type": "application/json",
+        }
+
+    def post(self, body: bytes, delivery_id: str | None = None) -> TestResponse:
+        """Deliver raw bytes, signed."""
+        return self.client.post(f"/webhooks/custom/{self.id}", data=body, headers=self.signed(body, delivery_id))
+
+    def deliver(
+        self, type_: str, data: dict[str, Any], *, at: datetime | str | None = None, delivery_id: str | None = None
+    ) -> TestResponse:
+        """Deliver an event whose envelope says `at` (the business clock's time if left out)."""
+        moment = at if isinstance(at, str) else (at or clock.now()).isoformat()
+        body = orjson.dumps({"type": type_, "timestamp": moment, "data": data})
+        return self.post(body, delivery_id)
+
+    def tell(self, type_: str, data: dict[str, Any], *, at: datetime | str | None = None) -> None:
+        """Deliver and let the workers' doors work: drain the inbox, then post what is due."""
+        answer = self.deliver(type_, data, at=at)
+        assert answer.status_code == 202, answer.text
+        self.work()
+
+    def work(self) -> None:
+        inbox.drain()
+        points.post_due()
+
+    def set_program(self, **settings: Any) -> int:
+        """Put a new version in force from the business clock's now; returns its number."""
+        with transaction() as session:
+            version = programs.set_program(session, self.id, settings, author="a test", now=clock.now(), rehearsal=True)
+            return version.version
+
+
+@pytest.fixture
+def new_shop(app: Flask, client: FlaskClient) -> Callable[..., TestShop]:
+    """Make a shop: EUR, Paris, English and the example program unless said otherwise."""
+
+    def make(program: dict[str, Any] | None = None, **given: Any) -> TestShop:
+        facts = {
+            "platform": "custom",
+            "name": "Maison Test",
+            "domain": "shop.example",
+            "currency": "EUR",
+            "timezone_name": "Europe/Paris",
+            "locale": "en",
+        } | given
+        with transaction() as session:
+            made = shops.create(session, clock.now(), rehearsal=True, **facts)
+            programs.set_program(
+                session,
+                made.shop_id,
+                PROGRAM if program is None else program,
+                author="a test",
+                now=clock.now(),
+                rehearsal=True,
+            )
+        return TestShop(made, client)
+
+    return make
+
+
+@pytest.fixture
+def shop(new_shop: Callable[..., TestShop]) -> TestShop:
+    return new_shop()
