@@ -55,9 +55,10 @@ def main(name: str, data_dir: Path) -> None:
             _shorten(places.log)
             server.prepare()
             Keeper(server, own_lock, users_lock).keep()
-            places.remove_sockets()
         except (CannotStart, OSError) as error:
             print(FAILED + str(error), flush=True)
+        finally:
+            places.remove_sockets()
 
 
 class Keeper:

@@ -95,9 +95,7 @@ class Membership:
 
     def __enter__(self) -> "Membership":
         """Become a user and have a keeper started if there is none; does not wait for the server."""
-        self._places.make_folders()
-        self._places.keeper_lock.touch(mode=0o600)
-        self._places.users_lock.touch(mode=0o600)
+        self._places.make_files()
         self._lock = self._places.users_lock.open("r+")
         fcntl.flock(self._lock, fcntl.LOCK_SH)  # waits here while a keeper without users is stopping its server
         self.mend()

@@ -56,12 +56,14 @@ class Places:
     def sockets(self) -> Path:
         return SOCKET_ROOT / self.mark / self.name
 
-    def make_folders(self) -> None:
-        """Make the folders that users and keeper share. Raises CannotStart."""
+    def make_files(self) -> None:
+        """Make the folders and files that users and keeper share. Raises CannotStart."""
         try:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.log.parent, self.users_lock.parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
+            for file in (self.log, self.users_lock, self.keeper_lock):
+                file.open("a").close()
         except OSError as error:
             raise CannotStart(f"The data folder {self.data_dir} cannot be written: {error.strerror}.") from error
 

@@ -108,7 +108,7 @@ class Postgres:
         return len(lines) > 7 and lines[7].strip() == "ready" and (self.places.sockets / f".s.PGSQL.{_PORT}").exists()
 
     def _as_owner(self, folder: Path, death: str | None = None) -> list[str]:
-        return privileges.as_owner(self._owner, self._binaries / "postgres", folder, death=death)
+        return privileges.as_owner(self._owner, self._binaries, folder, death=death)
 
     def _run(self, folder: Path, program: str, *arguments: str, text: str = "") -> None:
         done = subprocess.run(  # noqa: S603

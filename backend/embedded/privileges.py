@@ -17,6 +17,11 @@ _NOBODY = 65534
 _LENDABLE = ("dac_read_search", "dac_override")
 """The least that lets a process through folders that are closed to it; containers often have only the second."""
 
+_IMPOSSIBLE = (
+    "PostgreSQL does not run as root and cannot be run as another user here:"
+    " run as an ordinary user, or set DATABASE_URL."
+)
+
 
 def owner_for(home: Path) -> tuple[int, int] | None:
     """The user and group that PostgreSQL must run as, if we are root: who owns the data folder, else `nobody`."""
@@ -32,17 +37,20 @@ def owner_for(home: Path) -> tuple[int, int] | None:
 
 
 def give(folder: Path, owner: tuple[int, int] | None) -> None:
-    """Let `owner` own the folder and what is in it (a backup restored by root belongs to root)."""
+    """Let `owner` own the folder and what is in it (a backup restored by root belongs to root). Raises CannotStart."""
     if owner is None or folder.stat().st_uid == owner[0]:
         return
-    for parent, _, files in os.walk(folder, topdown=False):
-        for name in files:
-            os.chown(Path(parent, name), *owner, follow_symlinks=False)
-        os.chown(parent, *owner)
+    try:
+        for parent, _, files in os.walk(folder, topdown=False):
+            for name in files:
+                os.chown(Path(parent, name), *owner, follow_symlinks=False)
+            os.chown(parent, *owner)
+    except PermissionError as error:
+        raise CannotStart(_IMPOSSIBLE) from error
 
 
-def as_owner(owner: tuple[int, int] | None, program: Path, folder: Path, *, death: str | None = None) -> list[str]:
-    """What to put before a command so that `owner` runs it; `program` must be readable and `folder` writable by it.
+def as_owner(owner: tuple[int, int] | None, binaries: Path, folder: Path, *, death: str | None = None) -> list[str]:
+    """What to put before a command of PostgreSQL so that `owner` runs it: it must reach `binaries` and write `folder`.
 
     `death` names the signal that the process gets when its parent ends. Raises CannotStart.
     """
@@ -53,11 +61,11 @@ def as_owner(owner: tuple[int, int] | None, program: Path, folder: Path, *, deat
         raise CannotStart(
             "PostgreSQL does not run as root and `setpriv` is missing: run as an ordinary user, or set DATABASE_URL."
         )
-    return [*_prefix(setpriv, owner, program, folder), *([f"--pdeathsig={death}"] if death else [])]
+    return [*_prefix(setpriv, owner, binaries, folder), *([f"--pdeathsig={death}"] if death else [])]
 
 
 @functools.cache
-def _prefix(setpriv: str, owner: tuple[int, int], program: Path, folder: Path) -> tuple[str, ...]:
+def _prefix(setpriv: str, owner: tuple[int, int], binaries: Path, folder: Path) -> tuple[str, ...]:
     uid, gid = owner
     for capability in _LENDABLE:
         prefix = (
@@ -65,19 +73,18 @@ def _prefix(setpriv: str, owner: tuple[int, int], program: Path, folder: Path) -
             f"--reuid={uid}",
             f"--regid={gid}",
             "--clear-groups",
+            # Otherwise access(2), with which PostgreSQL looks for its own programs, ignores what is lent.
+            "--securebits=+no_setuid_fixup",
             "--no-new-privs",
             f"--inh-caps=-all,+{capability}",
             f"--ambient-caps=-all,+{capability}",
         )
         probe = subprocess.run(  # noqa: S603 - our own command
-            [*prefix, "sh", "-c", 'cd "$1" && test -w . && "$2" --version', "sh", folder, program],
+            [*prefix, "sh", "-c", 'cd "$1" && test -w . && "$2" --show -D "$1"', "sh", folder, binaries / "initdb"],
             cwd="/",
             capture_output=True,
             check=False,
         )
         if probe.returncode == 0:
             return prefix
-    raise CannotStart(
-        "PostgreSQL does not run as root and cannot be run as another user here:"
-        " run as an ordinary user, or set DATABASE_URL."
-    )
+    raise CannotStart(_IMPOSSIBLE)
