@@ -29,6 +29,8 @@ class Settings:
     identity_secret: str
     host: str = "127.0.0.1"
     port: int = 8001
+    public_url: str = ""
+    """Where shoppers reach the store, if not at `host` and `port`."""
     mail_port: int = 8025
     mailbox: str = "hello@kiln-and-kettle.example"
     """Where the shop itself gets its mail; shown on the mailbox page."""
@@ -39,7 +41,7 @@ class Settings:
 
     @property
     def store_url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def loader_url(self) -> str:
@@ -81,6 +83,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
             except ValueError as error:
                 raise SettingsError(f"The store's setting {name} must be a number.") from error
     given["folder"] = Path(given["folder"])
+    given["public_url"] = given.get("public_url", "").rstrip("/")
     given["lagniappe_url"] = given["lagniappe_url"].rstrip("/")
     if "time_command" in given:
         given["time_command"] = tuple(given["time_command"])

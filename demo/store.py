@@ -41,7 +41,7 @@ def run(told: Settings) -> None:
     sender = Sender(book, told.webhook_url, told.webhook_secret)
     shop = Shop(book, sender, told)
     server = make_server(told.host, told.port, create_app(shop), threaded=True)
-    letterbox = mailbox.serve(book, told.host, told.mail_port)
+    letterbox = mailbox.serve(book, "127.0.0.1", told.mail_port)
     _stop_on_signals(server.shutdown)
     seeds.sow(book)
     sender.start()

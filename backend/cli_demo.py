@@ -1,0 +1,280 @@
+"""`lagniappe demo`: everything of `up`, a demo shop, and the pretend store beside it.
+
+The store is another program: it gets its addresses and secrets in a file, as an integrator would, and nothing else.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import requests
+
+from backend import machine
+from backend.app import create_app
+from backend.db import db, transaction
+from backend.errors import ConfigError, LagniappeError
+from backend.loyalty import shops
+from backend.models import Shop
+from backend.supervisor import Program
+
+PROGRAM_FILE = Path(__file__).parent.parent / "demo" / "program.json"
+SHOP_NAME = "Kiln & Kettle"
+_SEEDS_LIMIT_SECONDS = 60.0
+"""How long the demo waits for the store's first webhooks to be accepted."""
+_POLL_SECONDS = 0.1
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the web process and the store listen.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--store-port", default=8001, show_default=True, type=click.IntRange(1, 65535))
+def demo(host: str, port: int, store_port: int) -> None:
+    """Run everything on this machine with a demo shop and a pretend store, until Ctrl-C."""
+    try:
+        _run({**os.environ, "LAGNIAPPE_ENV": os.environ.get("LAGNIAPPE_ENV") or "demo"}, host, port, store_port)
+    except LagniappeError as error:
+        raise click.ClickException(error.detail) from error
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """The files of the demo in a data folder."""
+
+    data_dir: Path
+
+    @property
+    def store(self) -> Path:
+        return self.data_dir / "store"
+
+    @property
+    def announcement(self) -> Path:
+        return self.data_dir / "demo.json"
+
+    @property
+    def settings(self) -> Path:
+        return self.store / "settings.json"
+
+    @property
+    def shop(self) -> Path:
+        """What `lagniappe shop create` printed."""
+        return self.store / "shop.json"
+
+    @property
+    def mail_port(self) -> Path:
+        return self.store / "mail-port"
+
+
+def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None:
+    if environ["LAGNIAPPE_ENV"] == "production":
+        raise ConfigError("The demo needs LAGNIAPPE_ENV=demo or test: it would be an open door in production.")
+    folder = _Folder(Path(environ.get("LAGNIAPPE_DATA_DIR") or ".lagniappe").resolve())
+    local = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - only read
+    store_url = f"http://{local}:{store_port}"
+    known: dict[str, Any] = {}
+
+    def prepare(served: dict[str, str]) -> list[Program]:
+        made = _kept_shop(folder, served, urlsplit(store_url).netloc) or _new_shop(folder, served, store_url)
+        base_url = served["BASE_URL"]
+        made["webhook_url"] = f"{base_url}{urlsplit(made['webhook_url']).path}"
+        made["admin_login_url"] = f"{base_url}{urlsplit(made['admin_login_url']).path}"
+        _write(
+            folder.settings,
+            {
+                "folder": str(folder.store),
+                "lagniappe_url": base_url,
+                **{
+                    name: made[name]
+                    for name in ("shop_id", "webhook_url", "webhook_secret", "widget_key", "identity_secret")
+                },
+                "host": host,
+                "port": store_port,
+                "public_url": store_url,
+                "mail_port": mail_port,
+                "time_command": [_command(), "time", "advance"],
+            },
+        )
+        known.update(
+            base_url=base_url,
+            store_url=store_url,
+            mailbox_url=f"{store_url}/mailbox",
+            **made,
+            mail_url=served["MAIL_URL"],
+            data_dir=str(folder.data_dir),
+            database_url=served["DATABASE_URL"],
+            redis_url=served["REDIS_URL"],
+        )
+        command = shlex.join([sys.executable, "-m", "demo.store", "--settings", str(folder.settings)])
+        return [Program("store", command, f"{store_url}/healthz")]
+
+    def announce() -> None:
+        _await_seeds(store_url)
+        _write(folder.announcement, known)
+        click.echo(_greeting(known, folder.announcement))
+
+    with _alone(folder):
+        _require_free(host, store_port)
+        mail_port = _mail_port(folder)
+        environ.setdefault("MAIL_URL", f"smtp://127.0.0.1:{mail_port}")
+        try:
+            machine.run(environ, host=host, port=port, prepare=prepare, on_ready=announce)
+        finally:
+            folder.announcement.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(folder: _Folder) -> Iterator[None]:
+    """Two demos on one data folder would share a store and its mailbox. Raises ConfigError."""
+    folder.store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder.store / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"A demo is running on {folder.data_dir} already: stop it, or set another LAGNIAPPE_DATA_DIR."
+            ) from error
+        folder.announcement.unlink(missing_ok=True)  # whoever waits for the file must not find the last run's
+        yield
+
+
+def _kept_shop(folder: _Folder, environ: Mapping[str, str], domain: str) -> dict[str, Any] | None:
+    """The shop that an earlier run made, if this database still has it; moved to where its store listens now."""
+    if not folder.shop.exists():
+        return None
+    made: dict[str, Any] = json.loads(folder.shop.read_text())
+    app = create_app(environ)
+    with app.app_context():
+        try:
+            with transaction() as session:
+                shop = session.get(Shop, int(made["shop_id"]))
+                if shop is None or shop.widget_key != made["widget_key"]:
+                    return None
+                shop.domain = shops.check_domain(domain, rehearsal=True)
+        finally:
+            db.engine.dispose()  # this process only watches over the others from here on
+    return made
+
+
+def _new_shop(folder: _Folder, environ: Mapping[str, str], store_url: str) -> dict[str, Any]:
+    """Make the demo's shop and its program with the public commands. A store of another shop is put aside."""
+    book = folder.store / "store.sqlite3"
+    if book.exists():
+        for part in folder.store.glob("store.sqlite3*"):
+            part.rename(part.with_name(part.name.replace("store", f"store-of-old-shop-{secrets.token_hex(3)}", 1)))
+    facts = {
+        "platform": "custom",
+        "name": SHOP_NAME,
+        "domain": urlsplit(store_url).netloc,
+        "currency": "EUR",
+        "timezone": "Europe/Paris",
+        "locale": "en",
+    }
+    options = [word for name, value in facts.items() for word in (f"--{name}", value)]
+    made: dict[str, Any] = json.loads(_lagniappe(environ, "shop", "create", *options))
+    _lagniappe(environ, "program", "set", "--shop", str(made["shop_id"]), str(PROGRAM_FILE))
+    _write(folder.shop, made)
+    return made
+
+
+def _lagniappe(environ: Mapping[str, str], *words: str) -> str:
+    """Run one of our own commands; what it printed. Raises LagniappeError with its last words."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [_command(), *words], env=dict(environ), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise LagniappeError(f"`lagniappe {' '.join(words[:2])}` failed: {said[-1] if said else done.returncode}")
+    return done.stdout
+
+
+def _command() -> str:
+    """The `lagniappe` of the environment that runs this one."""
+    beside = Path(sys.executable).with_name("lagniappe")
+    found = str(beside) if beside.exists() else shutil.which("lagniappe")
+    if found is None:
+        raise ConfigError("The command `lagniappe` is not installed: run `make setup`.")
+    return found
+
+
+def _mail_port(folder: _Folder) -> int:
+    """The port of the demo's mailbox: chosen once, so that mail finds its way after any restart; another if taken."""
+    if folder.mail_port.exists():
+        port = int(folder.mail_port.read_text())
+        if _is_free("127.0.0.1", port):
+            return port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        chosen: int = probe.getsockname()[1]
+    folder.mail_port.write_text(str(chosen))
+    return chosen
+
+
+def _require_free(host: str, port: int) -> None:
+    if not _is_free(host, port):
+        raise ConfigError(f"Nothing can listen on {host}:{port}: choose another --store-port.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _await_seeds(store_url: str) -> None:
+    """Wait until the store's own orders are accepted, so that whoever reads demo.json finds data behind it."""
+    deadline = time.monotonic() + _SEEDS_LIMIT_SECONDS
+    with requests.Session() as session:
+        session.trust_env = False
+        while time.monotonic() < deadline:
+            with suppress(requests.RequestException, ValueError):
+                if session.get(f"{store_url}/state", timeout=2).json()["waiting"] == 0:
+                    return
+            time.sleep(_POLL_SECONDS)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    """In one step and for this user's eyes: there are secrets in it."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(document, file, indent=2)
+        file.write("\n")
+    part.replace(path)
+
+
+def _greeting(known: Mapping[str, Any], announcement: Path) -> str:
+    rows = [
+        ("The pretend store", known["store_url"]),
+        ("Its mailbox", known["mailbox_url"]),
+        ("Its orders desk", f"{known['store_url']}/desk"),
+        ("What it sent", f"{known['store_url']}/sent"),
+        ("Lagniappe", known["base_url"]),
+        ("The merchant API", f"{known['base_url']}/api/v1/docs"),
+        ("Ids and keys", str(announcement)),
+    ]
+    width = max(len(name) for name, _ in rows)
+    lines = "\n".join(f"  {name:<{width}}   {address}" for name, address in rows)
+    return (
+        f"\n{lines}\n\n"
+        f"  Open {known['store_url']} and take the five steps on its first page:\n"
+        "  buy, collect, wait three days, open the widget in the corner, read the mail.\n"
+        "  Ctrl-C stops everything and keeps the data.\n"
+    )
