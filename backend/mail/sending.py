@@ -1,7 +1,7 @@
 """Handing a mail to the mail server of MAIL_URL.
 
 `smtp://` speaks plainly and encrypts if a password is to be sent and the server can; `smtp+starttls://` insists on
-encrypting, `smtps://` is encrypted from the first byte. `?from=rewards@shop.example` says which address mails come from.
+encrypting, `smtps://` is encrypted from the first byte. `?from=rewards@shop.example` says where mails come from.
 """
 
 import logging

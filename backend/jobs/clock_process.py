@@ -1,0 +1,173 @@
+"""`lagniappe clock`: rings each doorbell at its time, and does the work itself where ringing brings no progress.
+
+Any number of clocks may run: a lock in PostgreSQL lets one lead, the others stand by and take over when it is gone. So
+everything that is due happens, slower, with the queue killed, hung or flushed and with no worker alive.
+"""
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+import psycopg
+from flask import Flask
+
+from backend import clock
+from backend.jobs.draining import Bounds, bounded
+from backend.jobs.schedule import SCHEDULE, Periodic
+from backend.queue import Bell, bell
+
+LEADER_LOCK = 7246002
+PATIENCE_SECONDS = 5.0
+"""How long the row that waits longest may stay the same before the clock does the work itself."""
+OWN_DRAIN_SECONDS = 5.0
+"""How long the clock drains at a stretch: the other doorbells wait meanwhile."""
+TICK_SECONDS = 0.25
+STANDBY_SECONDS = 1.0
+LEAP_SECONDS = 24 * 60 * 60
+"""No correction of a clock that works goes so far."""
+ALARM_SECONDS = 60.0
+
+_OPTIONS = "-c timezone=UTC -c statement_timeout=5s -c idle_session_timeout=15s"
+"""The last one makes a leader that hangs lose the lock: PostgreSQL closes its idle session."""
+
+log = logging.getLogger(__name__)
+
+
+def run(app: Flask, stopping: threading.Event | None = None) -> None:
+    """Keep time until SIGTERM or SIGINT, or until `stopping` is set."""
+    stopping = stopping or _asked_to_stop()
+    leaps = Leaps()
+    while not stopping.is_set():
+        try:
+            with app.app_context(), _connect(app) as line:
+                if _becomes_leader(line, stopping):
+                    log.info("this clock leads")
+                    _lead(app, line, leaps, stopping)
+        except psycopg.Error as error:
+            log.warning("the clock has lost the database: %s", str(error).strip())
+            stopping.wait(STANDBY_SECONDS)
+
+
+def _asked_to_stop() -> threading.Event:
+    stopping = threading.Event()
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopping
+
+
+def _connect(app: Flask) -> psycopg.Connection[Any]:
+    """A session of its own: the lock lives as long as this connection. Not through a pooler that shares sessions."""
+    return psycopg.connect(app.config["LAGNIAPPE_DATABASE_URL"], autocommit=True, options=_OPTIONS, connect_timeout=2)
+
+
+def _becomes_leader(line: psycopg.Connection[Any], stopping: threading.Event) -> bool:
+    """Stand by until the lock is ours. False if we were asked to stop first."""
+    while not stopping.is_set():
+        row = line.execute("select pg_try_advisory_lock(%s)", [LEADER_LOCK]).fetchone()
+        if row is not None and row[0]:
+            return True
+        stopping.wait(STANDBY_SECONDS)
+    return False
+
+
+def _lead(app: Flask, line: psycopg.Connection[Any], leaps: "Leaps", stopping: threading.Event) -> None:
+    watches = [Watch(app, job) for job in SCHEDULE]
+    while not stopping.is_set():
+        has_leapt = leaps.have_happened()
+        for watch in watches:
+            if not (has_leapt and watch.job.needs_sane_time):
+                watch.attend(line, bell(), stopping)
+        stopping.wait(TICK_SECONDS)
+
+
+class Watch:
+    """What the clock knows of one job."""
+
+    def __init__(self, app: Flask, job: Periodic) -> None:
+        self.job = job
+        self._app = app
+        self._door = job.door()
+        self._slot: int | None = None
+        self._oldest: Any = None
+        self._same_since = 0.0
+        self._is_late = False
+
+    def attend(self, line: psycopg.Connection[Any], ringer: Bell, stopping: threading.Event) -> None:
+        """Look after the job if it is time: ring, and drain here if nobody hears it or it brings nothing.
+
+        Raises psycopg.Error when the line is lost.
+        """
+        is_due = self._is_due()
+        if self.job.waits is None:
+            if is_due and not ringer.ring(self.job.name):
+                self._drain(stopping)
+            return
+        if not is_due and self._oldest is None:
+            return
+        oldest = self._look(line)
+        if oldest != self._oldest:
+            self._oldest, self._same_since, self._is_late = oldest, time.monotonic(), False
+        if oldest is None:
+            return
+        is_heard = ringer.ring(self.job.name) if is_due else True
+        if not is_heard or time.monotonic() - self._same_since >= PATIENCE_SECONDS:
+            if not self._is_late:
+                log.warning("no worker does %s: the clock does it", self.job.name)
+            self._is_late = True
+            self._drain(stopping)
+            self._same_since = time.monotonic()
+
+    def _is_due(self) -> bool:
+        """Once in each round slot of `every` seconds; at the start only what can see whether anything waits."""
+        slot = int(clock.wall().timestamp() // self.job.every)
+        is_due = slot != self._slot and (self._slot is not None or self.job.waits is not None)
+        self._slot = slot
+        return is_due
+
+    def _look(self, line: psycopg.Connection[Any]) -> Any:
+        assert self.job.waits is not None
+        return line.execute(self.job.waits, {"now": clock.now(), "wall": clock.wall()}).fetchone()
+
+    def _drain(self, stopping: threading.Event) -> None:
+        try:
+            with self._app.app_context(), bounded(Bounds(OWN_DRAIN_SECONDS, stopping.is_set)):
+                self._door()
+        except Exception:
+            log.exception("the clock could not do %s", self.job.name)
+
+
+class Leaps:
+    """Notices that the machine's clock was set to another day while this process ran.
+
+    The kernel's count of seconds since the machine started goes on through sleep and is never set. As long as the two
+    disagree nothing expires and nobody is reminded: one wrong answer of a time server must not cost anybody points.
+    """
+
+    def __init__(self) -> None:
+        self._origin = self._gap()
+        self._alarm_at = 0.0
+
+    def have_happened(self) -> bool:
+        leap = self._gap() - self._origin
+        if abs(leap) < LEAP_SECONDS:
+            return False
+        if time.monotonic() >= self._alarm_at:
+            self._alarm_at = time.monotonic() + ALARM_SECONDS
+            log.critical(
+                "the machine's clock has leapt by %d seconds: nothing expires until it is right again;"
+                " if it is right now, restart `lagniappe clock`",
+                leap,
+            )
+        return True
+
+    @staticmethod
+    def _gap() -> float:
+        since_boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+        return clock.wall().timestamp() - time.clock_gettime(since_boot)

@@ -1,0 +1,171 @@
+"""Sending what stands in the outbox: mails now, calls to platforms and outgoing webhooks the same way.
+
+A row is claimed with a lease in one transaction, done outside any transaction, and finished in another one, only if the
+lease is still ours: a process that slept through its lease must not write over what another one did meanwhile.
+"""
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from rq.timeouts import BaseTimeoutException
+from sqlalchemy import text
+
+from backend import clock
+from backend.db import retrying, transaction
+from backend.jobs import mail
+from backend.jobs.calls import Call, Line, Send
+from backend.jobs.draining import has_time_left, in_batches
+from backend.platforms.base import Never, TryAgain
+
+BATCH = 20
+LEASE = timedelta(seconds=60)
+SAFE_SECONDS = 30.0
+"""A batch begins no call later than this after its claim: the slowest one must end within the lease."""
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 3600.0
+LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+GIVE_UP_AFTER = timedelta(days=3)
+_LONGEST_ERROR = 500
+
+log = logging.getLogger(__name__)
+
+Hook = Callable[[Any, Call], None]
+
+
+@dataclass(frozen=True)
+class Sender:
+    """How one kind of call is made, and what is to be noted in the same transaction as its end."""
+
+    line: Line
+    done: Hook
+    never: Hook
+
+
+SENDERS = {"mail": Sender(line=mail.line, done=mail.went_out, never=mail.cannot_go_out)}
+
+_CLAIM = text(
+    """
+    with due as (
+        select shop_id, id from outbox
+        where state = 'waiting' and kind = :kind and next_try_at <= :wall
+        order by next_try_at, id limit :batch for update skip locked
+    )
+    update outbox o
+    set attempts = attempts + 1, next_try_at = :until, lease_until = :until, lease_token = :token
+    from due where o.shop_id = due.shop_id and o.id = due.id
+    returning o.shop_id, o.id, o.kind, o.key, o.payload, o.attempts, o.created_at, o.lease_token
+    """
+)
+_FINISH = text(
+    """
+    update outbox
+    set state = :state, attempts = attempts - :untried, next_try_at = :next_try_at, done_at = :done_at,
+        last_error = :error, lease_until = null, lease_token = null
+    where shop_id = :shop and id = :id and lease_token = :token and state = 'waiting'
+    returning id
+    """
+)
+
+
+def send() -> int:
+    return in_batches("outbox.send", _batch)
+
+
+def _batch() -> int:
+    return sum(send_some(kind, sender) for kind, sender in SENDERS.items())
+
+
+def send_some(kind: str, sender: Sender, batch: int = BATCH) -> int:
+    """Claim at most `batch` rows of one kind and do them; returns how many calls were made."""
+    calls = claim(kind, batch)
+    if not calls:
+        return 0
+    claimed_at = time.monotonic()
+    # In any order: a row that kills its process must not always take the same others with it.
+    random.shuffle(calls)
+    made = 0
+    with sender.line() as make:
+        for call in calls:
+            used = time.monotonic() - claimed_at
+            if used < SAFE_SECONDS and has_time_left(used):
+                _make(call, make, sender)
+                made += 1
+            else:
+                _finish(call, "waiting", error=None, untried=True)
+    return made
+
+
+@retrying
+def claim(kind: str, batch: int) -> list[Call]:
+    """Take rows whose time has come for as long as the lease lasts."""
+    wall = clock.wall()
+    with transaction() as session:
+        rows = session.execute(
+            _CLAIM, {"kind": kind, "wall": wall, "until": wall + LEASE, "batch": batch, "token": uuid.uuid4()}
+        ).all()
+    return [Call(**row._mapping) for row in rows]
+
+
+def _make(call: Call, make: Send, sender: Sender) -> None:
+    try:
+        note = make(call)
+    except BaseTimeoutException:
+        raise
+    except Never as refusal:
+        log.warning("outbox %s (%s) will never be sent: %s", call.key, call.kind, refusal.reason)
+        _finish(call, "parked", refusal.reason, hook=sender.never)
+    except TryAgain as failure:
+        _again(call, failure.reason, failure.retry_after_seconds, sender)
+    except Exception as error:
+        log.exception("outbox %s (%s) failed on our side", call.key, call.kind)
+        _again(call, f"{type(error).__name__} on our side", None, sender)
+    else:
+        _finish(call, "done", note, hook=sender.done if note is None else sender.never)
+
+
+def _again(call: Call, reason: str, retry_after: float | None, sender: Sender) -> None:
+    if clock.wall() - call.created_at > GIVE_UP_AFTER:
+        log.error("outbox %s (%s) is given up: %s", call.key, call.kind, reason)
+        _finish(call, "parked", f"Given up after {call.attempts} attempts: {reason}", hook=sender.never)
+    else:
+        log.info("outbox %s (%s) will be tried again: %s", call.key, call.kind, reason)
+        _finish(call, "waiting", reason, pause=pause(call.attempts, retry_after))
+
+
+def pause(attempts: int, retry_after: float | None = None) -> float:
+    """Seconds until the next attempt: 1, 2, 4 … to an hour, a little more by chance, and no less than was asked for."""
+    backed_off = min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE_SECONDS)
+    asked = min(max(retry_after or 0.0, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+    return max(backed_off, asked) * random.uniform(1.0, 1.2)  # noqa: S311 - jitter, not a secret
+
+
+@retrying
+def _finish(
+    call: Call, state: str, error: str | None, *, pause: float = 0.0, untried: bool = False, hook: Hook | None = None
+) -> None:
+    """Write what became of the call, with what belongs to it, if the lease is still ours."""
+    wall = clock.wall()
+    with transaction() as session:
+        still_ours = session.execute(
+            _FINISH,
+            {
+                "state": state,
+                "untried": int(untried),
+                "next_try_at": wall + timedelta(seconds=pause),
+                "done_at": wall if state == "done" else None,
+                "error": error[:_LONGEST_ERROR] if error else None,
+                "shop": call.shop_id,
+                "id": call.id,
+                "token": call.lease_token,
+            },
+        ).one_or_none()
+        if still_ours is None:
+            log.warning("outbox %s (%s): the lease was over, somebody else has taken it", call.key, call.kind)
+        elif hook is not None:
+            hook(session, call)

@@ -1,0 +1,71 @@
+"""Every periodic job, in one list.
+
+A job `inbox.drain` is the function `drain` of `backend/jobs/inbox.py`, on the queue `inbox`. Most of them ask the
+database what waits: the clock looks that often, rings the doorbell if something does, and drains by itself if ringing
+brings no progress. A job without such a question is rung at round times of the machine's clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from backend import queue
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """One job: its name, how often it is due in seconds, and the cheap question for the row that waits longest.
+
+    The question is one indexed statement; it may use %(now)s (business clock) and %(wall)s (machine's clock), and its
+    answer must differ once that row has been dealt with. `needs_sane_time`: not run while the machine's clock has made
+    a leap.
+    """
+
+    name: str
+    every: int
+    waits: str | None = None
+    needs_sane_time: bool = False
+
+    def door(self) -> Callable[[], int]:
+        """The function that drains."""
+        module, _, verb = self.name.partition(".")
+        door: Callable[[], int] = getattr(import_module(f"{queue.JOBS_PACKAGE}.{module}"), verb)
+        return door
+
+
+SCHEDULE = (
+    Periodic(
+        "inbox.drain",
+        every=1,
+        waits="select shop_id, id, tries from delivery where next_try_at <= %(wall)s order by next_try_at, id limit 1",
+    ),
+    Periodic(
+        "points.post_due",
+        every=2,
+        waits="select shop_id, id from award where state = 'pending' and due_at <= %(now)s"
+        " order by due_at, shop_id, member_id limit 1",
+    ),
+    Periodic(
+        "points.expire",
+        every=2,
+        waits="select shop_id, id from lot where open and expires_at <= %(now)s"
+        " and reminder in ('none', 'sent', 'impossible') order by expires_at, shop_id, member_id limit 1",
+        needs_sane_time=True,
+    ),
+    Periodic(
+        "points.remind",
+        every=5,
+        waits="(select shop_id, id from lot where open and reminder = 'waiting'"
+        " and expires_at <= %(now)s + interval '7 days' order by expires_at limit 1)"
+        " union all (select shop_id, id from lot where open and reminder = 'waiting' and not reminded_early"
+        " and expires_at <= %(now)s + interval '30 days' order by expires_at limit 1) limit 1",
+        needs_sane_time=True,
+    ),
+    Periodic(
+        "outbox.send",
+        every=1,
+        waits="select shop_id, id, attempts from outbox where state = 'waiting' and next_try_at <= %(wall)s"
+        " order by next_try_at, id limit 1",
+    ),
+    Periodic("upkeep.purge", every=3600),
+)
