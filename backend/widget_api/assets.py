@@ -1,0 +1,163 @@
+"""The widget's own files: `loader.js`, filled in for one shop, and the modules that it imports.
+
+All files together have one version, a hash of their content that stands in every module's address, so that a browser
+may keep them for ever and never mixes two versions. They are read and compressed once per process and served from
+memory: no path ever touches the disk, so none can leave the folder.
+"""
+
+import gzip
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import orjson
+from flask import Request, Response
+
+from backend.errors import NotFound
+from backend.loyalty import programs
+from backend.loyalty.shops import ShopFacts
+from backend.loyalty.wording import pick
+from backend.widget_api.colours import ink_on
+from backend.widget_api.program_document import DEFAULT_LABEL
+from backend.widget_api.words import sentences
+
+LOADER = "loader.js"
+ENTRY = "lagniappe.js"
+BRIEF = "public, max-age=60, stale-while-revalidate=600"
+FOR_EVER = "public, max-age=31536000, immutable"
+
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
+_LOOK = re.compile(r"/\*look\*/.*?/\*look\*/", re.DOTALL)
+_WORTH_COMPRESSING = 200
+_MAX_LOADERS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file's content, ready to be sent."""
+
+    content_type: str
+    body: bytes
+    compressed: bytes | None
+    etag: str
+
+
+class WidgetFiles:
+    """The files of `widget/static`, as they were when the process first asked for them."""
+
+    def __init__(self, folder: Traversable) -> None:
+        found = dict(sorted(_read(folder, "")))
+        together = hashlib.sha256()
+        for path, body in found.items():
+            together.update(b"%d %b %d " % (len(path.encode()), path.encode(), len(body)) + body)
+        self.version = together.hexdigest()[:16]
+        self.loader = found.pop(LOADER).decode()
+        self._assets = {path: _asset(_TYPES[_suffix(path)], body) for path, body in found.items()}
+
+    def get(self, path: str) -> Asset:
+        """The file at that path of the folder. Raises NotFound for every other text."""
+        asset = self._assets.get(path)
+        if asset is None:
+            raise NotFound()
+        return asset
+
+
+@lru_cache(maxsize=1)
+def widget_files() -> WidgetFiles:
+    return WidgetFiles(files("widget").joinpath("static"))
+
+
+def module(request: Request, version: str, path: str) -> Response:
+    """One module: for ever if the address names the version we have; else (amid a deployment) for a moment."""
+    known = widget_files()
+    return _answer(request, known.get(path), FOR_EVER if version == known.version else BRIEF)
+
+
+_loaders: dict[tuple[ShopFacts, int, str], Asset] = {}
+
+
+def loader(request: Request, shop: ShopFacts, base_url: str) -> Response:
+    """The launcher of one shop (contract section 9). A program that is switched off gets a script that does nothing."""
+    version, settings = programs.current(shop.id)
+    asset = _loaders.get((shop, version, base_url))
+    if asset is None:
+        if settings.enabled:
+            look = {
+                "key": shop.widget_key,
+                "base": base_url,
+                "panel": f"{base_url}/widget/v1/assets/{widget_files().version}/{ENTRY}",
+                "label": pick(settings.appearance.launcher_label or {}, None, shop.locale) or DEFAULT_LABEL,
+                "accent": settings.appearance.accent,
+                "ink": ink_on(settings.appearance.accent),
+                "position": settings.appearance.position,
+                "locale": shop.locale,
+                "sorry": sentences(None, shop.locale)["sorry"],
+            }
+            asset = _script(_filled_in(widget_files().loader, look))
+        else:
+            asset = _script("/* This shop's loyalty program is switched off. */\n")
+        if len(_loaders) >= _MAX_LOADERS:
+            _loaders.clear()
+        _loaders[(shop, version, base_url)] = asset
+    return _answer(request, asset, BRIEF)
+
+
+def no_loader(request: Request) -> Response:
+    """What a page with an unknown key gets: a script that does nothing, so that nothing breaks."""
+    answer = _answer(request, _script("/* There is no shop with this key. */\n"), "public, max-age=60")
+    answer.status_code = 404
+    return answer
+
+
+def _filled_in(template: str, look: dict[str, str]) -> str:
+    # JSON is JavaScript; "<" is escaped so that the text stays harmless wherever somebody pastes it.
+    literal = orjson.dumps(look).decode().replace("<", "\\u003c")
+    return _LOOK.sub(lambda _: literal, template, count=1)
+
+
+def _script(text: str) -> Asset:
+    return _asset("application/javascript; charset=utf-8", text.encode())
+
+
+def _asset(content_type: str, body: bytes) -> Asset:
+    compressed = gzip.compress(body, compresslevel=9, mtime=0) if len(body) >= _WORTH_COMPRESSING else None
+    return Asset(content_type, body, compressed, f'W/"{hashlib.sha256(body).hexdigest()[:20]}"')
+
+
+def _answer(request: Request, asset: Asset, cache_control: str) -> Response:
+    """The asset as this browser takes it: compressed, or not again at all."""
+    headers = {
+        "Cache-Control": cache_control,
+        "ETag": asset.etag,
+        "Vary": "Accept-Encoding",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    if request.if_none_match.contains_weak(asset.etag[3:-1]):
+        return Response(status=304, headers=headers)
+    body = asset.body
+    if asset.compressed is not None and request.accept_encodings["gzip"] > 0:
+        body = asset.compressed
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, headers=headers, content_type=asset.content_type)
+
+
+def _read(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for each in folder.iterdir():
+        if each.is_dir():
+            found += _read(each, f"{prefix}{each.name}/")
+        elif _suffix(each.name) in _TYPES:
+            found.append((prefix + each.name, each.read_bytes()))
+    return found
+
+
+def _suffix(path: str) -> str:
+    return "." + path.rpartition(".")[2]

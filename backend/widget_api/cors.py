@@ -1,0 +1,97 @@
+"""Which page may read which answer (contract section 5).
+
+A member's answers may be read by a page of that member's own shop alone; what is public, by every page. No cookie is
+involved, so credentials are never allowed.
+"""
+
+import re
+import time
+
+from flask import Response
+from werkzeug.datastructures import Headers
+
+from backend import db
+from backend.errors import Forbidden
+from backend.loyalty.shops import ShopFacts
+
+EXPOSED = "Lagniappe-Signature, ETag, Retry-After"
+_ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match"
+_ALLOWED_METHODS = "GET, POST, OPTIONS"
+_PREFLIGHT_SECONDS = "600"
+
+KNOWN_FOR_SECONDS = 5.0
+"""How long a process may go by what it knew of a domain."""
+_MAX_KNOWN = 10_000
+
+_ORIGIN = re.compile(r"(https?)://([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
+_known: dict[str, tuple[float, bool]] = {}
+
+
+def preflight(origin: str | None, *, is_public: bool, is_rehearsal: bool) -> Response:
+    """The answer to OPTIONS: may a page of that origin ask at all? Which shop it asks about is not known yet.
+
+    Raises Forbidden for an origin that is no shop's.
+    """
+    answer = Response(status=204)
+    if is_public:
+        allow_everyone(answer.headers)
+    elif origin is not None:
+        if not _is_some_shops(origin, is_rehearsal):
+            raise Forbidden("This page belongs to no shop that is known here.", code="origin_not_allowed")
+        _allow(answer.headers, origin)
+    answer.headers["Access-Control-Allow-Methods"] = _ALLOWED_METHODS
+    answer.headers["Access-Control-Allow-Headers"] = _ALLOWED_HEADERS
+    answer.headers["Access-Control-Max-Age"] = _PREFLIGHT_SECONDS
+    answer.headers["Vary"] = "Origin"
+    return answer
+
+
+def allow_everyone(headers: Headers) -> None:
+    """A public answer: any page may read it."""
+    headers["Access-Control-Allow-Origin"] = "*"
+    headers["Access-Control-Expose-Headers"] = EXPOSED
+
+
+def allow_own_shop(headers: Headers, origin: str | None, shop: ShopFacts | None) -> None:
+    """A member's answer: only a page of the shop itself may read it."""
+    headers["Vary"] = "Origin"
+    if origin is not None and shop is not None and origin == shop.address:
+        _allow(headers, origin)
+
+
+def refuse_foreign_write(origin: str | None, shop: ShopFacts) -> None:
+    """A page that may not read an answer may not cause anything either. Raises Forbidden.
+
+    A caller without Origin is no page: it holds the member's token and is taken for the store's server.
+    """
+    if origin is not None and origin != shop.address:
+        raise Forbidden("This page does not belong to the shop.", code="origin_not_allowed")
+
+
+def _allow(headers: Headers, origin: str) -> None:
+    headers["Access-Control-Allow-Origin"] = origin
+    headers["Access-Control-Expose-Headers"] = EXPOSED
+
+
+def _is_some_shops(origin: str, is_rehearsal: bool) -> bool:
+    domain = _domain_of(origin, is_rehearsal)
+    if domain is None:
+        return False
+    known = _known.get(domain)
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
+    found = db.one_statement("select 1 from shop where domain = %(domain)s limit 1", {"domain": domain}) is not None
+    if len(_known) >= _MAX_KNOWN:
+        _known.clear()
+    _known[domain] = (time.monotonic() + KNOWN_FOR_SECONDS, found)
+    return found
+
+
+def _domain_of(origin: str, is_rehearsal: bool) -> str | None:
+    """The origin as `shop.domain` keeps it: without a scheme for https, whole for http (demo and tests only)."""
+    match = _ORIGIN.fullmatch(origin)
+    if match is None:
+        return None  # "null", a path, a name in capitals: no browser sends that for a shop's page
+    if match[1] == "https":
+        return origin.removeprefix("https://")
+    return origin if is_rehearsal else None

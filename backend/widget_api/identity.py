@@ -1,0 +1,52 @@
+"""Who the store says is signed in: a JWT made by the store's server (contract section 4).
+
+A bare customer id from the page is never believed. The token lives 15 minutes at most, by the machine's clock, and only
+HS256 with the shop's `identity_secret` is accepted, whatever its header says.
+"""
+
+import re
+
+import jwt
+
+from backend.errors import Unauthorized
+from backend.loyalty.members import WidgetVisitor
+
+LONGEST_LIFE_SECONDS = 15 * 60
+LEEWAY_SECONDS = 10
+"""How far the store's clock may be off."""
+_LONGEST_TOKEN = 4096
+_LONGEST_ID = 255
+_LONGEST_TEXT = 320  # an e-mail address has at most 254 characters
+_NOT_A_TEXT = re.compile("[\x00\ud800-\udfff]")  # what PostgreSQL cannot keep
+_ABOUT = ("email", "first_name", "last_name", "locale")
+
+
+def verify(token: str, identity_secret: str) -> WidgetVisitor:
+    """The shopper that the store vouches for. Raises Unauthorized for everything else."""
+    if len(token) > _LONGEST_TOKEN:
+        raise Unauthorized("The identity is not a token of this store.")
+    try:
+        claims = jwt.decode(
+            token,
+            identity_secret,
+            algorithms=["HS256"],
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["sub", "iat", "exp"], "verify_aud": False},
+        )
+        life = claims["exp"] - claims["iat"]
+    except jwt.ExpiredSignatureError:
+        raise Unauthorized("The identity has expired. Load the page again.", code="identity_expired") from None
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+        raise Unauthorized("The identity is not a token of this store.") from None
+    if not 0 < life <= LONGEST_LIFE_SECONDS:
+        raise Unauthorized("The identity must end at most 15 minutes after it was made (exp - iat).")
+    return WidgetVisitor(
+        external_id=_text("sub", claims["sub"], _LONGEST_ID),
+        **{name: _text(name, claims[name], _LONGEST_TEXT) for name in _ABOUT if claims.get(name)},
+    )
+
+
+def _text(name: str, value: object, longest: int) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or _NOT_A_TEXT.search(value):
+        raise Unauthorized(f"The identity's {name} must be a text of 1 to {longest} characters.")
+    return value

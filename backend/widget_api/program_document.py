@@ -1,0 +1,190 @@
+"""What every visitor may know of a shop's program, in one language: a ready-made, signed, cacheable body.
+
+Built once per program version and language and kept in the process, so that answering costs next to nothing. What the
+process knows of the shop and of its program is a few seconds old at most (`shops.facts…`, `programs.current`).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_currency
+
+from backend import strict_json
+from backend.errors import BadInput
+from backend.loyalty import merchant_html, programs
+from backend.loyalty.settings import Appearance, Earn, ProgramSettings, Rule
+from backend.loyalty.shops import ShopFacts
+from backend.loyalty.wording import is_language_tag, pick, pick_language, points_text
+from backend.widget_api.colours import ink_on
+from backend.widget_api.words import SENTENCES, sentences
+
+ORDER_RULE = "order"
+DEFAULT_LABEL = "Rewards"
+"""The launcher's name until the merchant gives one (contract section 9)."""
+_MAX_DOCUMENTS = 2_000
+_MAX_WISHES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramDocument:
+    """One shop's program in one language."""
+
+    shop: ShopFacts
+    settings: ProgramSettings
+    language: str
+    words: Mapping[str, str]
+    body: bytes
+    etag: str
+    earn: tuple[dict[str, Any], ...]
+    """The rules as the body shows them, for whoever adds a member's state."""
+
+    def rule_title(self, rule_id: str) -> str | None:
+        """What the rule is called, or None if the program has no such rule any more."""
+        return next((rule["title"] for rule in self.earn if rule["id"] == rule_id), None)
+
+
+_documents: dict[tuple[ShopFacts, int, str], ProgramDocument] = {}
+_languages: dict[tuple[int, int, str | None], str] = {}
+
+
+def of(shop: ShopFacts, wanted: str | None) -> ProgramDocument:
+    """The program of today in the wanted language, else in the shop's own."""
+    version, settings = programs.current(shop.id)
+    wish = (shop.id, version, wanted)
+    language = _languages.get(wish)
+    if language is None:
+        language = _language(shop, settings, wanted)
+        _remember(_languages, wish, language, _MAX_WISHES)
+    known = _documents.get((shop, version, language))
+    if known is None:
+        known = _build(shop, settings, language)
+        _remember(_documents, (shop, version, language), known, _MAX_DOCUMENTS)
+    return known
+
+
+def _remember(cache: dict[Any, Any], key: object, value: object, most: int) -> None:
+    if len(cache) >= most:
+        cache.clear()
+    cache[key] = value
+
+
+def _language(shop: ShopFacts, settings: ProgramSettings, wanted: str | None) -> str:
+    """One of the few languages that this program or we have words in: so nobody can make us build without end."""
+    if wanted is not None and not is_language_tag(wanted):
+        wanted = None
+    available = dict.fromkeys([*SENTENCES, *_languages_of(settings)])
+    return pick_language(available, wanted, shop.locale) or "en"
+
+
+def _languages_of(settings: ProgramSettings) -> Iterator[str]:
+    yield from settings.points_name
+    yield from settings.rules_text
+    yield from settings.appearance.launcher_label or ()
+    for rule in settings.rules:
+        yield from rule.title
+        yield from rule.button.label if rule.button else ()
+
+
+def _build(shop: ShopFacts, settings: ProgramSettings, language: str) -> ProgramDocument:
+    words = sentences(language, shop.locale)
+    earn = tuple(_earn(shop, settings, language, words)) if settings.enabled else ()
+    points_language = pick_language(settings.points_name, language, shop.locale) or "en"
+    body = strict_json.dumps(
+        {
+            "shop": {
+                "name": shop.name,
+                "url": shop.address,
+                "currency": shop.currency,
+                "locale": shop.locale,
+                "timezone": shop.timezone,
+            },
+            "program": {
+                "enabled": settings.enabled,
+                "points_name": settings.points_name[points_language],
+                "rules_html": _rules_html(shop, settings, language),
+            },
+            "locale": language,
+            "appearance": _appearance(shop, settings.appearance, language),
+            "earn": earn,
+            "rewards": [],
+            "referral": {"enabled": False},
+            "campaign": None,
+            "strings": {},
+        }
+    )
+    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    return ProgramDocument(shop, settings, language, words, body, etag, earn)
+
+
+def _rules_html(shop: ShopFacts, settings: ProgramSettings, language: str) -> str | None:
+    """Cleaned when it was written, and again here: a text that older rules of cleaning let pass reaches no page."""
+    html = pick(settings.rules_text, language, shop.locale)
+    try:
+        return merchant_html.clean(html) if html else None
+    except BadInput:
+        return None
+
+
+def _appearance(shop: ShopFacts, appearance: Appearance, language: str) -> dict[str, Any]:
+    return {
+        "position": appearance.position,
+        "accent": appearance.accent,
+        "accent_ink": ink_on(appearance.accent),
+        "launcher_label": pick(appearance.launcher_label or {}, language, shop.locale) or DEFAULT_LABEL,
+    }
+
+
+def _earn(
+    shop: ShopFacts, settings: ProgramSettings, language: str, words: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """All ways to earn (S4.4), orders first; each with its button (S4.5) to the page where it is done (S4.6)."""
+    yield {
+        "id": ORDER_RULE,
+        "kind": "order",
+        "title": words["complete_an_order"],
+        "points_text": _points_for_spending(shop, settings, settings.earn, language, words),
+        "button": {"label": words["purchase"], "url": shop.address},
+    }
+    for rule in settings.rules:
+        yield {
+            "id": rule.id,
+            "kind": rule.kind,
+            "title": pick(rule.title, language, shop.locale),
+            "points_text": points_text(settings.points_name, rule.points, language, shop.locale),
+            "button": _button(shop, rule, language, words),
+        }
+
+
+def _button(shop: ShopFacts, rule: Rule, language: str, words: Mapping[str, str]) -> dict[str, str | None]:
+    """The merchant's own, else one whose page the widget knows from its script's attributes (`data-signup-url`)."""
+    if rule.button is None:
+        return {"label": words["sign_up"], "url": None}
+    url = rule.button.url
+    label = pick(rule.button.label, language, shop.locale)
+    return {"label": label, "url": f"{shop.address}{url}" if url.startswith("/") else url}
+
+
+def _points_for_spending(
+    shop: ShopFacts, settings: ProgramSettings, earn: Earn, language: str, words: Mapping[str, str]
+) -> str:
+    """ "1 point for every €10"."""
+    return words["points_per_amount"].format(
+        points=points_text(settings.points_name, earn.points_per_step, language, shop.locale),
+        amount=_money(earn.spend_step, shop.currency, language),
+    )
+
+
+def _money(amount: Decimal, currency: str, language: str) -> str:
+    """An amount as the language writes it, whole ones without decimals."""
+    try:
+        locale = Locale.parse(language, sep="-")
+    except (ValueError, UnknownLocaleError):
+        locale = Locale("en")
+    if amount == amount.to_integral_value():
+        pattern = locale.currency_formats["standard"].pattern.replace("0.00", "0")
+        return format_currency(amount, currency, format=pattern, locale=locale, currency_digits=False)
+    return format_currency(amount, currency, locale=locale)
