@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
@@ -55,7 +56,7 @@ def init_app(app: Flask, database_url: str) -> None:
         "connect_args": {"options": _CONNECT_OPTIONS, "connect_timeout": 2},
     }
     db.init_app(app)
-    migrate.init_app(app, db, directory=os.fspath(_migrations_folder()))
+    migrate.init_app(app, db, directory=str(_migrations_folder()))
 
 
 def libpq_url(url: str) -> str:
@@ -165,11 +166,9 @@ def direct_line_is_broken() -> bool:
 
 
 def _one_statement(statement: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
-    cursor = direct().execute(statement, parameters)  # type: ignore[call-overload]
+    cursor = direct().execute(statement, parameters)
     return cursor.fetchone() if cursor.description is not None else None
 
 
-def _migrations_folder() -> os.PathLike[str]:
-    from importlib.resources import files
-
-    return files("migrations")
+def _migrations_folder() -> Path:
+    return Path(__file__).parent.parent / "migrations"

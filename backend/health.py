@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 _WAITING = {
     "inbox": "select count(*) as waiting, min(next_try_at) as oldest from delivery where next_try_at <= :wall",
     "inbox_failed": "select count(*) as waiting, min(received_at) as oldest from delivery where state = 'failed'",
-    "due_awards": "select count(*) as waiting, min(due_at) as oldest from award where state = 'pending' and due_at <= :now",
+    "due_awards": "select count(*) as waiting, min(due_at) as oldest from award"
+    " where state = 'pending' and due_at <= :now",
     "holds": "select coalesce(sum((on_hold > 0)::int), 0) as waiting, null::timestamptz as oldest from account"
     " where on_hold > 0",
     "outbox": "select count(*) as waiting, min(next_try_at) as oldest from outbox"

@@ -186,9 +186,7 @@ def _lock(session: AnySession, batch: Iterable[Claimed]) -> None:
         return
     keys = sorted({_lock_key(shop_id, kind, name) for shop_id, kind, name in names})
     session.execute(
-        text(
-            "select pg_advisory_xact_lock(key) from unnest(cast(:keys as bigint[])) with ordinality as t (key, place)"
-        ),
+        text("select pg_advisory_xact_lock(key) from unnest(cast(:keys as bigint[])) as t (key)"),
         {"keys": keys},
     )
     for shop_id in sorted({shop_id for shop_id, _, _ in names}):
