@@ -1,0 +1,81 @@
+/** The calls of the widget API. The session's token lives in memory alone, and only here. */
+
+const PATIENCE = 15000; // ms for one answer
+
+/** What went wrong, as the panel says it: offline, expired, busy (again after `wait` seconds) or failed. */
+class Problem extends Error {
+  constructor(kind, wait = 0) {
+    super(kind);
+    Object.assign(this, { kind, wait });
+  }
+}
+
+function problemOf({ status, headers }) {
+  const wait = Number(headers.get("Retry-After"));
+  if (status === 429 || (status === 503 && wait)) return new Problem("busy", Math.min(wait || 10, 300));
+  return new Problem(status === 401 ? "expired" : "failed");
+}
+
+export class Api {
+  #base;
+  #key;
+  #locale;
+  #identity;
+  #token;
+
+  constructor({ base, key }, locale) {
+    this.#base = `${base}/widget/v1/`;
+    this.#key = key;
+    this.#locale = locale;
+  }
+
+  program() {
+    return this.#call(`${this.#key}/program?locale=${encodeURIComponent(this.#locale)}`);
+  }
+
+  /** The member's dashboard. `identity` proves who it is; `friend` is the code of the link that brought them. */
+  me(identity, friend) {
+    return this.#asMember(identity, friend, "me");
+  }
+
+  /** A page of what happened, newest first; `after` is the `next` of the page before. */
+  activity(identity, after) {
+    return this.#asMember(identity, null, "me/activity" + (after ? `?after=${encodeURIComponent(after)}` : ""));
+  }
+
+  /** Within a session; one that has expired, or is somebody else's, is begun anew, once. */
+  async #asMember(identity, friend, path) {
+    const ask = () => this.#call(path, { Authorization: `Bearer ${this.#token}` });
+    if (this.#token && identity === this.#identity) {
+      try {
+        return await ask();
+      } catch (problem) {
+        if (problem.kind !== "expired") throw problem;
+      }
+    }
+    const body = { identity, ...(friend && { ref: friend }) };
+    this.#token = (await this.#call(`${this.#key}/session`, { "Content-Type": "application/json" }, body)).session;
+    this.#identity = identity;
+    return ask();
+  }
+
+  async #call(path, headers, body) {
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), PATIENCE);
+    try {
+      const answer = await fetch(this.#base + path, {
+        method: body ? "POST" : "GET",
+        headers: { "Accept-Language": this.#locale, ...headers },
+        body: body && JSON.stringify(body),
+        credentials: "omit",
+        signal: patience.signal,
+      });
+      if (!answer.ok) throw problemOf(answer);
+      return await answer.json();
+    } catch (problem) {
+      throw problem instanceof Problem ? problem : new Problem(navigator.onLine ? "failed" : "offline");
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/** What every tab is made with: pictures, and what stands in place of content. */
+import { html } from "../html.js";
+
+/** Line drawings on a 24 by 24 grid; the star is for what has none of its own. */
+const LINES = {
+  earn: "M12 3l2.2 6.3 6.3 2.2-6.3 2.2L12 20l-2.2-6.3-6.3-2.2 6.3-2.2zM19 3v4M17 5h4",
+  balance: "M4 7.5a8 3.5 0 0 0 16 0 8 3.5 0 0 0-16 0v9a8 3.5 0 0 0 16 0v-9M4 12a8 3.5 0 0 0 16 0",
+  order: "M5 8h14l1 13H4zM8.5 11V7a3.5 3.5 0 0 1 7 0v4",
+  signup: "M10 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM3 21c0-9 14-9 14 0M19 8v6M16 11h6",
+  birthday: "M4 20h16M5 20v-8h14v8M5 16q2.3 2 4.6 0t4.7 0 4.7 0M12 12V8M12 5v.5",
+  close: "M6 6l12 12M18 6L6 18",
+  open: "M9 6l6 6-6 6",
+  done: "M5 12.5l4.5 4.5L19 7.5",
+  clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5.5l3.5 2",
+  lock: "M6 11h12v9H6zM8.5 11V7.5a3.5 3.5 0 0 1 7 0V11",
+  alert: "M12 4l9.5 16.5h-19zM12 10v4.5M12 17.5v.1",
+  minus: "M6 12h12",
+  plus: "M6 12h12M12 6v12",
+};
+
+export function icon(name) {
+  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="${LINES[name] ?? LINES.earn}"/></svg>`;
+}
+
+export const skeleton = html`<div class="skeleton">${[1, 2, 3].map(() => html`<div class="card"><i></i><b></b></div>`)}</div>`;
+
+/** A button inside the panel; `verb` is one of panel.js. */
+export function button(verb, label, given) {
+  return html`<button type="button" class="button" data-do="${verb}" data-with="${given}">${label}</button>`;
+}
+
+/** A quiet picture, a sentence, more of it, and perhaps a way on. */
+export function blank(picture, title, text, way) {
+  return html`<div class="blank">${icon(picture)}<h3>${title}</h3><p>${text}</p>${way}</div>`;
+}
+
+const remedy = ({ kind }, format) => (kind === "expired" ? button("reload", format.say("reload")) : button("retry", format.say("retry")));
+
+/** In place of what cannot be shown because of `problem`. */
+export function failure(problem, format) {
+  const { kind, wait } = problem;
+  const [title, text] = ["title", "text"].map((part) => format.say(`problem.${kind}.${part}`, { n: wait }));
+  return blank(kind === "failed" || kind === "offline" ? "alert" : "clock", title, text, remedy(problem, format));
+}
+
+/** Above what is older than it should be. */
+export function notice(problem, format) {
+  return html`<div class="notice">${icon("alert")}<p>${format.say(`problem.${problem.kind}.title`)}</p>${remedy(problem, format)}</div>`;
+}

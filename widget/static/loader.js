@@ -1,0 +1,92 @@
+/* The launcher. The server fills the object between the marks for one shop: docs/widget.md. */
+(() => {
+  "use strict";
+  const look = /*look*/ {
+    "key": "", "base": "", "panel": "", "label": "Rewards", "accent": "#4f46e5", "ink": "#ffffff", "position": "right",
+    "sorry": "This cannot be loaded right now. Please try again."
+  } /*look*/;
+  const name = "lagniappe-widget";
+  const script = document.currentScript;
+
+  const styles = (side) => `
+:host { display: contents !important }
+button, p {
+  all: initial; position: fixed; z-index: var(--lagniappe-z, 2147483000); ${side}: var(--lagniappe-offset-x, 20px);
+  bottom: calc(var(--lagniappe-offset-y, 20px) + env(safe-area-inset-bottom)); padding: 0 20px;
+  font: 600 16px/56px var(--lagniappe-font, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
+  color: var(--lagniappe-accent-ink, ${look.ink}); background: var(--lagniappe-accent, ${look.accent}); border-radius: 28px; box-shadow: 0 8px 24px #0004;
+}
+button { display: flex; align-items: center; gap: 10px; cursor: pointer; transition: transform .2s }
+button::before {
+  content: ""; width: 24px; height: 24px; background: currentColor; forced-color-adjust: none;
+  clip-path: path(evenodd, "M2 7h9v5H2zM13 7h9v5h-9zM4 14h7v8H4zM13 14h7v8h-7zM12 6C2 6 5-3 12 6C19-3 22 6 12 6zM10 5Q6 1 7 4zM14 5Q18 1 17 4z");
+}
+button:hover { transform: translateY(-2px) }
+button:focus-visible { outline: 3px solid var(--lagniappe-accent, ${look.accent}); outline-offset: 3px; box-shadow: 0 0 0 3px #fff }
+p { margin-bottom: 68px; line-height: 40px }
+p:empty { display: none }
+@media (max-width: 480px) { button { padding: 0 16px } span { position: absolute; clip-path: inset(50%) } }
+@media (prefers-reduced-motion) { button { transition: none } }
+@media print { :host { display: none !important } }`;
+
+  const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+
+  class Widget extends HTMLElement {
+    #panel;
+
+    connectedCallback() {
+      if (this.shadowRoot) return;
+      const root = this.attachShadow({ mode: "open" });
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(styles((this.getAttribute("position") || look.position) === "left" ? "left" : "right"));
+      root.adoptedStyleSheets = [sheet];
+
+      const button = make("button", { type: "button", ariaHasPopup: "dialog" });
+      button.append(make("span", { textContent: look.label }));
+      const said = make("p", { role: "status" });
+      root.append(button, said);
+
+      const wake = () => this.#wake().catch(() => {});
+      button.addEventListener("pointerenter", wake);
+      button.addEventListener("focus", wake);
+      button.addEventListener("click", async () => {
+        said.textContent = "";
+        try {
+          (await this.#wake()).open();
+        } catch {
+          said.textContent = look.sorry;
+        }
+      });
+    }
+
+    #wake() {
+      return (this.#panel ??= import(look.panel)
+        .then((module) => module.panel(this, look))
+        .catch((error) => {
+          this.#panel = null;
+          look.panel += "#"; // another module to a browser that remembers the failure
+          throw error;
+        }));
+    }
+  }
+
+  const friend = new URLSearchParams(location.search).get("ref");
+  if (/^[\w-]{1,64}$/.test(friend ?? "")) {
+    try {
+      localStorage.setItem(`lagniappe:${look.key}:ref`, JSON.stringify([friend, Date.now()]));
+    } catch {} // a browser that keeps nothing
+  }
+
+  const add = () => {
+    if (document.querySelector(name)) return;
+    const widget = make(name);
+    for (const { name: key, value } of script?.attributes ?? []) {
+      if (/^data-(identity|locale|position|.*-url)$/.test(key)) widget.setAttribute(key.slice(5), value);
+    }
+    document.body.append(widget);
+    document.dispatchEvent(new CustomEvent("lagniappe:ready"));
+  };
+  if (!customElements.get(name)) customElements.define(name, Widget);
+  if (document.body) add();
+  else document.addEventListener("DOMContentLoaded", add);
+})();
