@@ -107,8 +107,7 @@ def _place(raw: bytes, position: int) -> str:
 
 
 def _malformed(reason: str) -> MalformedJson:
-    """The refusal, safe to store and to show: the parser quotes keys, which can be long and hold anything."""
+    """The refusal. The parser quotes keys, escaped, and a key can be as long as the body."""
     if len(reason) > _LONGEST_SENTENCE:
         reason = reason[: _LONGEST_SENTENCE // 2] + " … " + reason[-_LONGEST_SENTENCE // 2 :]
-    readable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in reason)
-    return MalformedJson(f"The body is not strict JSON: {readable}.")
+    return MalformedJson(f"The body is not strict JSON: {reason}.")

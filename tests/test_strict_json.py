@@ -82,6 +82,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a long key twice": (b'{"' + b"k" * 400_000 + b'":1,"' + b"k" * 400_000 + b'":1}', "duplicate key"),
     "a control character in a key twice": (b'{"\\u0007":1,"\\u0007":2}', "duplicate key"),
     "U+0000 in a key twice": (b'{"\\u0000":1,"\\u0000":2}', "duplicate key"),
+    "a no-break space in a key twice": ('{"\u00a0":1,"\u00a0":2}'.encode(), "duplicate key"),
     "U+0000 in a text": (b'{"name":"a\\u0000b"}', "U+0000 at line 1 column 16"),
     "U+0000 in a key": (b'{"a\\u0000":1}', "U+0000"),
     "U+0000 alone": (b'"\\u0000"', "U+0000"),

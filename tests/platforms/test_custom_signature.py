@@ -92,6 +92,12 @@ def test_a_broken_secret_opens_nothing_and_hides_no_good_one(broken):
     assert accepts(headers(), secrets=[broken, SECRET])
 
 
+def test_an_empty_secret_is_no_key():
+    content = f"{ID}.{SENT_AT}.".encode() + BODY
+    forged = "v1," + base64.b64encode(hmac.new(b"", content, hashlib.sha256).digest()).decode()
+    assert not accepts(headers(forged), secrets=["", "whsec_"])
+
+
 # What is not signed.
 
 
