@@ -5,7 +5,6 @@ process is forked from one that holds no connection, runs its jobs itself (RQ's 
 five times slower) and comes back by itself when Redis was away.
 """
 
-import ctypes
 import gc
 import logging
 import os
@@ -30,6 +29,7 @@ from backend import db, queue
 from backend.config import Config
 from backend.jobs.draining import Bounds, bounded
 from backend.jobs.schedule import SCHEDULE
+from backend.lineage import dying_with_us
 from backend.queue import ListedJob
 
 GRACE_SECONDS = 8.0
@@ -42,7 +42,6 @@ AWAY_SECONDS = 0.5
 WORKER_TTL_SECONDS = 30
 MAINTENANCE_SECONDS = 15
 _TICK = 0.1
-_PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
 
@@ -122,12 +121,14 @@ class _Pack:
         self._is_stopping = True
 
     def _start(self, name: str) -> None:
-        parent = os.getpid()
+        die_with_us = dying_with_us(signal.SIGKILL)  # whatever it does may be cut off anywhere
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
-                status = _be_a_worker(self._app, name, parent)
+                if die_with_us is not None:
+                    die_with_us()
+                status = _be_a_worker(self._app, name)
             except BaseException:
                 log.exception("the worker of %s failed", name)
             finally:
@@ -169,11 +170,10 @@ class _Pack:
                 os.kill(pid, number)
 
 
-def _be_a_worker(app: Flask, name: str, parent: int) -> int:
+def _be_a_worker(app: Flask, name: str) -> int:
     """The life of a worker process. The status it ends with: 0 after being asked to stop."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # until RQ takes over there is nothing to finish
-    _die_with(parent)
     config: Config = app.config["LAGNIAPPE"]
     connection = queue.client(config.redis_url)
     while True:
@@ -200,11 +200,3 @@ def _wait_for(connection: redis.Redis) -> None:
             return
         except redis.RedisError:
             time.sleep(AWAY_SECONDS)
-
-
-def _die_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent dies: whatever it does may be cut off anywhere."""
-    with suppress(OSError, AttributeError):  # Linux only; elsewhere the supervisor ends the whole process group
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
