@@ -9,11 +9,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from backend import clock, db, models, queue  # noqa: F401 - the models register their tables
+from backend import clock, db, models, queue, vault  # noqa: F401 - the models register their tables
 from backend.config import Config
 from backend.errors import LagniappeError, NotFound, TooManyRequests, Unavailable
 from backend.problems import problem
-from backend.vault import Vault
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
@@ -21,7 +20,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     config = Config.from_environ(os.environ if environ is None else environ)
     app = Flask("backend", static_folder=None)
     app.config["LAGNIAPPE"] = config
-    app.extensions["vault"] = Vault(config.encryption_keys)
+    vault.init_app(app, config.encryption_keys)
     app.url_map.strict_slashes = False
     db.init_app(app, config.database_url)
     queue.init_app(app, config.redis_url)

@@ -1,27 +1,22 @@
 """`lagniappe …`: the commands of contract section 1. Each is a door: parse, one transaction, one verb, print JSON."""
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 import flask_migrate
 import orjson
-from flask import Flask
 
 from backend import clock, queue, strict_json
-from backend.app import create_app
 from backend.cli_demo import demo
 from backend.cli_machine import up
 from backend.cli_processes import clock as clock_process
 from backend.cli_processes import time_commands, worker
+from backend.command import application
 from backend.config import Config
 from backend.db import transaction
-from backend.embedded import filled_in
-from backend.errors import BadInput, LagniappeError, NotFound
+from backend.errors import BadInput, NotFound
 from backend.ledger import check as ledger_check
 from backend.loyalty import deliveries, programs, shops
 from backend.models import Delivery, Shop
@@ -30,23 +25,6 @@ from backend.models import Delivery, Shop
 @click.group()
 def main() -> None:
     """Lagniappe: a loyalty program for any store, on a ledger that can be audited."""
-
-
-@contextmanager
-def application() -> Iterator[Flask]:
-    """The app on the servers that the environment names, or on the embedded ones for this command's duration.
-
-    An error of ours ends the command with its sentence and status 1.
-    """
-    try:
-        with filled_in(os.environ) as environ:
-            app = create_app(environ)
-            with app.app_context():
-                yield app
-    except LagniappeError as error:
-        for each in getattr(error, "errors", []):
-            click.echo(f"{each['field']}: {each['message']}", err=True)
-        raise click.ClickException(error.detail) from error
 
 
 def _print(document: Any) -> None:

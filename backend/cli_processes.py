@@ -9,6 +9,7 @@ import orjson
 
 from backend import clock as clocks
 from backend import queue, rehearsal
+from backend.command import application
 from backend.errors import BadInput
 
 _STEP = re.compile(r"([0-9]{1,10})([smhd])")
@@ -24,7 +25,6 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 )
 def worker(queues: str) -> None:
     """Do what the doorbells ask for, until SIGTERM."""
-    from backend.cli import application
     from backend.jobs import worker as process
 
     names = list(dict.fromkeys(name.strip() for name in queues.split(",")))
@@ -37,7 +37,6 @@ def worker(queues: str) -> None:
 @click.command()
 def clock() -> None:
     """Ring the doorbells in time, until SIGTERM. Any number may run: one leads, the others stand by."""
-    from backend.cli import application
     from backend.jobs import clock_process
 
     with application() as app:
@@ -53,7 +52,6 @@ def time_commands() -> None:
 @click.argument("step")
 def advance(step: str) -> None:
     """Move the clock forward for every process, by STEP such as 90s, 15m, 36h or 3d, and ring every doorbell."""
-    from backend.cli import application
     from backend.jobs.schedule import SCHEDULE
 
     with application():

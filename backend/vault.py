@@ -7,8 +7,20 @@ A bare Fernet token is not bound to its row: shop A's ciphertext would decrypt i
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import Flask, current_app
 
 from backend.errors import ConfigError
+
+
+def init_app(app: Flask, keys: Sequence[bytes]) -> None:
+    """Give the app its vault."""
+    app.extensions["vault"] = Vault(keys)
+
+
+def vault() -> "Vault":
+    """The vault of the running app."""
+    found: Vault = current_app.extensions["vault"]
+    return found
 
 
 class Vault:

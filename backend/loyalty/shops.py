@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import current_app
 from sqlalchemy import select
 
 from backend import db
@@ -20,7 +19,7 @@ from backend.models import ApiKey, Installation, Shop
 from backend.money import is_currency
 from backend.platforms.custom.signature import new_secret
 from backend.platforms.registry import platform as known_platform
-from backend.vault import Vault
+from backend.vault import vault
 
 FACTS_TTL_SECONDS = 5.0
 """How long a process may go on with what it knew of a shop."""
@@ -102,7 +101,7 @@ def create(
         )
     timezone(timezone_name)
     checked_domain = check_domain(domain, rehearsal)
-    vault: Vault = current_app.extensions["vault"]
+    keys = vault()
     webhook_secret, identity_secret = new_secret(), secrets.token_urlsafe(32)
     shop = Shop(
         platform=platform,
@@ -119,8 +118,8 @@ def create(
     )
     session.add(shop)
     session.flush()  # the secrets are sealed with the shop's id inside
-    shop.webhook_secret = vault.seal(webhook_secret, shop_id=shop.id, purpose="webhook")
-    shop.identity_secret = vault.seal(identity_secret, shop_id=shop.id, purpose="identity")
+    shop.webhook_secret = keys.seal(webhook_secret, shop_id=shop.id, purpose="webhook")
+    shop.identity_secret = keys.seal(identity_secret, shop_id=shop.id, purpose="identity")
     session.add(Installation(shop_id=shop.id, at=now, event="installed"))
     api_key = new_api_key(session, shop.id, now, label="first key", scopes=ALL_SCOPES)
     return NewShop(shop, shop.id, webhook_secret, identity_secret, api_key)
@@ -168,7 +167,7 @@ def _cached(cache_key: str, column: str, value: int | str) -> ShopFacts:
 
 
 def _facts_of(row: Mapping[str, Any]) -> ShopFacts:
-    vault: Vault = current_app.extensions["vault"]
+    keys = vault()
     return ShopFacts(
         id=row["id"],
         platform=row["platform"],
@@ -178,8 +177,8 @@ def _facts_of(row: Mapping[str, Any]) -> ShopFacts:
         timezone=row["timezone"],
         locale=row["locale"],
         widget_key=row["widget_key"],
-        webhook_secrets=(vault.open(row["webhook_secret"], shop_id=row["id"], purpose="webhook"),),
-        identity_secret=vault.open(row["identity_secret"], shop_id=row["id"], purpose="identity"),
+        webhook_secrets=(keys.open(row["webhook_secret"], shop_id=row["id"], purpose="webhook"),),
+        identity_secret=keys.open(row["identity_secret"], shop_id=row["id"], purpose="identity"),
     )
 
 

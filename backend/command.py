@@ -1,0 +1,29 @@
+"""What every command stands on: the app on the servers of its environment."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from flask import Flask
+
+from backend.app import create_app
+from backend.embedded import filled_in
+from backend.errors import LagniappeError
+
+
+@contextmanager
+def application() -> Iterator[Flask]:
+    """The app on the servers that the environment names, or on the embedded ones for this command's duration.
+
+    An error of ours ends the command with its sentence and status 1.
+    """
+    try:
+        with filled_in(os.environ) as environ:
+            app = create_app(environ)
+            with app.app_context():
+                yield app
+    except LagniappeError as error:
+        for each in getattr(error, "errors", []):
+            click.echo(f"{each['field']}: {each['message']}", err=True)
+        raise click.ClickException(error.detail) from error
