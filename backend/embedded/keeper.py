@@ -103,8 +103,9 @@ class Keeper:
 
     def _is_over(self) -> bool:
         """Nobody uses it, or we were told to end, or the data folder was taken away."""
-        if self._told_to_end or _locked(self._users_lock):
-            return True
+        return self._told_to_end or _locked(self._users_lock) or self._has_lost_its_folder()
+
+    def _has_lost_its_folder(self) -> bool:
         try:
             found = self._server.places.keeper_lock.stat()
         except OSError:
@@ -112,7 +113,7 @@ class Keeper:
         return found.st_ino != os.fstat(self._own_lock.fileno()).st_ino
 
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
-        for sign, seconds in self._server.stopping:
+        for sign, seconds in () if self._has_lost_its_folder() else self._server.stopping:
             if process.poll() is None:
                 process.send_signal(sign)
                 try:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,8 @@ _START_PATIENCE = 120.0
 """Seconds; reading the log again after a crash under heavy load takes a while."""
 _STOP_PATIENCE = 9.0
 _MOST_STARTS = 10
+_outliving_us: list[subprocess.Popen[str]] = []
+"""Keepers that we started and others still need: kept, since Python warns of children that are forgotten."""
 _TICK = 0.02
 
 
@@ -112,9 +114,11 @@ class Membership:
             while time.monotonic() < deadline and not _has_users(self._lock) and not self._keeper_is_gone():
                 time.sleep(_TICK)
         if self._keeper is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._keeper.wait(_TICK if _is_locked(self._places.keeper_lock) else _STOP_PATIENCE)
             _close(self._keeper)
+            if self._keeper_is_gone():
+                self._keeper.wait(_STOP_PATIENCE)
+            else:
+                _outliving_us.append(self._keeper)
 
     def address(self) -> str:
         """The server's address, once it answers. Raises CannotStart with the reason if it does not."""
