@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,6 +82,8 @@ class _Folder:
 def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None:
     if environ["LAGNIAPPE_ENV"] == "production":
         raise ConfigError("The demo needs LAGNIAPPE_ENV=demo or test: it would be an open door in production.")
+    if find_spec("aiosmtpd") is None:
+        raise ConfigError("The demo's mailbox needs aiosmtpd: install lagniappe[demo].")
     folder = _Folder(Path(environ.get("LAGNIAPPE_DATA_DIR") or ".lagniappe").resolve())
     local = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - only read
     store_url = f"http://{local}:{store_port}"

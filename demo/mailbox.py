@@ -44,7 +44,7 @@ class _Keeper:
 
 def serve(book: Book, host: str, port: int) -> Controller:
     """Start the SMTP server in a thread of its own. The caller stops it."""
-    controller = Controller(_Keeper(book), hostname=host, port=port, server_kwargs={"enable_SMTPUTF8": True})
+    controller = Controller(_Keeper(book), hostname=host, port=port, enable_SMTPUTF8=True)
     controller.start()
     return controller
 
@@ -90,7 +90,7 @@ def part(message: EmailMessage, kind: str) -> str | None:
     if body is None:
         return None
     try:
-        return str(body.get_content())
+        return str(body.get_content()).replace("\r\n", "\n")
     except (LookupError, UnicodeError):
         payload = body.get_payload(decode=True)
         return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else str(payload)

@@ -1,0 +1,239 @@
+"""What a visitor of the store can do, through its own pages."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+from flask.testing import FlaskClient
+
+from demo import mailbox, seeds, tour
+from demo.book import business_now
+from demo.outbox import Sender
+from demo.shop import Shop, latest_orders
+from demo.web import create_app
+from tests.demo.conftest import IDENTITY_SECRET, Listener, eventually
+
+ANA = {"email": "ana@example.com", "first_name": "Ana", "last_name": "Silva"}
+
+
+@pytest.fixture
+def visitor(shop: Shop, sender: Sender) -> FlaskClient:
+    sender.start()
+    return create_app(shop).test_client()
+
+
+def buy(visitor: FlaskClient, product: str = "teapot", **form: str) -> str:
+    """Put one in the cart and check out; the path of the order's page."""
+    visitor.post("/cart", data={"product": product, "quantity": "1", "add": "1"})
+    answer = visitor.post("/checkout", data={"carrier": "courier", "payment": "card", **ANA, **form})
+    assert "/orders/" in answer.location, answer.location
+    return str(answer.location)
+
+
+def sign_up(visitor: FlaskClient) -> None:
+    assert visitor.post("/sign-up", data={**ANA, "locale": "fr"}).location == "/account"
+
+
+def identity_on(page: str) -> dict[str, str] | None:
+    found = re.search(r'data-identity="([^"]+)"', page)
+    return jwt.decode(found[1], IDENTITY_SECRET, algorithms=["HS256"]) if found else None
+
+
+def test_a_guest_buys_and_lagniappe_hears_of_it(visitor: FlaskClient, listener: Listener) -> None:
+    page = visitor.get(buy(visitor)).text
+    assert "Cobalt teapot" in page
+    eventually(lambda: listener.types() == ["order.created", "order.paid"])
+    data = listener.received[1].document["data"]
+    assert data["customer"] == {"email": "ana@example.com", "first_name": "Ana", "last_name": "Silva"}
+    assert (data["subtotal"], data["shipping_total"], data["total"]) == ("120.00", "6.90", "126.90")
+
+
+def test_a_bank_transfer_waits_for_its_money(visitor: FlaskClient, listener: Listener) -> None:
+    order = buy(visitor, payment="transfer")
+    eventually(lambda: listener.types() == ["order.created"])
+    visitor.post(f"{order}/pay")
+    eventually(lambda: listener.types() == ["order.created", "order.paid"])
+
+
+def test_a_counter_order_is_collected_at_once(visitor: FlaskClient, listener: Listener) -> None:
+    buy(visitor, pos="1")
+    eventually(lambda: listener.types() == ["order.created", "order.paid", "order.collected"])
+    assert listener.received[-1].document["data"]["source"] == "pos"
+
+
+def test_the_courier_and_the_shopkeeper(visitor: FlaskClient, shop: Shop, listener: Listener) -> None:
+    path = buy(visitor, "plate")
+    with shop.book.reading() as db:
+        line = latest_orders(db)[0].lines[0].id
+    for step in (
+        "ship",
+        "arrive",
+        "collect",
+        f"lines/{line}/quantity",
+        f"lines/{line}/refund",
+        "refund-amount",
+        "cancel",
+    ):
+        visitor.post(f"{path}/{step}", data={"quantity": "3" if step.endswith("quantity") else "1", "amount": "2.50"})
+    told = [
+        *("order.created", "order.paid", "order.shipped", "order.arrived", "order.collected", "order.updated"),
+        *("order.refunded", "order.updated", "order.refunded", "order.updated", "order.cancelled"),
+    ]
+    eventually(lambda: len(listener.received) == len(told))
+    assert listener.types() == told
+    assert listener.received[5].document["data"]["subtotal"] == "90.00"
+    assert listener.received[6].document["data"]["refund"]["amount"] == "30.00"
+    assert listener.received[8].document["data"]["refund"]["line_items"] == []
+    assert listener.received[10].document["data"]["subtotal"] == "90.00"
+
+
+def test_signing_up_tells_lagniappe_and_shows_who_is_signed_in(visitor: FlaskClient, listener: Listener) -> None:
+    assert identity_on(visitor.get("/").text) is None
+    visitor.get("/?ref=FRIEND-7")
+    sign_up(visitor)
+    eventually(lambda: listener.types() == ["customer.created"])
+    customer = listener.received[0].document["data"]
+    assert (customer["email"], customer["locale"], customer["referral_code"]) == ("ana@example.com", "fr", "FRIEND-7")
+    assert customer["email_verified"] is False
+    identity = identity_on(visitor.get("/").text)
+    assert identity is not None
+    assert identity["sub"] == customer["id"]
+
+
+def test_an_address_is_verified_by_the_letter_and_brings_the_guests_orders(
+    visitor: FlaskClient, shop: Shop, listener: Listener
+) -> None:
+    order = buy(visitor)
+    sign_up(visitor)
+    assert order not in visitor.get("/account").text
+    with shop.book.writing() as db:
+        (letter,) = mailbox.letters(db)
+        opened = mailbox.open_letter(db, letter.id)
+    assert opened is not None
+    link = re.search(r"(/confirm/\S+)", mailbox.part(opened[1], "plain") or "")
+    assert link is not None
+    assert visitor.get(link[1]).location == "/account"
+    assert order in visitor.get("/account").text
+    eventually(lambda: "customer.updated" in listener.types())
+    assert listener.received[-1].document["data"]["email_verified"] is True
+
+
+def test_nobody_signs_up_twice_with_one_address(visitor: FlaskClient) -> None:
+    sign_up(visitor)
+    answer = visitor.post("/sign-up", data={**ANA, "email": "ANA@example.com"})
+    assert answer.status_code == 422
+    assert "log in instead" in answer.text
+
+
+@pytest.mark.parametrize(("form", "type_"), [({}, "customer.deleted"), ({"erase": "1"}, "customer.redacted")])
+def test_closing_an_account_leaves_only_its_id(
+    visitor: FlaskClient, listener: Listener, form: dict[str, str], type_: str
+) -> None:
+    sign_up(visitor)
+    path = buy(visitor)
+    visitor.post("/account/close", data=form)
+    visitor.post(f"{path}/ship")
+    eventually(lambda: len(listener.received) == 5)
+    assert listener.types()[3] == type_
+    gone = listener.received[3].document["data"]
+    assert listener.received[4].document["data"]["customer"] == gone
+    assert visitor.post("/log-in", data={"email": "ana@example.com"}).location == "/log-in"
+
+
+def test_the_tour_goes_from_the_purchase_to_the_letter(visitor: FlaskClient, shop: Shop, listener: Listener) -> None:
+    assert "Be Camille and buy it" in visitor.get("/").text
+    visitor.post("/tour/buy")
+    page = visitor.get("/").text
+    assert "The courier hands it over" in page
+    identity = identity_on(page)
+    assert identity is not None
+    assert identity["email"] == tour.BUYER_EMAIL
+    with shop.book.reading() as db:
+        order = latest_orders(db)[0]
+    assert order.subtotal == 1000
+    visitor.post(f"/orders/{order.id}/collect", data={"back": "/#tour"})
+    assert "Skip three days" in visitor.get("/").text
+    visitor.post("/clock", data={"step": "3d", "back": "/#tour"})
+    assert "Skip three days" not in visitor.get("/").text
+    with shop.book.writing() as db:
+        letter = f"To: {tour.BUYER_EMAIL}\nSubject: 100 points\n\nHello".encode()
+        mailbox.keep(db, letter, tour.BUYER_EMAIL, business_now(db))
+    assert "Read it" in visitor.get("/").text
+
+
+def test_the_stores_dates_follow_its_clock_and_signatures_the_machines(
+    visitor: FlaskClient, listener: Listener
+) -> None:
+    visitor.post("/clock", data={"step": "1y"})
+    buy(visitor)
+    eventually(lambda: len(listener.received) == 2)
+    order = listener.received[0].document["data"]
+    signed_at = int(listener.received[0].headers["webhook-timestamp"])
+    created = datetime.fromisoformat(order["created_at"])
+    assert created - datetime.fromtimestamp(signed_at, UTC) > timedelta(days=360)
+
+
+def test_a_friends_name_cannot_bring_html(visitor: FlaskClient) -> None:
+    order = buy(visitor, first_name="<script>alert(1)</script>")
+    for page in (order, "/desk"):
+        text = visitor.get(page).text
+        assert "<script>alert(1)" not in text
+        assert "&lt;script&gt;alert(1)" in text
+
+
+@pytest.mark.parametrize(
+    "somewhere",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "/%0d%0aX: y", "javascript:alert(1)", ""],
+)
+def test_the_way_back_never_leads_out_of_the_store(visitor: FlaskClient, somewhere: str) -> None:
+    assert visitor.post("/clock", data={"step": "nope", "back": somewhere}).location == "/"
+
+
+def test_every_page_embeds_the_widget_under_a_strict_policy(visitor: FlaskClient) -> None:
+    for path in ("/", "/products/teapot", "/cart", "/log-in", "/sign-up", "/desk", "/mailbox", "/sent"):
+        answer = visitor.get(path)
+        assert answer.status_code == 200, path
+        assert 'src="http://127.0.0.1:1/widget/v1/loader.js?shop=wk_tests"' in answer.text
+        assert 'data-cart-url="http://127.0.0.1:8001/cart"' in answer.text
+        policy = answer.headers["Content-Security-Policy"]
+        assert "'unsafe-inline'" not in policy
+        assert "script-src 'self' http://127.0.0.1:1;" in policy
+    assert visitor.get("/no-such-page").status_code == 404
+    assert visitor.get("/orders/ord_unknown").status_code == 404
+
+
+def test_a_letters_html_runs_nothing(visitor: FlaskClient, shop: Shop) -> None:
+    with shop.book.writing() as db:
+        raw = b"To: a@example.com\nContent-Type: text/html\n\n<script>alert(1)</script><p>Hi</p>"
+        mailbox.keep(db, raw, "a@example.com", business_now(db))
+    assert 'sandbox="allow-popups' in visitor.get("/mailbox/1").text
+    policy = visitor.get("/mailbox/1/html").headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox allow-popups")
+    assert "allow-scripts" not in policy
+    assert "default-src 'none'" in policy
+
+
+def test_the_app_can_be_taken_out_and_put_back(visitor: FlaskClient, listener: Listener) -> None:
+    visitor.post("/app/uninstalled")
+    visitor.post("/app/installed")
+    eventually(lambda: listener.types() == ["app.uninstalled", "app.installed"])
+    assert listener.received[0].document["data"].keys() == {"at"}
+
+
+def test_a_new_store_has_people_and_orders_and_only_once(visitor: FlaskClient, shop: Shop, listener: Listener) -> None:
+    seeds.sow(shop.book)
+    seeds.sow(shop.book)
+    with shop.book.reading() as db:
+        orders = latest_orders(db)
+    assert len({order.number for order in orders}) == len(orders) == 11
+    assert {order.status for order in orders} >= {"collected", "shipped", "arrived", "cancelled", "waiting for payment"}
+    assert visitor.get("/desk").status_code == 200
+    assert visitor.get("/log-in").text.count('class="person"') == 4
+
+
+def test_state_says_what_waits(visitor: FlaskClient) -> None:
+    buy(visitor)
+    eventually(lambda: visitor.get("/state").get_json()["waiting"] == 0)
+    assert visitor.get("/state").get_json()["sent"] == 2
+    assert visitor.get("/healthz").get_json() == {"status": "ok"}
