@@ -79,7 +79,7 @@ def points_name(names: Mapping[str, Mapping[str, str]], points: int, wanted: str
         names, language = POINTS_NAMES, "en"
     forms = names[language]
     locale = _babel_locale(language)
-    form = locale.plural_form(abs(points)) if locale is not None else "other"
+    form = locale.plural_form(points) if locale is not None else "other"
     return forms.get(form, forms["other"])
 
 

@@ -160,6 +160,12 @@ def test_delivery_fee_additional_fee_and_discounts_are_not_counted() -> None:
     assert bare.points == dressed.points == 10
 
 
+def test_with_items_net_a_discounted_line_earns_less_than_its_neighbour() -> None:
+    lines = (line("a", "100", discount=Decimal(50)), line("b", "100"))
+    assert points_of_lines(earns(order("200", *lines), program(base="items_net"))) == [5, 10]
+    assert points_of_lines(earns(order("200", *lines), program(base="items"))) == [10, 10]
+
+
 def test_what_did_not_count_is_told() -> None:
     assert earns(BASKET).excluded == (
         ("gift_cards", Decimal("50.00")),
@@ -367,7 +373,7 @@ TWO_LINES = order("1000", line("a", "600", 3), line("b", "400", 1))  # 60 and 40
         ([refund("r", ("unknown", 1, "500"))], [0, 0]),
         ([refund("r", ("b", None, None))], [0, 0]),
         ([refund("r", ("b", None, "0.01"))], [0, 0]),
-        ([refund("r", ("b", None, "-5"))], [0, 0]),
+        ([refund("r", ("a", None, "200")), refund("s", ("a", None, "-100"))], [20, 0]),  # a refund never gives points
     ],
 )
 def test_a_refund_takes_back_the_points_of_its_lines(refunds: list[Refund], back: list[int]) -> None:
@@ -618,3 +624,6 @@ def test_absurd_numbers_are_only_large() -> None:
     assert made.points == MAX_POINTS
     assert made.target == MAX_POINTS - MAX_POINTS // 10
     json.dumps(why(made, program_version=1, order="1", due_at=None, expires_at=None))
+    card = replace(huge, id="c", gift_card=True)
+    told = why(earns(order("0", card)), program_version=1, order="1", due_at=None, expires_at=None)["excluded"]
+    assert told == [{"what": "gift_cards", "amount": "999999999999999999900000000000000000000000000.00"}]
