@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +44,10 @@ class _Keeper:
 
 
 def serve(book: Book, host: str, port: int) -> Controller:
-    """Start the SMTP server in a thread of its own. The caller stops it."""
+    """Start the SMTP server in a thread of its own. The caller stops it. Raises OSError if the port is taken."""
+    with socket.socket() as probe:  # the controller would find out only after five seconds
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
     controller = Controller(_Keeper(book), hostname=host, port=port, enable_SMTPUTF8=True)
     controller.start()
     return controller
