@@ -1,0 +1,121 @@
+"""Points added or taken by hand, with who did it and why (S3.21, S3.22)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from backend import outbox
+from backend.errors import Conflict, IdempotencyKeyReused, NotFound
+from backend.ledger import posting
+from backend.ledger.posting import AnySession, Author
+from backend.loyalty import calendar_rules, programs, shops
+from backend.models import Entry, Member
+from backend.platforms.events import time_text
+
+MAX_POINTS = 1_000_000_000
+"""The most that one entry may move (`ledger.sql`)."""
+
+
+def adjust(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    points: int,
+    reason: str,
+    author: Author,
+    key: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> int:
+    """Give `points` to a member, or take them if negative, and tell the member by mail. Returns the entry's id.
+
+    `key` names this adjustment among the member's: the same one again has no second effect and returns the same entry.
+    What is given ends by the program in force unless `expires_at` is given (contract section 8).
+
+    Raises NotFound; Conflict `member_erased` or `already_expired`; NotEnoughPoints for a deduction over what is
+    available; IdempotencyKeyReused if `key` stands for another adjustment.
+    """
+    if points == 0 or abs(points) > MAX_POINTS:
+        raise ValueError(f"an adjustment moves 1 to {MAX_POINTS} points, not {points}")
+    member = session.execute(
+        select(Member).where(Member.shop_id == shop_id, Member.id == member_id)
+    ).scalar_one_or_none()
+    if member is None:
+        raise NotFound()
+    source_key = f"adjustment:{member_id}:{key}"
+    done = _entry(session, shop_id, source_key)
+    if done is None:
+        if member.status == "erased":
+            raise Conflict("This member has been erased: the account is closed.", code="member_erased")
+        _move(session, shop_id, member_id, points, reason, author, source_key, now, expires_at)
+        done = _entry(session, shop_id, source_key)
+        assert done is not None
+    if done.points != abs(points) or (done.kind == "grant") != (points > 0) or done.reason != reason:
+        raise IdempotencyKeyReused("This key was used for another adjustment of the same member.")
+    if member.email is not None:
+        outbox.put(
+            session,
+            shop_id,
+            "mail",
+            key=f"mail:points_adjusted:{done.id}",
+            payload={
+                "purpose": "points_adjusted",
+                "member_id": member_id,
+                "entry_id": done.id,
+                "points": points,
+                "reason": reason,
+            },
+        )
+    return done.id
+
+
+def _move(
+    session: AnySession,
+    shop_id: int,
+    member_id: int,
+    points: int,
+    reason: str,
+    author: Author,
+    source_key: str,
+    now: datetime,
+    expires_at: datetime | None,
+) -> None:
+    why: dict[str, Any] = {"rule": "adjustment", "points": points}
+    if points < 0:
+        posting.deduct(
+            session, shop_id, member_id, -points, at=now, key=source_key, author=author, reason=reason, why=why
+        )
+        return
+    version = programs.version_for(session, shop_id, now)
+    if expires_at is None:
+        zone = calendar_rules.timezone(shops.facts(shop_id).timezone)
+        ends, ends_by = calendar_rules.expires_at(now, programs.settings_of(version).expiry, zone), "program"
+    elif expires_at <= now:
+        raise Conflict("expires_at has passed already: these points could never be spent.", code="already_expired")
+    else:
+        ends, ends_by = expires_at, "given"
+    posting.grant(
+        session,
+        shop_id,
+        member_id,
+        points,
+        at=now,
+        key=source_key,
+        author=author,
+        reason=reason,
+        why={
+            **why,
+            "program_version": version.version,
+            "expires_at": time_text(ends) if ends else None,
+            "expires_by": ends_by,
+        },
+        expires_at=ends,
+        program_version=version.version,
+    )
+
+
+def _entry(session: AnySession, shop_id: int, source_key: str) -> Entry | None:
+    return session.execute(
+        select(Entry).where(Entry.shop_id == shop_id, Entry.source_key == source_key)
+    ).scalar_one_or_none()

@@ -1,0 +1,284 @@
+"""The door of the merchant API: every operation is declared once, and is checked, run and documented from that.
+
+    @operation("GET", "/members/{ref}/balance", scope="read", tag="Members", summary="What a member has")
+    def member_balance(call: Call, ref: MemberRef) -> Balance: ...
+
+The function's own annotations say what is read from the request: `query` (parameters), `body` (JSON), the names in the
+path, and what it returns. An operation cannot be declared without a scope; `routes.py` refuses any other route.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_type_hints
+
+import orjson
+from flask import Response, request
+from pydantic import TypeAdapter, ValidationError
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from backend import clock, strict_json
+from backend.db import db, retrying, transaction
+from backend.errors import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    IdempotencyKeyReused,
+    LagniappeError,
+    MalformedJson,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
+from backend.ledger.posting import AnySession
+from backend.merchant_api import idempotency
+from backend.merchant_api.authentication import Caller, authenticate
+from backend.merchant_api.idempotency import Reply
+from backend.merchant_api.shapes import Query, Shown
+
+Method = Literal["GET", "POST", "PUT"]
+Scope = Literal["read", "write", "points:assign"]
+
+MAX_BODY_BYTES = 1024 * 1024
+_SHOWN_ERRORS = 20
+
+
+class BadParameter(BadInput):
+    """A parameter or header is wrong."""
+
+    status = 400
+    code = "bad_parameter"
+    title = "A parameter is not valid"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentedAs:
+    """Beside the type of a `body` that a verb checks by itself: the shape that the document shows for it."""
+
+    shape: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an operation may know of its request, beside its own arguments."""
+
+    caller: Caller
+    session: AnySession
+    now: datetime
+    key: str | None
+    """The Idempotency-Key, if the caller sent one."""
+
+    @property
+    def shop_id(self) -> int:
+        return self.caller.shop_id
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One declared operation."""
+
+    name: str
+    method: Method
+    path: str
+    scope: Scope
+    tag: str
+    summary: str
+    description: str
+    status: int
+    query: type[Query] | None
+    body: TypeAdapter[Any] | None
+    documented_body: Any
+    answer: type[Shown]
+    refusals: Mapping[str, str]
+    """Codes of 409 of its own verb."""
+    act: Callable[..., Shown]
+
+    @property
+    def has_key(self) -> bool:
+        return self.method == "POST"
+
+    def conflicts(self) -> dict[str, str]:
+        """Codes of 409 that it can answer, with what they mean."""
+        named = {"ambiguous_address": "several members have this address and none has proved it"}
+        return {**self.refusals, **(named if "{ref}" in self.path else {})}
+
+    def errors(self) -> list[type[LagniappeError]]:
+        """What it can be refused with, one for each status."""
+        possible: list[type[LagniappeError]] = [Unauthorized, Forbidden, Unavailable]
+        if self.body is not None:
+            possible += [MalformedJson, TooLarge, BadInput]
+        elif self.query is not None or self.has_key:
+            possible.append(BadParameter)
+        if "{" in self.path:
+            possible.append(NotFound)
+        if self.conflicts():
+            possible.append(Conflict)
+        if self.has_key and self.body is None:
+            possible.append(IdempotencyKeyReused)
+        return possible
+
+
+OPERATIONS: dict[str, Operation] = {}
+"""Every operation by its name, in the order of declaration."""
+
+_KEY: TypeAdapter[str] = TypeAdapter(idempotency.Key)
+
+
+def operation(
+    method: Method,
+    path: str,
+    *,
+    scope: Scope,
+    tag: str,
+    summary: str,
+    status: int = 200,
+    refusals: Mapping[str, str] | None = None,
+) -> Callable[[Callable[..., Shown]], Callable[..., Shown]]:
+    """Declare that `method path` runs the function, for keys that carry `scope`. Its docstring is its description."""
+
+    def declare(act: Callable[..., Shown]) -> Callable[..., Shown]:
+        name = act.__name__
+        if name in OPERATIONS:
+            raise ValueError(f"two operations are named {name}")
+        hints = get_type_hints(act, include_extras=True)
+        OPERATIONS[name] = Operation(
+            name=name,
+            method=method,
+            path=path,
+            scope=scope,
+            tag=tag,
+            summary=summary,
+            description=" ".join((act.__doc__ or "").split()),
+            status=status,
+            query=hints.get("query"),
+            body=TypeAdapter(hints["body"]) if "body" in hints else None,
+            documented_body=_documented(hints.get("body")),
+            answer=hints["return"],
+            refusals=refusals or {},
+            act=act,
+        )
+        return act
+
+    return declare
+
+
+def _documented(body: Any) -> Any:
+    documented = [mark.shape for mark in getattr(body, "__metadata__", ()) if isinstance(mark, DocumentedAs)]
+    return documented[0] if documented else body
+
+
+def run(wanted: Operation, path_arguments: Mapping[str, Any]) -> Response:
+    """Answer the current request: authenticate, parse, one transaction, one verb."""
+    caller = authenticate(request.headers.get("Authorization"))
+    caller.require(wanted.scope)
+    arguments = dict(path_arguments)
+    raw = b""
+    if wanted.query is not None:
+        arguments["query"] = _parameters(wanted.query)
+    key = _key() if wanted.has_key else None
+    if wanted.body is not None:
+        raw = _raw_body()
+        arguments["body"] = checked(wanted.body, strict_json.parse(raw), BadInput)
+    if wanted.method == "GET":
+        return _response(_reply(wanted, Call(caller, db.session(), clock.now(), key), arguments))
+    return _response(_write(wanted, caller, key, raw, arguments))
+
+
+@retrying
+def _write(wanted: Operation, caller: Caller, key: str | None, raw: bytes, arguments: Mapping[str, Any]) -> Reply:
+    with transaction() as session:
+        call = Call(caller, session, clock.now(), key)
+        if key is None:
+            return _reply(wanted, call, arguments)
+        return idempotency.once(
+            session,
+            caller.shop_id,
+            scope=f"api_key:{caller.key_id} {wanted.method} {request.path}",
+            key=key,
+            request=raw,
+            wall=clock.wall(),
+            act=lambda: _reply(wanted, call, arguments),
+        )
+
+
+def _reply(wanted: Operation, call: Call, arguments: Mapping[str, Any]) -> Reply:
+    answer = wanted.act(call, **arguments)
+    return Reply(wanted.status, orjson.dumps(answer.model_dump(by_alias=True)))
+
+
+def _response(reply: Reply) -> Response:
+    answer = Response(
+        reply.body,
+        status=reply.status,
+        mimetype="application/json" if reply.status < 400 else "application/problem+json",
+    )
+    if reply.is_repeated:
+        answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def _parameters(shape: type[Query]) -> Query:
+    if twice := sorted(name for name, values in request.args.lists() if len(values) > 1):
+        raise BadParameter(
+            f"{twice[0][:64]} is given twice.", [{"field": name[:64], "message": "is given twice"} for name in twice]
+        )
+    known = {name: value for name, value in request.args.items() if name in shape.model_fields}
+    parameters: Query = checked(TypeAdapter(shape), known, BadParameter)
+    return parameters
+
+
+def _key() -> str | None:
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    try:
+        return _KEY.validate_python(given, strict=True)
+    except ValidationError:
+        message = "should be 1 to 255 printable ASCII characters without spaces"
+        raise BadParameter(f"Idempotency-Key {message}.", [{"field": "Idempotency-Key", "message": message}]) from None
+
+
+def _raw_body() -> bytes:
+    request.max_content_length = MAX_BODY_BYTES
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise TooLarge(f"The body is over {MAX_BODY_BYTES} bytes.") from None
+    except ClientDisconnected:
+        raise MalformedJson("The body ends before its Content-Length.") from None
+
+
+def checked(shape: TypeAdapter[Any], value: object, refusal: type[BadInput]) -> Any:
+    """The value as the shape reads it. Raises `refusal`: one sentence for the first mistake, `errors` with all."""
+    try:
+        return shape.validate_python(value)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+    errors = [
+        {"field": _field(problem["loc"]), "message": _message(problem["type"], problem["msg"])}
+        for problem in problems[:_SHOWN_ERRORS]
+    ]
+    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    first = " ".join(filter(None, errors[0].values())) if errors[0]["field"] else f"The body {errors[0]['message']}"
+    raise refusal(f"{first}{more}.", errors) from None
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """`lines.0.points`, without the tag that pydantic puts before the fields of an alternative."""
+    return ".".join(str(part)[:64] for part in location if not (isinstance(part, str) and part.startswith("=")))
+
+
+def _message(kind: str, message: str) -> str:
+    match kind:
+        case "extra_forbidden":
+            return "is not known here"
+        case "missing":
+            return "is missing"
+        case "model_type" | "model_attributes_type":
+            return "should be a JSON object"
+        case "string_pattern_mismatch":
+            return "holds characters that are not allowed, or nothing but spaces"
+        case "value_error":
+            return message.removeprefix("Value error, ")
+    return message.removeprefix("Input ").removeprefix("String ")

@@ -1,0 +1,76 @@
+"""The program's settings: the version in force, its history, and a new one (contract section 8)."""
+
+from typing import Annotated, Any
+
+from flask import current_app
+from pydantic import Field
+from sqlalchemy import select
+
+from backend.loyalty import programs
+from backend.loyalty.settings import ProgramSettings
+from backend.merchant_api.operations import Call, DocumentedAs, operation
+from backend.merchant_api.paging import Page, PageQuery, cut
+from backend.merchant_api.shapes import Shown, Time
+from backend.models import ProgramVersion
+
+
+class Program(Shown):
+    """One version of the program. Versions never change: an order keeps the one in force when it was made."""
+
+    version: Annotated[int, Field(ge=1)]
+    in_force_from: Time
+    author: Annotated[str, Field(description="who put it in force")]
+    settings: Annotated[ProgramSettings, Field(description="the whole document, defaults written out")]
+
+    @property
+    def id(self) -> int:
+        """What pages are cut by."""
+        return self.version
+
+
+class Programs(Page[Program]):
+    """A page of versions."""
+
+
+@operation("GET", "/program", scope="read", tag="Program", summary="The program in force")
+def show_program(call: Call) -> Program:
+    """The version of the program's settings that is in force now."""
+    return _shown(programs.version_for(call.session, call.shop_id, call.now))
+
+
+@operation("PUT", "/program", scope="write", tag="Program", summary="Put new settings in force")
+def replace_program(call: Call, body: Annotated[dict[str, Any], DocumentedAs(ProgramSettings)]) -> Program:
+    """Takes the whole document and makes a new version of it, in force from now. Keys left out take the defaults of a
+    new shop; unknown keys are refused by name. Orders made before keep the version that they were made under."""
+    return _shown(
+        programs.set_program(
+            call.session,
+            call.shop_id,
+            body,
+            author=call.caller.name,
+            now=call.now,
+            rehearsal=current_app.config["LAGNIAPPE"].is_rehearsal,
+        )
+    )
+
+
+@operation("GET", "/program/versions", scope="read", tag="Program", summary="Every version of the program")
+def list_program_versions(call: Call, query: PageQuery) -> Programs:
+    """All versions, newest first."""
+    rows = call.session.execute(
+        select(ProgramVersion)
+        .where(ProgramVersion.shop_id == call.shop_id, ProgramVersion.version < min(query.position, 2**31 - 1))
+        .order_by(ProgramVersion.version.desc())
+        .limit(query.limit + 1)
+    ).scalars()
+    shown, following = cut([_shown(row) for row in rows], query.limit)
+    return Programs(items=list(shown), next=following)
+
+
+def _shown(version: ProgramVersion) -> Program:
+    return Program(
+        version=version.version,
+        in_force_from=version.in_force_from,
+        author=version.author,
+        settings=programs.settings_of(version),
+    )
