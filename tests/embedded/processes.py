@@ -1,5 +1,6 @@
 """Looking at real processes."""
 
+import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -35,3 +36,9 @@ def is_alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
