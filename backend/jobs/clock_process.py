@@ -20,6 +20,8 @@ from backend.jobs.schedule import SCHEDULE, Periodic
 from backend.queue import Bell, bell
 
 LEADER_LOCK = 7246002
+SESSION_NAME = "lagniappe clock"
+"""What `pg_stat_activity` calls leader and standbys."""
 PATIENCE_SECONDS = 5.0
 """How long the row that waits longest may stay the same before the clock does the work itself."""
 OWN_DRAIN_SECONDS = 5.0
@@ -30,7 +32,7 @@ LEAP_SECONDS = 24 * 60 * 60
 """No correction of a clock that works goes so far."""
 ALARM_SECONDS = 60.0
 
-_OPTIONS = "-c timezone=UTC -c statement_timeout=5s -c idle_session_timeout=15s"
+_OPTIONS = "-c timezone=UTC -c statement_timeout=5s -c idle_session_timeout=10s"
 """The last one makes a leader that hangs lose the lock: PostgreSQL closes its idle session."""
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,13 @@ def _asked_to_stop() -> threading.Event:
 
 def _connect(app: Flask) -> psycopg.Connection[Any]:
     """A session of its own: the lock lives as long as this connection. Not through a pooler that shares sessions."""
-    return psycopg.connect(app.config["LAGNIAPPE_DATABASE_URL"], autocommit=True, options=_OPTIONS, connect_timeout=2)
+    return psycopg.connect(
+        app.config["LAGNIAPPE_DATABASE_URL"],
+        autocommit=True,
+        options=_OPTIONS,
+        connect_timeout=2,
+        application_name=SESSION_NAME,
+    )
 
 
 def _becomes_leader(line: psycopg.Connection[Any], stopping: threading.Event) -> bool:

@@ -29,15 +29,13 @@ def seconds_for(call: Callable[[], object]) -> float:
 
 def test_many_rings_at_once_are_one_job(bell: Bell, valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "COALESCED_MILLISECONDS", 60_000)
-    assert all([bell.ring("inbox.drain") for _ in range(20)])
+    assert all(bell.ring("inbox.drain") for _ in range(20))
     assert valkey.client.llen(INBOX) == 1
     assert bell.ring("inbox.other")
     assert valkey.client.llen(INBOX) == 2
 
 
-def test_jobs_do_not_pile_up_when_nobody_works(
-    bell: Bell, valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_jobs_do_not_pile_up_when_nobody_works(bell: Bell, valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "COALESCED_MILLISECONDS", 1)
     for _ in range(40):
         bell.ring("inbox.drain")

@@ -1,0 +1,141 @@
+"""`lagniappe worker`: real processes on a real queue."""
+
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from flask import Flask
+from rq import Callback, Queue
+from rq.serializers import JSONSerializer, PickleSerializer
+
+from tests.embedded.processes import eventually, is_alive
+from tests.jobs.conftest import OwnValkey, Start
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children()
+
+
+def started(lagniappe: Start, *queues: str) -> tuple[int, list[psutil.Process]]:
+    """The pid of `lagniappe worker` and its workers, once they listen."""
+    process = lagniappe("worker", "--queues", ",".join(queues))
+    eventually(lambda: len(children_of(process.pid)) == len(queues), within=30)
+    return process.pid, children_of(process.pid)
+
+
+def test_a_delivery_is_handled_because_its_doorbell_rang(
+    lagniappe: Start, deliver: Callable[..., str], states: Callable[[], list[str]]
+) -> None:
+    started(lagniappe, "inbox")
+    for number in range(5):
+        deliver(number)
+    eventually(lambda: states() == ["handled"] * 5, within=15)
+
+
+def test_there_is_a_process_for_each_queue_and_a_killed_one_comes_back_within_2_seconds(
+    lagniappe: Start, deliver: Callable[..., str], states: Callable[[], list[str]]
+) -> None:
+    parent, workers = started(lagniappe, "inbox", "points", "outbox", "upkeep")
+    for worker in workers:
+        worker.kill()
+    eventually(lambda: len(set(children_of(parent)) - set(workers)) == 4, within=2)
+    deliver()
+    eventually(lambda: states() == ["handled"], within=10)
+
+
+def test_workers_end_with_their_parent_however_it_ends(lagniappe: Start) -> None:
+    parent, workers = started(lagniappe, "inbox", "points")
+    os.kill(parent, signal.SIGKILL)
+    eventually(lambda: not any(is_alive(worker.pid) for worker in workers), within=2)
+
+
+def test_sigterm_ends_everything_within_8_seconds(lagniappe: Start, valkey: OwnValkey) -> None:
+    process = lagniappe("worker")
+    workers = eventually(lambda: len(children_of(process.pid)) == 4 and children_of(process.pid), within=30)
+    eventually(lambda: valkey.client.scard("rq:workers") == 4, within=10)
+    begun = time.monotonic()
+    process.terminate()
+    assert process.wait(timeout=10) == 0
+    assert time.monotonic() - begun < 8
+    assert not any(is_alive(worker.pid) for worker in workers)
+
+
+def test_sigterm_ends_everything_though_the_queue_hangs(lagniappe: Start, valkey: OwnValkey) -> None:
+    process = lagniappe("worker", "--queues", "inbox")
+    eventually(lambda: valkey.client.scard("rq:workers") == 1, within=30)
+    valkey.hang()
+    process.terminate()
+    assert process.wait(timeout=10) == 0
+    valkey.go_on()
+
+
+def test_a_worker_outlives_a_restart_of_the_queue(
+    lagniappe: Start, valkey: OwnValkey, deliver: Callable[..., str], states: Callable[[], list[str]]
+) -> None:
+    _, (worker,) = started(lagniappe, "inbox")
+    eventually(lambda: valkey.client.scard("rq:workers") == 1, within=15)
+    valkey.kill()
+    time.sleep(1)
+    valkey.start()
+    deliver()
+    eventually(lambda: states() == ["handled"], within=15)
+    assert worker.is_running()
+
+
+def test_a_worker_waits_for_a_queue_that_is_not_there_yet(
+    lagniappe: Start, valkey: OwnValkey, deliver: Callable[..., str], states: Callable[[], list[str]]
+) -> None:
+    valkey.kill()
+    _, (worker,) = started(lagniappe, "inbox")
+    time.sleep(1)
+    valkey.start()
+    deliver()
+    eventually(lambda: states() == ["handled"], within=15)
+    assert worker.is_running()
+
+
+def test_foreign_jobs_are_refused_and_ours_go_on(
+    lagniappe: Start,
+    valkey: OwnValkey,
+    tmp_path: Path,
+    deliver: Callable[..., str],
+    states: Callable[[], list[str]],
+    own_app: Flask,
+) -> None:
+    """With RQ alone each of these runs: it calls by name whatever can be imported."""
+    touched = tmp_path / "touched"
+    command = f"touch {touched}"
+    queue = Queue("inbox", connection=valkey.client, serializer=JSONSerializer)
+    queue.enqueue("os.system", command)
+    queue.enqueue("backend.jobs.inbox.drain", on_success=Callback("os.system"), on_failure=Callback("os.system"))
+    queue.enqueue("backend.jobs.inbox.drain", args=(command,))
+    queue.enqueue("subprocess.getoutput", command, on_failure=Callback("os.system"))
+    Queue("inbox", connection=valkey.client, serializer=PickleSerializer).enqueue(os.system, command)
+    malformed: list[dict[str, Any]] = [
+        {"data": pickle.dumps(Exploding(command))},
+        {"data": b"[]", "timeout": "x"},
+        {"data": b"\xff", "created_at": "no time", "status": "no status"},
+        {"nothing": "1"},
+    ]
+    for number, fields in enumerate(malformed):
+        valkey.client.hset(f"rq:job:foreign{number}", mapping={**fields, "origin": "inbox"})
+        valkey.client.rpush("rq:queue:inbox", f"foreign{number}")
+    started(lagniappe, "inbox")
+    deliver()
+    eventually(lambda: states() == ["handled"], within=15)
+    assert not touched.exists()
+
+
+class Exploding:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, (self._command,)
