@@ -131,19 +131,11 @@ def sqlstate(error: BaseException) -> str | None:
 
 def direct() -> psycopg.Connection[dict[str, Any]]:
     """The calling thread's autocommit connection; opened at first use, opened again once it is closed."""
-    connection: psycopg.Connection[dict[str, Any]] | None = getattr(_threads, "connection", None)
-    if connection is None or connection.closed or _threads.pid != os.getpid():
-        connection = psycopg.connect(
-            current_app.config["LAGNIAPPE_DATABASE_URL"],
-            autocommit=True,
-            prepare_threshold=1,
-            row_factory=dict_row,
-            options=_CONNECT_OPTIONS,
-            connect_timeout=2,
-        )
-        _threads.connection = connection
-        _threads.pid = os.getpid()
-    return connection
+    line: _DirectLine | None = getattr(_threads, "line", None)
+    url = current_app.config["LAGNIAPPE_DATABASE_URL"]
+    if line is None or line.connection.closed or line.pid != os.getpid() or line.url != url:
+        line = _threads.line = _DirectLine(url)
+    return line.connection
 
 
 def one_statement(statement: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
@@ -152,21 +144,39 @@ def one_statement(statement: str, parameters: dict[str, Any]) -> dict[str, Any] 
     Only for statements that may run twice to the same effect: when the server went away since the last call, it is
     sent again once on a new connection.
     """
+    connection = direct()
     try:
-        return _one_statement(statement, parameters)
+        return _one_statement(connection, statement, parameters)
     except psycopg.OperationalError:
-        if not direct_line_is_broken():
+        if not connection.closed:
             raise
-        return _one_statement(statement, parameters)
+        return _one_statement(direct(), statement, parameters)
 
 
-def direct_line_is_broken() -> bool:
-    connection = getattr(_threads, "connection", None)
-    return connection is not None and connection.closed
+class _DirectLine:
+    """A thread's own connection, closed when the thread ends. A forked child opens its own."""
+
+    def __init__(self, url: str) -> None:
+        self.pid = os.getpid()
+        self.url = url
+        self.connection: psycopg.Connection[dict[str, Any]] = psycopg.connect(
+            url,
+            autocommit=True,
+            prepare_threshold=1,
+            row_factory=dict_row,
+            options=_CONNECT_OPTIONS,
+            connect_timeout=2,
+        )
+
+    def __del__(self) -> None:
+        if hasattr(self, "connection") and self.pid == os.getpid():
+            self.connection.close()
 
 
-def _one_statement(statement: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
-    cursor = direct().execute(statement, parameters)
+def _one_statement(
+    connection: psycopg.Connection[dict[str, Any]], statement: str, parameters: dict[str, Any]
+) -> dict[str, Any] | None:
+    cursor = connection.execute(statement, parameters)
     return cursor.fetchone() if cursor.description is not None else None
 
 

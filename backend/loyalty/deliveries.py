@@ -98,7 +98,7 @@ def apply(session: AnySession, shop: ShopFacts, event: Event, now: datetime) -> 
         case CustomerSeen():
             _see_customer(session, shop, event, now)
         case CustomerErased():
-            members.erase(session, shop.id, event.external_id, now)
+            _erase(session, shop, event.external_id, now)
         case AppInstalled():
             _note_installation(session, shop, event.at, "installed", now)
         case AppUninstalled():
@@ -144,6 +144,12 @@ def _see_customer(session: AnySession, shop: ShopFacts, seen: CustomerSeen, now:
     orders.take_over_profile(session, shop, member, customer, seen.at, now)
     if seen.is_creation:
         awards.sign_up(session, shop, member, seen, now)
+
+
+def _erase(session: AnySession, shop: ShopFacts, external_id: str, now: datetime) -> None:
+    member_id = members.erase(session, shop.id, external_id, now)
+    if member_id is not None:
+        orders.forget_addresses(session, shop.id, member_id)
 
 
 def _note_installation(session: AnySession, shop: ShopFacts, at: datetime, event: str, now: datetime) -> None:

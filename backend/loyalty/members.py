@@ -127,10 +127,11 @@ def see_in_widget(session: AnySession, shop_id: int, visitor: WidgetVisitor, now
     return member
 
 
-def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> None:
+def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> int | None:
     """Forget the person, keep the sums: personal data goes, the ledger's entries stay under a pseudonym.
 
     A tombstone keeps late deliveries from bringing the customer back. Erasing twice, or somebody unknown, is fine.
+    Returns the id of the member that was erased, if there was one.
     """
     session.execute(
         insert(Tombstone)
@@ -139,7 +140,7 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     )
     member = by_external_id(session, shop_id, external_id)
     if member is None:
-        return
+        return None
     addresses = {a.lower() for a in (member.email,) if a}
     session.execute(
         delete(VerifiedAddress).where(VerifiedAddress.shop_id == shop_id, VerifiedAddress.member_id == member.id)
@@ -152,6 +153,7 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     member.token_version += 1
     session.flush()
     _erase_from_bodies(session, shop_id, external_id, addresses)
+    return member.id
 
 
 def _erase_from_bodies(session: AnySession, shop_id: int, external_id: str, addresses: set[str]) -> None:

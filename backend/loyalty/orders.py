@@ -1,17 +1,27 @@
 """Orders: what is known of each, whose it is, and when it counts as received."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, cast, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONPATH, insert
 
 from backend.ledger.posting import AnySession
 from backend.loyalty import awards, members, programs
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Order, Refund
-from backend.platforms.events import Customer, OrderRefunded, OrderSeen, OrderState, refund_to_document
+from backend.platforms.events import (
+    Customer,
+    OrderRefunded,
+    OrderSeen,
+    OrderState,
+    refund_to_document,
+    time_text,
+)
 from backend.platforms.known_orders import KnownOrder, known_from_document, known_to_document, learn
+
+GUEST_EMAIL = "$.states[*].order.guest_email"
 
 
 def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) -> None:
@@ -38,16 +48,24 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
 
 
 def refund(session: AnySession, shop: ShopFacts, refunded: OrderRefunded, now: datetime) -> None:
-    """Keep the refund and take back what it is worth. One that arrives before its order waits for it."""
+    """Keep the refund and take back what it is worth. One that arrives before its order waits for it.
+
+    Of two tellings of one refund the later counts, whichever arrives first.
+    """
+    document = refund_to_document(refunded.refund) | {"at": time_text(refunded.at)}
+    telling = insert(Refund).values(
+        shop_id=shop.id,
+        order_external_id=refunded.order_id,
+        external_id=refunded.refund.external_id,
+        document=document,
+    )
     session.execute(
-        insert(Refund)
-        .values(
-            shop_id=shop.id,
-            order_external_id=refunded.order_id,
-            external_id=refunded.refund.external_id,
-            document=refund_to_document(refunded.refund),
+        telling.on_conflict_do_update(
+            index_elements=["shop_id", "order_external_id", "external_id"],
+            set_={"document": telling.excluded.document},
+            where=tuple_(telling.excluded.document["at"].astext, cast(telling.excluded.document, Text))
+            > tuple_(Refund.document["at"].astext, cast(Refund.document, Text)),
         )
-        .on_conflict_do_nothing(index_elements=["shop_id", "order_external_id", "external_id"])
     )
     row = by_external_id(session, shop.id, refunded.order_id)
     if row is not None:
@@ -75,6 +93,22 @@ def claim(session: AnySession, shop: ShopFacts, member_id: int, email: str, now:
     for row in waiting.all():
         row.member_id = member_id
         awards.reckon(session, shop, row, known_from_document(row.known), now)
+
+
+def forget_addresses(session: AnySession, shop_id: int, member_id: int) -> None:
+    """Erase the guest's address from the orders that an erased member had claimed by it."""
+    claimed = session.execute(
+        select(Order)
+        .where(
+            Order.shop_id == shop_id, Order.member_id == member_id, Order.known.path_exists(cast(GUEST_EMAIL, JSONPATH))
+        )
+        .with_for_update()
+    ).scalars()
+    for row in claimed.all():
+        row.guest_email = None
+        known = known_from_document(row.known)
+        states = tuple(replace(seen, order=replace(seen.order, guest_email=None)) for seen in known.states)
+        row.known = known_to_document(replace(known, states=states))
 
 
 def placed_since(session: AnySession, shop_id: int, at: datetime) -> Iterable[Order]:
