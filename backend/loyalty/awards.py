@@ -24,6 +24,12 @@ from backend.platforms.known_orders import KnownOrder
 from backend.queue import enqueue_after_commit
 
 POST_DUE = "points.post_due"
+_REASONS = {
+    "cancelled": "Order {order} was cancelled",
+    "returned": "Order {order} was returned",
+    "voided": "The payment of order {order} was voided",
+    "changed": "Order {order} was refunded or changed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +319,9 @@ def _take_back(
     now: datetime,
 ) -> None:
     assert row.member_id is not None
-    reason = _reason_of_loss(order)
+    loss = _loss(order)
+    reason = _REASONS[loss].format(order=_called(order))
+    why = why | {"loss": loss}
     for award_id, pending in _pending_awards(session, row):
         if points == 0:
             return
@@ -380,12 +388,10 @@ def _called(order: OrderState) -> str:
     return order.number or order.external_id
 
 
-def _reason_of_loss(order: OrderState) -> str:
-    called = _called(order)
+def _loss(order: OrderState) -> str:
+    """Why the order brings less than it did: a word that the mail about it says in the reader's language."""
     if order.cancelled_at is not None:
-        return f"Order {called} was cancelled"
+        return "cancelled"
     if order.delivery_status == "returned":
-        return f"Order {called} was returned"
-    if order.payment_status == "voided":
-        return f"The payment of order {called} was voided"
-    return f"Order {called} was refunded or changed"
+        return "returned"
+    return "voided" if order.payment_status == "voided" else "changed"
