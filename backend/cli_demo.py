@@ -10,7 +10,6 @@ import secrets
 import shlex
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -24,15 +23,16 @@ from urllib.parse import urlsplit
 import click
 import requests
 
-from backend import machine
+from backend import clock, machine, strict_json
 from backend.app import create_app
 from backend.db import db, transaction
 from backend.errors import ConfigError, LagniappeError
-from backend.loyalty import shops
+from backend.loyalty import programs, shops
 from backend.models import Shop
 from backend.supervisor import Program
 
 PROGRAM_FILE = Path(__file__).parent.parent / "demo" / "program.json"
+PLATFORM = "custom"
 SHOP_NAME = "Kiln & Kettle"
 _SEEDS_LIMIT_SECONDS = 60.0
 """How long the demo waits for the store's first webhooks to be accepted."""
@@ -71,7 +71,7 @@ class _Folder:
 
     @property
     def shop(self) -> Path:
-        """What `lagniappe shop create` printed."""
+        """The shop's id, and its secrets, which are shown only when it is made."""
         return self.store / "shop.json"
 
     @property
@@ -86,14 +86,15 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
         raise ConfigError("The demo's mailbox needs aiosmtpd: install lagniappe[demo].")
     folder = _Folder(Path(environ.get("LAGNIAPPE_DATA_DIR") or ".lagniappe").resolve())
     local = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - only read
-    store_url = f"http://{local}:{store_port}"
+    store_url = f"http://[{local}]:{store_port}" if ":" in local else f"http://{local}:{store_port}"
     known: dict[str, Any] = {}
 
     def prepare(served: dict[str, str]) -> list[Program]:
-        made = _kept_shop(folder, served, urlsplit(store_url).netloc) or _new_shop(folder, served, store_url)
+        domain = urlsplit(store_url).netloc
+        made = _kept_shop(folder, served, domain) or _new_shop(folder, served, domain)
         base_url = served["BASE_URL"]
-        made["webhook_url"] = f"{base_url}{urlsplit(made['webhook_url']).path}"
-        made["admin_login_url"] = f"{base_url}{urlsplit(made['admin_login_url']).path}"
+        made["webhook_url"] = f"{base_url}/webhooks/{PLATFORM}/{made['shop_id']}"
+        made["admin_login_url"] = f"{base_url}/admin"
         _write(
             folder.settings,
             {
@@ -131,7 +132,7 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
     with _alone(folder):
         _require_free(host, store_port)
         mail_port = _mail_port(folder)
-        environ.setdefault("MAIL_URL", f"smtp://127.0.0.1:{mail_port}")
+        environ["MAIL_URL"] = environ.get("MAIL_URL") or f"smtp://127.0.0.1:{mail_port}"
         try:
             machine.run(environ, host=host, port=port, prepare=prepare, on_ready=announce)
         finally:
@@ -141,7 +142,8 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
 @contextmanager
 def _alone(folder: _Folder) -> Iterator[None]:
     """Two demos on one data folder would share a store and its mailbox. Raises ConfigError."""
-    folder.store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.store.mkdir(mode=0o700, exist_ok=True)
     with (folder.store / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -158,49 +160,55 @@ def _kept_shop(folder: _Folder, environ: Mapping[str, str], domain: str) -> dict
     if not folder.shop.exists():
         return None
     made: dict[str, Any] = json.loads(folder.shop.read_text())
-    app = create_app(environ)
-    with app.app_context():
+    with _app(environ), transaction() as session:
+        shop = session.get(Shop, int(made["shop_id"]))
+        if shop is None or shop.widget_key != made["widget_key"]:
+            return None
+        shop.domain = shops.check_domain(domain, rehearsal=True)
+    return made
+
+
+def _new_shop(folder: _Folder, environ: Mapping[str, str], domain: str) -> dict[str, Any]:
+    """Make the demo's shop, whose program is the demo's from its first version on: the store's past orders fall under it.
+
+    A store that belonged to another shop is put aside.
+    """
+    for part in folder.store.glob("store.sqlite3*"):
+        part.rename(part.with_name(part.name.replace("store", f"store-of-old-shop-{secrets.token_hex(3)}", 1)))
+    with _app(environ), transaction() as session:
+        now = clock.now()
+        new = shops.create(
+            session,
+            now,
+            platform=PLATFORM,
+            name=SHOP_NAME,
+            domain=domain,
+            currency="EUR",
+            timezone_name="Europe/Paris",
+            locale="en",
+            rehearsal=True,
+        )
+        document = strict_json.parse(PROGRAM_FILE.read_bytes())
+        programs.set_program(session, new.shop_id, document, author="lagniappe demo", now=now, rehearsal=True)
+        made = {
+            "shop_id": str(new.shop_id),
+            "webhook_secret": new.webhook_secret,
+            "widget_key": new.shop.widget_key,
+            "identity_secret": new.identity_secret,
+            "api_key": new.api_key,
+        }
+        _write(folder.shop, made)  # before the commit: a shop that nobody knows the secrets of would be left otherwise
+    return made
+
+
+@contextmanager
+def _app(environ: Mapping[str, str]) -> Iterator[None]:
+    """The application for a moment: this process only watches over the others afterwards."""
+    with create_app(environ).app_context():
         try:
-            with transaction() as session:
-                shop = session.get(Shop, int(made["shop_id"]))
-                if shop is None or shop.widget_key != made["widget_key"]:
-                    return None
-                shop.domain = shops.check_domain(domain, rehearsal=True)
+            yield
         finally:
-            db.engine.dispose()  # this process only watches over the others from here on
-    return made
-
-
-def _new_shop(folder: _Folder, environ: Mapping[str, str], store_url: str) -> dict[str, Any]:
-    """Make the demo's shop and its program with the public commands. A store of another shop is put aside."""
-    book = folder.store / "store.sqlite3"
-    if book.exists():
-        for part in folder.store.glob("store.sqlite3*"):
-            part.rename(part.with_name(part.name.replace("store", f"store-of-old-shop-{secrets.token_hex(3)}", 1)))
-    facts = {
-        "platform": "custom",
-        "name": SHOP_NAME,
-        "domain": urlsplit(store_url).netloc,
-        "currency": "EUR",
-        "timezone": "Europe/Paris",
-        "locale": "en",
-    }
-    options = [word for name, value in facts.items() for word in (f"--{name}", value)]
-    made: dict[str, Any] = json.loads(_lagniappe(environ, "shop", "create", *options))
-    _lagniappe(environ, "program", "set", "--shop", str(made["shop_id"]), str(PROGRAM_FILE))
-    _write(folder.shop, made)
-    return made
-
-
-def _lagniappe(environ: Mapping[str, str], *words: str) -> str:
-    """Run one of our own commands; what it printed. Raises LagniappeError with its last words."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [_command(), *words], env=dict(environ), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        raise LagniappeError(f"`lagniappe {' '.join(words[:2])}` failed: {said[-1] if said else done.returncode}")
-    return done.stdout
+            db.engine.dispose()
 
 
 def _command() -> str:

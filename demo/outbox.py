@@ -25,6 +25,7 @@ MISCHIEF = {
 LATE_SECONDS = 20.0
 SHUFFLE_SECONDS = 8.0
 LONGEST_WAIT_SECONDS = 30.0
+NOBODY_THERE_SECONDS = 0.25
 _TIMEOUT_SECONDS = 10
 _log = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class Sender(threading.Thread):
             return min(early, LONGEST_WAIT_SECONDS)
         answer = self._post(session, row["webhook_id"], row["body"].encode())
         self._note(row, answer)
-        return 0.0
+        return 0.0 if answer.status else NOBODY_THERE_SECONDS  # the others would meet the same silence
 
     def _post(self, session: requests.Session, webhook_id: str, body: bytes) -> _Answer:
         headers = signing.webhook_headers(self._secret, webhook_id, times.wall(), body)

@@ -12,7 +12,8 @@ from demo.settings import Settings
 
 STEPS = {"1d": "+1 day", "3d": "+3 days", "1mo": "+1 month", "1y": "+1 year"}
 _TIMEOUT_SECONDS = 60
-_one_at_a_time = threading.Lock()
+standing_still = threading.Lock()
+"""Held while time moves: whoever must know the shop's time waits for the move to end, and a second move too."""
 
 
 def advance(book: Book, settings: Settings, step: str) -> datetime:
@@ -22,7 +23,7 @@ def advance(book: Book, settings: Settings, step: str) -> datetime:
     """
     if step not in STEPS:
         raise Refusal("The time bar has no such button.")
-    with _one_at_a_time:
+    with standing_still:
         with book.reading() as db:
             days = times.days_ahead(step, business_now(db).astimezone(times.ZONE).date())
         _run([*settings.time_command, f"{days}d"], {**os.environ, **settings.time_environment})

@@ -51,7 +51,7 @@ def log_in() -> ResponseReturnValue:
         flash("Nobody here has that e-mail. Sign up instead?", "error")
         return redirect("/log-in", 303)
     sign_in(customer)
-    flash(f"Hello again, {customer['first_name']}.")
+    flash("You are logged in.")
     return redirect("/account", 303)
 
 
