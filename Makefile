@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --no-input --disable-pip-version-check
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --quiet --no-input --disable-pip-version-check
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
 # Stamps: an installation is done again only when what it depends on has changed.
