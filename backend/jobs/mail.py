@@ -24,7 +24,7 @@ from backend.mail.sending import MailServer, letter, postbox
 from backend.platforms.base import Never
 
 _READER = text("select email, first_name, locale from member where shop_id = :shop and id = :member")
-_ENTRY = text("select kind, points, reason, actor, expires_at, why from entry where shop_id = :shop and id = :entry")
+_ENTRY = text("select kind, points, reason, expires_at, why from entry where shop_id = :shop and id = :entry")
 _LOTS = text(
     "select coalesce(sum(remaining), 0) as points, min(expires_at) as expires_at from lot"
     " where shop_id = :shop and member_id = :member and id = any(cast(:lots as bigint[])) and open"
@@ -135,12 +135,12 @@ def _entry(call: Call, locale: str, shop_locale: str) -> _Told:
     if entry is None:
         raise Never(f"The ledger has no entry {call.payload['entry_id']}.")
     order = entry.why.get("order")
-    if entry.kind == "post":
-        reason = pick(entry.why["title"], locale, shop_locale) if entry.why.get("title") else None
-    elif entry.kind == "claw_back":
+    if entry.kind == "claw_back":
         reason = entry.why.get("loss")
+    elif entry.kind in ("grant", "deduct"):
+        reason = entry.reason
     else:
-        reason = entry.reason if entry.actor == "staff" else None
+        reason = pick(entry.why.get("title") or {}, locale, shop_locale)
     return _Told(
         points=-entry.points if entry.kind == "deduct" else entry.points,
         expires_at=entry.expires_at,
