@@ -126,7 +126,18 @@ def _make(call: Call, make: Send, sender: Sender) -> None:
         log.exception("outbox %s (%s) failed on our side", call.key, call.kind)
         _again(call, f"{type(error).__name__} on our side", None, sender)
     else:
-        _finish(call, "done", note, hook=sender.done if note is None else sender.never)
+        _note_done(call, note, sender.done if note is None else sender.never)
+
+
+def _note_done(call: Call, note: str | None, hook: Hook) -> None:
+    """It has happened: whatever fails now, it must not be done again and again."""
+    try:
+        _finish(call, "done", note, hook=hook)
+    except BaseTimeoutException:
+        raise
+    except Exception as error:
+        log.exception("outbox %s (%s) was sent but could not be noted", call.key, call.kind)
+        _finish(call, "parked", f"Sent, but what follows from it failed on our side: {type(error).__name__}")
 
 
 def _again(call: Call, reason: str, retry_after: float | None, sender: Sender) -> None:

@@ -177,7 +177,7 @@ def _be_a_worker(app: Flask, name: str) -> int:
     config: Config = app.config["LAGNIAPPE"]
     connection = queue.client(config.redis_url)
     while True:
-        _wait_for(connection)
+        _wait_for(queue.client(config.redis_url))  # a client of its own: its short time limit would cut RQ's waiting
         worker = None
         try:
             worker = DrainWorker(app, name, connection)
