@@ -67,12 +67,14 @@ def letters(db: sqlite3.Connection, limit: int = 200) -> list[Letter]:
     return [_letter(row) for row in db.execute("SELECT * FROM mail ORDER BY id DESC LIMIT ?", (limit,))]
 
 
-def letters_to(db: sqlite3.Connection, email: str, since: datetime) -> list[Letter]:
-    return [
-        letter
-        for letter in letters(db)
-        if email.casefold() in letter.recipients.casefold() and letter.received_at >= since
-    ]
+def letter_about(db: sqlite3.Connection, email: str, since: datetime, word: str) -> Letter | None:
+    """The newest letter to this address that has `word` in its text, such as an order's number."""
+    for letter in letters(db):
+        if letter.received_at < since:
+            return None
+        if email.casefold() in letter.recipients.casefold() and word in _text(db, letter.id):
+            return letter
+    return None
 
 
 def unread(db: sqlite3.Connection) -> int:
@@ -106,6 +108,12 @@ def for_frame(html: str) -> str:
     base = '<base target="_blank">'
     with_base, count = re.subn(r"(<head[^>]*>)", rf"\1{base}", html, count=1, flags=re.IGNORECASE)
     return with_base if count else base + html
+
+
+def _text(db: sqlite3.Connection, letter_id: int) -> str:
+    row = db.execute("SELECT raw FROM mail WHERE id = ?", (letter_id,)).fetchone()
+    message: Any = message_from_bytes(row["raw"], policy=modern)
+    return part(message, "plain") or part(message, "html") or ""
 
 
 def _letter(row: sqlite3.Row) -> Letter:

@@ -23,7 +23,7 @@ class Progress:
     is_collected: bool
     is_waited: bool
     letter_id: int | None
-    """The first letter that came for the buyer after the collection."""
+    """The letter that tells of this order's points."""
 
     @property
     def current(self) -> int:

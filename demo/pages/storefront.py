@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from demo import catalogue, orders, people, tour
 from demo.book import business_now
-from demo.mailbox import letters_to
+from demo.mailbox import letter_about
 from demo.orders import MAX_QUANTITY, Refusal
 from demo.pages.common import back, cart, shop, sign_in, visitor
 from demo.shop import Buyer, find_order
@@ -25,8 +25,10 @@ def remember_the_friend() -> None:
 def home() -> ResponseReturnValue:
     with shop().book.reading() as db:
         order = find_order(db, session.get("latest_order", ""))
-        letters = letters_to(db, order.email, order.collected_at) if order and order.collected_at else []
-        progress = tour.progress(order, business_now(db), letters[-1].id if letters else None)
+        letter = (
+            letter_about(db, order.email, order.collected_at, order.number) if order and order.collected_at else None
+        )
+        progress = tour.progress(order, business_now(db), letter.id if letter else None)
     return render_template("home.html", products=catalogue.PRODUCTS, tour=progress)
 
 

@@ -54,8 +54,9 @@ def test_a_letter_carries_the_shops_date(book: Book, port: int) -> None:
     send(port, a_letter())
     with book.reading() as db:
         (letter,) = mailbox.letters(db)
-        assert mailbox.letters_to(db, "Camille@example.com", letter.received_at) == [letter]
-        assert mailbox.letters_to(db, "noor@example.com", letter.received_at) == []
+        assert mailbox.letter_about(db, "Camille@example.com", letter.received_at, "100 points") == letter
+        assert mailbox.letter_about(db, "noor@example.com", letter.received_at, "100 points") is None
+        assert mailbox.letter_about(db, "camille@example.com", letter.received_at, "7 points") is None
     assert letter.received_at.year >= 2027
 
 

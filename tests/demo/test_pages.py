@@ -157,7 +157,7 @@ def test_the_tour_goes_from_the_purchase_to_the_letter(visitor: FlaskClient, sho
     visitor.post("/clock", data={"step": "3d", "back": "/#tour"})
     assert "Skip three days" not in visitor.get("/").text
     with shop.book.writing() as db:
-        letter = f"To: {tour.BUYER_EMAIL}\nSubject: 100 points\n\nHello".encode()
+        letter = f"To: {tour.BUYER_EMAIL}\nSubject: Points\n\nOrder {order.number} brought 100 points.".encode()
         mailbox.keep(db, letter, tour.BUYER_EMAIL, business_now(db))
     assert "Read it" in visitor.get("/").text
 
