@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from backend.errors import ConfigError
 
 ENVIRONMENTS = ("production", "demo", "test")
+_BASE_URL_FILE = "base_url"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -57,7 +58,7 @@ class Config:
             redis_url=_url(environ, "REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys")),
             secret_keys=_secret_keys(environ, rehearsal, data_dir),
             encryption_keys=_encryption_keys(environ, rehearsal, data_dir),
-            base_url=_base_url(environ, rehearsal),
+            base_url=_base_url(environ, rehearsal, data_dir),
             mail_url=_mail_url(environ, rehearsal),
             data_dir=data_dir,
             log_level=log_level,
@@ -107,12 +108,19 @@ def _encryption_keys(environ: Mapping[str, str], rehearsal: bool, data_dir: Path
     return keys
 
 
-def _base_url(environ: Mapping[str, str], rehearsal: bool) -> str:
+def remember_base_url(data_dir: Path, base_url: str) -> None:
+    """Leave word for the other commands of the data folder where `lagniappe up` answers (demo and test)."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    (data_dir / _BASE_URL_FILE).write_text(base_url)
+
+
+def _base_url(environ: Mapping[str, str], rehearsal: bool, data_dir: Path) -> str:
     value = environ.get("BASE_URL", "").rstrip("/")
     if not value:
         if not rehearsal:
             raise ConfigError("BASE_URL is not set.")
-        return "http://127.0.0.1:8000"
+        remembered = data_dir / _BASE_URL_FILE
+        return remembered.read_text() if remembered.is_file() else "http://127.0.0.1:8000"
     parts = urlsplit(value)
     allowed = ("https", "http") if rehearsal else ("https",)
     if parts.scheme not in allowed or not parts.netloc or parts.path or parts.query or parts.fragment:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from backend.config import Config
+from backend.config import Config, remember_base_url
 from backend.embedded import Servers
 from backend.errors import ConfigError, LagniappeError
 from backend.supervisor import Program, Supervisor
@@ -35,8 +35,11 @@ def run(
     commands = procfile_commands(procfile.read_text())
     release = commands.pop(_RELEASE, None)
     servers = Servers(_with_defaults(environ, host, port, address))
-    _check(servers.environ)
+    config = _check(servers.environ)
     _require_free(host, port)
+
+    if config.is_rehearsal:
+        remember_base_url(config.data_dir, config.base_url)
 
     def announce() -> None:
         supervisor.say(f"Lagniappe answers at {address}")
@@ -80,10 +83,10 @@ def _with_defaults(environ: Mapping[str, str], host: str, port: int, address: st
     return {**defaults, **given, "HOST": host, "PORT": str(port)}
 
 
-def _check(environ: Mapping[str, str]) -> None:
+def _check(environ: Mapping[str, str]) -> Config:
     """Refuse a bad setting before anything is started, with stand-ins for the addresses of the embedded servers."""
     stand_ins = {"DATABASE_URL": "postgresql://", "REDIS_URL": "unix://"}
-    Config.from_environ({**environ, **{name: url for name, url in stand_ins.items() if not environ.get(name)}})
+    return Config.from_environ({**environ, **{name: url for name, url in stand_ins.items() if not environ.get(name)}})
 
 
 def _require_free(host: str, port: int) -> None:
