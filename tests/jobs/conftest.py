@@ -15,7 +15,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from backend.app import create_app
-from backend.db import transaction
+from backend.db import db, transaction
 from backend.embedded.places import valkey_binary
 from tests.conftest import TestShop
 from tests.embedded.processes import eventually
@@ -85,6 +85,8 @@ def own_app(whole_app: Flask, own_environ: dict[str, str]) -> Iterator[Flask]:
     app = create_app(own_environ)
     with app.app_context():
         yield app
+        db.session.remove()
+        db.engine.dispose()
 
 
 Start = Callable[..., subprocess.Popen[bytes]]

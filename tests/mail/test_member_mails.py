@@ -1,0 +1,257 @@
+"""From what happens to points to what stands in the member's mailbox, over the outbox and a real SMTP server."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+
+from backend import clock
+from backend.app import create_app
+from backend.db import db, transaction
+from backend.jobs import outbox, points
+from backend.ledger.posting import Author
+from backend.loyalty import adjustments
+from tests.conftest import BusinessTime, TestShop
+from tests.mail.conftest import Mailbox
+
+ADA = {"id": "c-1", "email": "ada@example.com", "first_name": "Ada", "locale": "en-GB"}
+ORDER = {
+    "id": "o-1",
+    "number": "#1001",
+    "customer": ADA,
+    "currency": "EUR",
+    "created_at": "2019-11-29T10:00:00+01:00",
+    "subtotal": "1000.00",
+    "line_items": [{"id": "l-1", "title": "Lamp", "quantity": 2, "unit_price": "500.00", "total": "1000.00"}],
+    "delivery_status": "collected",
+    "collected_at": "2019-12-01T18:00:00+01:00",
+}
+END = datetime.fromisoformat("2021-01-01T00:00:00+01:00")
+"""The points of the order can be spent until the end of 2020-12-31 in Paris."""
+
+
+@pytest.fixture
+def mailing_app(app: Flask, environ: dict[str, str], mailbox: Mailbox, time: BusinessTime) -> Iterator[Flask]:
+    """The app with the test's own mail server."""
+    made = create_app({**environ, "MAIL_URL": mailbox.url})
+    with made.app_context():
+        clock.use_offset(lambda: time.now - clock.wall())
+        yield made
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def shop(mailing_app: Flask, time: BusinessTime, new_shop: Callable[..., TestShop]) -> TestShop:
+    with transaction() as session:  # who is left over from other tests is to read nothing
+        session.execute(text("update outbox set state = 'parked' where state = 'waiting'"))
+        session.execute(text("update member set email = null"))
+    time.set("2019-11-01T12:00:00+01:00")
+    made = new_shop()
+    time.set("2019-12-01T20:00:00+01:00")
+    made.tell("customer.created", ADA)
+    return made
+
+
+@pytest.fixture
+def earned(shop: TestShop, time: BusinessTime) -> TestShop:
+    """A shop with a member who has just got 100 points, unmailed yet."""
+    shop.tell("order.collected", ORDER)
+    time.set("2019-12-04T08:00:00+01:00")
+    points.post_due()
+    return shop
+
+
+def only(mailbox: Mailbox) -> tuple[EmailMessage, str]:
+    (letter,) = mailbox.letters
+    body = letter.get_body(("plain",))
+    assert body is not None
+    mailbox.letters.clear()
+    return letter, body.get_content()
+
+
+def mail(shop: TestShop, purpose: str) -> Row[Any]:
+    found = db.session.execute(
+        text("select * from outbox where shop_id = :shop and payload->>'purpose' = :purpose order by id desc limit 1"),
+        {"shop": shop.id, "purpose": purpose},
+    ).one()
+    db.session.rollback()
+    return found
+
+
+def lot(shop: TestShop) -> Row[Any]:
+    found = db.session.execute(text("select * from lot where shop_id = :shop"), {"shop": shop.id}).one()
+    db.session.rollback()
+    return found
+
+
+def member_id(shop: TestShop) -> int:
+    found: int = db.session.execute(text("select id from member where shop_id = :shop"), {"shop": shop.id}).scalar_one()
+    db.session.rollback()
+    return found
+
+
+def let_pass(shop: TestShop, **time: float) -> None:
+    with transaction() as session:
+        session.execute(
+            text("update outbox set next_try_at = next_try_at - :time where shop_id = :shop"),
+            {"time": timedelta(**time), "shop": shop.id},
+        )
+
+
+def test_whoever_earns_points_gets_a_mail(earned: TestShop, mailbox: Mailbox) -> None:  # S3.30
+    assert outbox.send() == 1
+    letter, body = only(mailbox)
+    assert letter["To"] == "Ada <ada@example.com>"
+    assert letter["From"] == "Maison Test <rewards@shop.example>"
+    assert letter["Subject"] == "You earned 100 points at Maison Test"
+    assert "Order: #1001" in body
+    assert "Valid through: 31 December 2020" in body
+    assert "Available now: 100 points" in body
+    assert mail(earned, "points_earned").state == "done"
+    assert outbox.send() == 0
+
+
+def test_nothing_personal_stands_in_the_outbox(earned: TestShop) -> None:
+    payload = str(mail(earned, "points_earned").payload)
+    assert "ada" not in payload.lower()
+
+
+def test_whoever_loses_points_to_a_refund_gets_a_mail_with_the_reason(earned: TestShop, mailbox: Mailbox) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    earned.tell("order.cancelled", ORDER | {"cancelled_at": "2019-12-05T10:00:00+01:00"})
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["Subject"] == "Maison Test took back 100 points"
+    assert "Reason: The order was cancelled" in body
+    assert "Order: #1001" in body
+    assert "Available now: 0 points" in body
+
+
+@pytest.mark.parametrize(("given", "subject"), [(30, "gave you 30 points"), (-30, "deducted 30 points")])
+def test_an_adjustment_by_hand_is_told_with_its_reason(
+    earned: TestShop, mailbox: Mailbox, given: int, subject: str
+) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    with transaction() as session:
+        adjustments.adjust(
+            session, earned.id, member_id(earned), given, "Lost parcel", Author("staff", "Eve"), "k", clock.now()
+        )
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["Subject"] == f"Maison Test {subject}"
+    assert "Reason: Lost parcel" in body
+    assert f"Available now: {100 + given} points" in body
+
+
+def test_a_reminder_names_the_day_and_leaves_it_when_it_is_in_time(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    time.set(END - timedelta(days=30))
+    points.remind()
+    outbox.send()
+    assert only(mailbox)[0]["Subject"] == "Use 100 points by 31 December 2020"
+    assert lot(earned).reminder == "waiting"
+    time.set(END - timedelta(days=7))
+    points.remind()
+    assert lot(earned).reminder == "queued"
+    outbox.send()
+    assert only(mailbox)[0]["Subject"] == "Use 100 points by 31 December 2020"
+    assert (lot(earned).reminder, lot(earned).expires_at) == ("sent", END)
+
+
+def test_a_reminder_that_goes_out_late_says_the_later_day_and_moves_it(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    time.set(END - timedelta(days=7))
+    points.remind()
+    time.set(END + timedelta(days=2, hours=12))
+    points.expire()
+    assert lot(earned).open, "not expired before its reminder went out"
+    outbox.send()
+    assert only(mailbox)[0]["Subject"] == "Use 100 points by 10 January 2021"
+    assert lot(earned).expires_at == pytest.approx(time.now + timedelta(days=7), abs=timedelta(minutes=1))
+    time.advance(days=7, minutes=2)
+    points.expire()
+    outbox.send()
+    assert only(mailbox)[0]["Subject"] == "Expired: 100 points at Maison Test"
+    assert not lot(earned).open
+
+
+def test_a_reminder_whose_reader_is_refused_is_impossible_and_delays_nothing(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    outbox.send()
+    mailbox.answers["ada@example.com"] = "550 no such user"
+    time.set(END - timedelta(days=7))
+    points.remind()
+    outbox.send()
+    assert (lot(earned).reminder, lot(earned).expires_at) == ("impossible", END)
+    assert mail(earned, "points_expiring").state == "parked"
+    assert "550 no such user" in mail(earned, "points_expiring").last_error
+
+
+def test_points_spent_meanwhile_need_no_reminder(earned: TestShop, mailbox: Mailbox, time: BusinessTime) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    time.set(END - timedelta(days=7))
+    points.remind()
+    with transaction() as session:
+        adjustments.adjust(
+            session, earned.id, member_id(earned), -100, "Spent", Author("staff", "Eve"), "k", clock.now()
+        )
+    outbox.send()
+    assert only(mailbox)[0]["Subject"] == "Maison Test deducted 100 points"
+    assert mail(earned, "points_expiring").last_error == "not sent: nothing of these points is left"
+
+
+def test_greylisting_delays_a_mail_and_no_more(earned: TestShop, mailbox: Mailbox) -> None:
+    mailbox.answers["ada@example.com"] = "451 come back later"
+    outbox.send()
+    found = mail(earned, "points_earned")
+    assert (found.state, found.attempts) == ("waiting", 1)
+    assert "451 come back later" in found.last_error
+    mailbox.answers.clear()
+    let_pass(earned, seconds=5)
+    outbox.send()
+    assert only(mailbox)[0]["Subject"] == "You earned 100 points at Maison Test"
+
+
+def test_who_was_erased_before_it_went_out_gets_nothing(earned: TestShop, mailbox: Mailbox) -> None:
+    earned.tell("customer.redacted", {"id": "c-1"})
+    outbox.send()
+    assert mailbox.letters == []
+    found = mail(earned, "points_earned")
+    assert (found.state, found.last_error) == ("done", "not sent: the member has no e-mail address")
+
+
+def test_a_new_address_and_language_count_though_the_mail_was_written_before(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    earned.tell("customer.updated", ADA | {"email": "ada@new.example", "locale": "fr"}, at=time.now)
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["To"] == "Ada <ada@new.example>"
+    assert "Bonjour Ada" in body
+    assert "31 décembre 2020" in body
+
+
+def test_the_mail_for_signing_up_says_what_it_is_for(
+    mailing_app: Flask, time: BusinessTime, new_shop: Callable[..., TestShop], shop: TestShop, mailbox: Mailbox
+) -> None:
+    rules = [{"id": "signup", "kind": "signup", "points": 50, "title": {"en": "Welcome gift", "fr": "Cadeau"}}]
+    greeting = new_shop(program={"rules": rules})
+    greeting.tell("customer.created", ADA | {"created_at": time.now.isoformat(), "locale": "fr"})
+    outbox.send()
+    assert "Motif: Cadeau" in only(mailbox)[1]
