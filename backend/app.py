@@ -13,6 +13,7 @@ from backend import clock, db, models, queue, vault  # noqa: F401 - the models r
 from backend.config import Config
 from backend.errors import LagniappeError, NotFound, TooManyRequests, Unavailable
 from backend.problems import problem
+from backend.slow_bodies import SlowBodies
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
@@ -27,6 +28,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     _set_clock(config)
     _register_errors(app)
     _register_doors(app)
+    app.wsgi_app = SlowBodies(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
