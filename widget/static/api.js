@@ -43,7 +43,7 @@ export class Api {
     return this.#asMember(identity, null, "me/activity" + (after ? `?after=${encodeURIComponent(after)}` : ""));
   }
 
-  /** Within a session; one that has expired, or is somebody else's, is begun anew, once. */
+  /** Within a session; one that has expired, or is somebody else's, is begun anew, once: its answer brings `me` along. */
   async #asMember(identity, friend, path) {
     const ask = () => this.#call(path, { Authorization: `Bearer ${this.#token}` });
     if (this.#token && identity === this.#identity) {
@@ -53,10 +53,11 @@ export class Api {
         if (problem.kind !== "expired") throw problem;
       }
     }
-    const body = { identity, ...(friend && { ref: friend }) };
-    this.#token = (await this.#call(`${this.#key}/session`, { "Content-Type": "application/json" }, body)).session;
+    const proof = { identity, ...(friend && { ref: friend }) };
+    const begun = await this.#call(`${this.#key}/session`, { "Content-Type": "application/json" }, proof);
+    this.#token = begun.session;
     this.#identity = identity;
-    return ask();
+    return begun[path] ?? ask();
   }
 
   async #call(path, headers, body) {

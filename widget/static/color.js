@@ -5,6 +5,8 @@ const BLACK = "#000000";
 
 const channels = (color) => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
 
+const hex = (parts) => "#" + parts.map((c) => Math.round(c).toString(16).padStart(2, "0")).join("");
+
 function luminance(color) {
   const [red, green, blue] = channels(color).map((c) => (c <= 10 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
@@ -19,17 +21,19 @@ export function contrast(a, b) {
 /** `share` of `b` in `a`, from 0 to 1. */
 export function mix(a, b, share) {
   const other = channels(b);
-  const mixed = channels(a).map((c, i) => Math.round(c + (other[i] - c) * share));
-  return "#" + mixed.map((c) => c.toString(16).padStart(2, "0")).join("");
+  return hex(channels(a).map((c, i) => c + (other[i] - c) * share));
 }
 
 /** What to write with on `accent`: white where that can be read, else black, which then can. */
 export const ink = (accent) => (contrast(accent, WHITE) >= 4.5 ? WHITE : BLACK);
 
-/** `accent` itself where it can be read on `ground`, else moved toward black or white just as far as it must be. */
+/** `accent` itself where it can be read on `ground`, else made darker, or purer and then paler, just as far as it must be. */
 export function readable(accent, ground) {
-  for (let share = 0; share < 1; share += 0.02) {
-    const color = mix(accent, luminance(ground) > 0.18 ? BLACK : WHITE, share);
+  const parts = channels(accent);
+  const most = Math.max(...parts, 1);
+  const pure = most > 1 ? hex(parts.map((c) => (c * 255) / most)) : WHITE;
+  for (let share = 0; share <= 1; share += 0.02) {
+    const color = luminance(ground) > 0.18 ? mix(accent, BLACK, share) : mix(mix(accent, pure, Math.min(1, share * 2)), WHITE, Math.max(0, share * 2 - 1));
     if (contrast(color, ground) >= 4.5) return color;
   }
   return ink(ground);

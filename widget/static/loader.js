@@ -10,23 +10,23 @@
 
   const styles = (side) => `
 :host { display: contents !important }
-button, p {
+[part] {
   all: initial; position: fixed; z-index: var(--lagniappe-z, 2147483000); ${side}: var(--lagniappe-offset-x, 20px);
   bottom: calc(var(--lagniappe-offset-y, 20px) + env(safe-area-inset-bottom)); padding: 0 20px;
-  font: 600 16px/56px var(--lagniappe-font, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
+  font: 600 16px/40px var(--lagniappe-font, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
   color: var(--lagniappe-accent-ink, ${look.ink}); background: var(--lagniappe-accent, ${look.accent}); border-radius: 28px; box-shadow: 0 8px 24px #0004;
 }
-button { display: flex; align-items: center; gap: 10px; cursor: pointer; transition: transform .2s }
-button::before {
+[part=launcher] { display: flex; align-items: center; gap: 10px; height: 56px; cursor: pointer; transition: transform .2s }
+[part=launcher]::before {
   content: ""; width: 24px; height: 24px; background: currentColor; forced-color-adjust: none;
-  clip-path: path(evenodd, "M2 7h9v5H2zM13 7h9v5h-9zM4 14h7v8H4zM13 14h7v8h-7zM12 6C2 6 5-3 12 6C19-3 22 6 12 6zM10 5Q6 1 7 4zM14 5Q18 1 17 4z");
+  clip-path: path("M2 7h9v5H2zM13 7h9v5h-9zM4 14h7v8H4zM13 14h7v8h-7zM12 6C7 6 5 5 5 3S10 1 12 6C14 1 19 1 19 3S17 6 12 6z");
 }
-button:hover { transform: translateY(-2px) }
-button:focus-visible { outline: 3px solid var(--lagniappe-accent, ${look.accent}); outline-offset: 3px; box-shadow: 0 0 0 3px #fff }
-p { margin-bottom: 68px; line-height: 40px }
-p:empty { display: none }
-@media (max-width: 480px) { button { padding: 0 16px } span { position: absolute; clip-path: inset(50%) } }
-@media (prefers-reduced-motion) { button { transition: none } }
+[part]:hover { transform: translateY(-2px) }
+[part]:focus-visible { outline: 3px solid var(--lagniappe-accent, ${look.accent}); outline-offset: 3px; box-shadow: 0 0 0 3px #fff }
+[part=sorry] { margin-bottom: 68px }
+[part]:empty { display: none }
+@media (max-width: 480px) { [part=launcher] { padding: 0 16px } [part] span { position: absolute; clip-path: inset(50%) } }
+@media (prefers-reduced-motion) { [part] { transition: none } }
 @media print { :host { display: none !important } }`;
 
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
@@ -41,9 +41,9 @@ p:empty { display: none }
       sheet.replaceSync(styles((this.getAttribute("position") || look.position) === "left" ? "left" : "right"));
       root.adoptedStyleSheets = [sheet];
 
-      const button = make("button", { type: "button", ariaHasPopup: "dialog" });
+      const button = make("button", { type: "button", part: "launcher", ariaHasPopup: "dialog" });
       button.append(make("span", { textContent: look.label }));
-      const said = make("p", { role: "status" });
+      const said = make("p", { part: "sorry", role: "status" });
       root.append(button, said);
 
       const wake = () => this.#wake().catch(() => {});

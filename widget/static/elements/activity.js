@@ -2,9 +2,8 @@
 import { html } from "../html.js";
 import { blank, button, icon, skeleton } from "./parts.js";
 
-/** What each kind of entry does to the points that can be spent; the others do nothing yet. */
-const MORE = ["post", "grant", "release", "return"];
-const LESS = ["deduct", "hold", "spend", "expire", "claw_back", "settle"];
+/** The kinds of entry that leave the points that can be spent as they are. */
+const ELSEWHERE = ["promise", "void", "capture"];
 
 const fact = (name, value) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 
@@ -34,11 +33,10 @@ function why({ why: known, expires_at: end, balance_after: after }, format) {
 
 function entry(item, format) {
   const { id, kind, points, title, at } = item;
-  const [look, sign] = MORE.includes(kind) ? ["plus", 1] : LESS.includes(kind) ? ["minus", -1] : ["clock", 0];
-  const amount = Math.abs(points);
+  const look = ELSEWHERE.includes(kind) ? "clock" : points < 0 ? "minus" : "plus";
   return html`<li><details id="entry-${id}" class="${look}"><summary><span class="emblem">${icon(look)}</span>
     <span class="what"><b>${title}</b><small>${format.day(at)}</small></span>
-    <span class="points">${sign ? format.signed(sign * amount) : format.number(amount)}</span>${icon("open")}</summary>${why(item, format)}</details></li>`;
+    <span class="points">${format.signed(points)}</span>${icon("open")}</summary>${why(item, format)}</details></li>`;
 }
 
 export function activity({ items, next, loading, stuck, format }) {

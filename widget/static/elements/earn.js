@@ -2,22 +2,11 @@
 import { html, trusted } from "../html.js";
 import { blank, icon, skeleton } from "./parts.js";
 
-/** The program's rules with how far this member is, then those that only this member has. */
-function rulesOf(program, me) {
-  const mine = new Map(me?.earn?.map((rule) => [rule.id, rule]));
-  const shared = program.earn.map((rule) => {
-    const own = mine.get(rule.id);
-    mine.delete(rule.id);
-    return { ...own, ...rule, done: own?.done };
-  });
-  return [...shared, ...mine.values()];
-}
-
 function way({ id, kind, done, button }, { me, guest, format, links }) {
   if (!guest && !me) return html`<i class="button waiting"></i>`;
   if (done) return html`<span class="done">${icon("done")}${format.say("earn.done")}</span>`;
-  const url = button.url || (kind === "signup" ? links.signup : "/");
-  return html`<a class="button" href="${url}" aria-describedby="rule-${id}">${button.label}</a>`;
+  const url = button?.url || (kind === "signup" ? links.signup : "/");
+  return button && html`<a class="button" href="${url}" aria-describedby="rule-${id}">${button.label}</a>`;
 }
 
 const card = (rule, model) => html`<li class="card rule"><span class="emblem">${icon(rule.kind)}</span>
@@ -27,7 +16,7 @@ export function view(model) {
   const { program, me, format, shop } = model;
   if (!program) return skeleton;
   const { enabled, rules_html: text } = program.program;
-  const rules = enabled === false ? [] : rulesOf(program, me);
+  const rules = enabled === false ? [] : (me ?? program).earn;
   const why = enabled === false ? "paused" : "earn.empty";
   return html`${
     rules.length > 0

@@ -151,7 +151,7 @@ export class Panel {
       this.#host.shadowRoot.adoptedStyleSheets.push(await module.sheet);
       tab.view = module.view;
     } catch {
-      tab.lost = true;
+      tab.lost = failure({ kind: "failed" }, this.#format);
     }
     this.#changed();
   }
@@ -171,9 +171,8 @@ export class Panel {
     if (!tabs.includes(this.#tab)) this.#tab = tabs[0];
     const { shop = {}, appearance } = program ?? {};
     const link = (name) => this.#host.getAttribute(`${name}-url`) || shop[`${name}_url`] || "/";
-    const model = { ...values, format, guest, shop: shop.name ?? location.hostname, links: { signup: link("signup"), login: link("login") } };
+    const model = { ...values, format, guest, shop: shop.name, links: { signup: link("signup"), login: link("login") } };
     const lost = !program || (!guest && !me) ? problem : null;
-    this.#dialog.dataset.tab = this.#tab.id;
     this.#part("title").textContent = appearance?.launcher_label ?? this.#look.label;
     this.#part("shop").textContent = model.shop;
     render(this.#part("head"), lost ? html`` : head(model));
@@ -182,7 +181,7 @@ export class Panel {
     for (const tab of TABS) {
       const panel = this.#part(`panel-${tab.id}`);
       panel.hidden = tab !== this.#tab;
-      if (!panel.hidden) render(panel, lost ? failure(lost, format) : (tab.view?.(model) ?? skeleton));
+      if (!panel.hidden) render(panel, lost ? failure(lost, format) : (tab.view?.(model) ?? tab.lost ?? skeleton));
     }
     this.#tell(me?.balance.available, format);
   }

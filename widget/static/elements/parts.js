@@ -12,6 +12,7 @@ const LINES = {
   open: "M9 6l6 6-6 6",
   done: "M5 12.5l4.5 4.5L19 7.5",
   clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5.5l3.5 2",
+  hourglass: "M7 3h10M7 21h10M8 3c0 6 8 6 8 12v6M16 3c0 6-8 6-8 12v6",
   lock: "M6 11h12v9H6zM8.5 11V7.5a3.5 3.5 0 0 1 7 0V11",
   alert: "M12 4l9.5 16.5h-19zM12 10v4.5M12 17.5v.1",
   minus: "M6 12h12",
