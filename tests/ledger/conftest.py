@@ -1,0 +1,24 @@
+"""The ledger's tests have a database of their own: batch verbs look at every shop."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from tests.ledger.books import Book, own_app
+
+
+@pytest.fixture(scope="session")
+def ledger_app(environ: dict[str, str]) -> Flask:
+    return own_app(environ, "ledger_tests")
+
+
+@pytest.fixture
+def in_ledger(ledger_app: Flask) -> Iterator[None]:
+    with ledger_app.app_context():
+        yield
+
+
+@pytest.fixture
+def book(in_ledger: None) -> Book:
+    return Book()
