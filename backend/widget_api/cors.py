@@ -8,13 +8,15 @@ import re
 import time
 
 from flask import Response
-from werkzeug.datastructures import Headers
 
 from backend import db
 from backend.errors import Forbidden
 from backend.loyalty.shops import ShopFacts
 
-EXPOSED = "Lagniappe-Signature, ETag, Retry-After"
+_EXPOSED = ("Access-Control-Expose-Headers", "Lagniappe-Signature, ETag, Retry-After")
+FOR_EVERYONE = (("Access-Control-Allow-Origin", "*"), _EXPOSED)
+"""The headers of a public answer: any page may read it."""
+
 _ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match"
 _ALLOWED_METHODS = "GET, POST, OPTIONS"
 _PREFLIGHT_SECONDS = "600"
@@ -34,11 +36,11 @@ def preflight(origin: str | None, *, is_public: bool, is_rehearsal: bool) -> Res
     """
     answer = Response(status=204)
     if is_public:
-        allow_everyone(answer.headers)
+        answer.headers["Access-Control-Allow-Origin"] = "*"
     elif origin is not None:
         if not _is_some_shops(origin, is_rehearsal):
             raise Forbidden("This page belongs to no shop that is known here.", code="origin_not_allowed")
-        _allow(answer.headers, origin)
+        answer.headers["Access-Control-Allow-Origin"] = origin
     answer.headers["Access-Control-Allow-Methods"] = _ALLOWED_METHODS
     answer.headers["Access-Control-Allow-Headers"] = _ALLOWED_HEADERS
     answer.headers["Access-Control-Max-Age"] = _PREFLIGHT_SECONDS
@@ -46,17 +48,11 @@ def preflight(origin: str | None, *, is_public: bool, is_rehearsal: bool) -> Res
     return answer
 
 
-def allow_everyone(headers: Headers) -> None:
-    """A public answer: any page may read it."""
-    headers["Access-Control-Allow-Origin"] = "*"
-    headers["Access-Control-Expose-Headers"] = EXPOSED
-
-
-def allow_own_shop(headers: Headers, origin: str | None, shop: ShopFacts | None) -> None:
-    """A member's answer: only a page of the shop itself may read it."""
-    headers["Vary"] = "Origin"
-    if origin is not None and shop is not None and origin == shop.address:
-        _allow(headers, origin)
+def for_own_shop(origin: str | None, shop: ShopFacts | None) -> tuple[tuple[str, str], ...]:
+    """The headers of a member's answer: only a page of the shop itself may read it."""
+    if origin is None or shop is None or origin != shop.address:
+        return ()
+    return (("Access-Control-Allow-Origin", origin), _EXPOSED)
 
 
 def refuse_foreign_write(origin: str | None, shop: ShopFacts) -> None:
@@ -66,11 +62,6 @@ def refuse_foreign_write(origin: str | None, shop: ShopFacts) -> None:
     """
     if origin is not None and origin != shop.address:
         raise Forbidden("This page does not belong to the shop.", code="origin_not_allowed")
-
-
-def _allow(headers: Headers, origin: str) -> None:
-    headers["Access-Control-Allow-Origin"] = origin
-    headers["Access-Control-Expose-Headers"] = EXPOSED
 
 
 def _is_some_shops(origin: str, is_rehearsal: bool) -> bool:

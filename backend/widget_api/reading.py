@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
-from backend import db, strict_json
+from backend import strict_json
 from backend.errors import BadInput, Unauthorized
+from backend.hot_statement import HotStatement
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import pick
 from backend.widget_api import program_document
@@ -29,8 +30,11 @@ _WHO = """
     m.shop_id = %(shop)s and m.id = %(member)s and m.token_version = %(version)s and m.status = 'active'
 """
 
-_ME = f"""
-select json_build_object(
+_ME = HotStatement(f"""
+select m.locale, (
+        select string_agg(e.source_key, ' ') from entry e
+        where e.shop_id = m.shop_id and e.source_key = any(cast(%(rule_keys)s as text[]))),
+    json_build_object(
     'member', json_build_object('id', m.id::text, 'first_name', m.first_name, 'tier', m.tier),
     'balance', json_build_object(
         'available', a.available - lots.gone,
@@ -60,12 +64,8 @@ select json_build_object(
             select from entry e
             where e.shop_id = m.shop_id and e.member_id = m.id and e.id > m.seen_entry_id
             limit {MOST_UNREAD}
-        ) newer),
-    'locale', m.locale,
-    'earned', (
-        select json_agg(e.source_key) from entry e
-        where e.shop_id = m.shop_id and e.source_key = any(cast(%(rule_keys)s as text[])))
-    )::text as body
+        ) newer)
+    )
 from member m
 join account a on a.shop_id = m.shop_id and a.member_id = m.id
 cross join lateral (
@@ -81,9 +81,9 @@ cross join lateral (
     ) d
 ) lots
 where {_WHO}
-"""  # noqa: S608 - our own literals
+""")  # noqa: S608 - our own literals
 
-_ACTIVITY = f"""
+_ACTIVITY = HotStatement(f"""
 select m.locale, (
     select coalesce(json_agg(row_to_json(page)), '[]') from (
         select e.id::text as id, to_char(e.at at time zone 'UTC', {_TIME}) as at, e.kind,
@@ -94,17 +94,17 @@ select m.locale, (
         where e.shop_id = m.shop_id and e.member_id = m.id and e.id < %(before)s
         order by e.id desc
         limit %(limit)s
-    ) page)::text as items
+    ) page)
 from member m
 where {_WHO}
-"""  # noqa: S608
+""")  # noqa: S608
 
-_SEEN = f"""
+_SEEN = HotStatement(f"""
 update member m set seen_entry_id = greatest(m.seen_entry_id, coalesce((
     select max(e.id) from entry e where e.shop_id = m.shop_id and e.member_id = m.id), 0))
 where {_WHO}
 returning m.id
-"""  # noqa: S608
+""")  # noqa: S608
 
 
 def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> dict[str, Any]:
@@ -113,25 +113,24 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
     Only `expires_at` decides what is gone, whether or not the sweep has run.
     """
     rules = program_document.of(shop, None).settings.rules
-    row = db.one_statement(
-        _ME,
+    row = _ME.first_row(
         {
             "shop": session.shop_id,
             "member": session.member_id,
             "version": session.token_version,
             "now": now,
             "rule_keys": "{" + ",".join(f'"{_earned_key(rule.id, session.member_id)}"' for rule in rules) + "}",
-        },
+        }
     )
     if row is None:
         raise _revoked()
-    answer: dict[str, Any] = orjson.loads(row["body"])
-    document = program_document.of(shop, wanted or answer.pop("locale"))
-    answer.pop("locale", None)
+    locale, earned, body = row
+    answer: dict[str, Any] = orjson.loads(body or "")
+    document = program_document.of(shop, wanted or locale)
     for promised in answer["balance"]["pending"]:
         said = _occasion(document, promised.pop("rule"), promised.pop("order"))
         promised["reason"] = said or promised["reason"]
-    answer["earn"] = list(_earn(document, set(answer.pop("earned") or ()), session.member_id))
+    answer["earn"] = list(_earn(document, (earned or "").split(), session.member_id))
     answer["rewards"] = []
     answer["referral"] = {"enabled": False}
     return answer
@@ -142,7 +141,7 @@ def _earned_key(rule_id: str, member_id: int) -> str:
     return f"rule:{rule_id}:member:{member_id}"
 
 
-def _earn(document: ProgramDocument, earned: set[str], member_id: int) -> Iterable[dict[str, Any]]:
+def _earn(document: ProgramDocument, earned: list[str], member_id: int) -> Iterable[dict[str, Any]]:
     """The ways to earn with how far the member is: `done` when nothing more comes of it, `limit` as times and used."""
     for rule in document.earn:
         if rule["id"] == ORDER_RULE:
@@ -159,20 +158,20 @@ def activity(shop: ShopFacts, session: Session, wanted: str | None, after: str |
     A cursor is a place between entries, whose ids only grow for one member: no gap and no repeat while rows arrive.
     """
     wanted_items = _page_length(limit)
-    row = db.one_statement(
-        _ACTIVITY,
+    row = _ACTIVITY.first_row(
         {
             "shop": session.shop_id,
             "member": session.member_id,
             "version": session.token_version,
             "before": _place_of(after),
             "limit": wanted_items + 1,
-        },
+        }
     )
     if row is None:
         raise _revoked()
-    found = orjson.loads(row["items"])
-    document = program_document.of(shop, wanted or row["locale"])
+    locale, page = row
+    found = orjson.loads(page or "")
+    document = program_document.of(shop, wanted or locale)
     items = [_item(document, entry) for entry in found[:wanted_items]]
     more = len(found) > wanted_items
     return strict_json.dumps({"items": items, "next": _cursor(items[-1]["id"]) if more else None})
@@ -181,7 +180,7 @@ def activity(shop: ShopFacts, session: Session, wanted: str | None, after: str |
 def mark_seen(session: Session) -> None:
     """The member has looked: nothing that moved so far is new any more. Raises Unauthorized."""
     who = {"shop": session.shop_id, "member": session.member_id, "version": session.token_version}
-    if db.one_statement(_SEEN, who) is None:
+    if _SEEN.first_row(who) is None:
         raise _revoked()
 
 

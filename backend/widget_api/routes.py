@@ -30,7 +30,6 @@ LARGEST_BODY = 16 * 1024
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PUBLIC = frozenset({"widget_api.program", "widget_api.loader", "widget_api.module"})
-_OPTIONS_METHODS = ["OPTIONS"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,20 @@ def _settings() -> _Settings:
 # Every request -----------------------------------------------------------------------------------------------------
 
 
+class _Finished(Response):
+    """An answer that has all its headers already: the two that are read most are made in one go."""
+
+
 @blueprint.before_request
 def _admit() -> Response | None:
     """Count the address; answer a browser that asks whether it may ask."""
+    g.widget_shop = None
     settings = _settings()
-    settings.limits.hit("address", request.remote_addr)
-    if request.method == "OPTIONS":
+    environ = request.environ
+    settings.limits.hit("address", environ.get("REMOTE_ADDR"))
+    if environ["REQUEST_METHOD"] == "OPTIONS":
         return cors.preflight(
-            request.headers.get("Origin"),
+            environ.get("HTTP_ORIGIN"),
             is_public=request.endpoint in _PUBLIC,
             is_rehearsal=settings.is_rehearsal,
         )
@@ -77,17 +82,35 @@ def _admit() -> Response | None:
 @blueprint.after_request
 def _finish(answer: Response) -> Response:
     """Sign the body, and say which pages may read it."""
-    headers = answer.headers
-    headers["X-Content-Type-Options"] = "nosniff"
+    if isinstance(answer, _Finished) or request.method == "OPTIONS":
+        return answer
     shop: ShopFacts | None = g.get("widget_shop")
     if request.endpoint in _PUBLIC:
-        cors.allow_everyone(headers)
-    elif request.method != "OPTIONS":
-        headers["Cache-Control"] = "no-store"
-        cors.allow_own_shop(headers, request.headers.get("Origin"), shop)
-    if shop is not None and answer.status_code != 304:
-        headers[signing.HEADER] = signing.signature(answer.get_data(), shop.identity_secret, clock.wall())
+        answer.headers.extend(cors.FOR_EVERYONE)
+    else:
+        answer.headers.extend(_PRIVATE)
+        answer.headers.extend(cors.for_own_shop(request.headers.get("Origin"), shop))
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    if shop is not None:
+        answer.headers[signing.HEADER] = signing.signature(answer.get_data(), shop.identity_secret, clock.wall())
     return answer
+
+
+_PRIVATE = (("Cache-Control", "no-store"), ("Vary", "Origin"))
+
+
+def _own(shop: ShopFacts, body: bytes) -> Response:
+    """A member's own answer, for pages of the shop alone."""
+    return _Finished(
+        body,
+        headers=[
+            ("Content-Type", "application/json"),
+            ("X-Content-Type-Options", "nosniff"),
+            *_PRIVATE,
+            *cors.for_own_shop(request.environ.get("HTTP_ORIGIN"), shop),
+            (signing.HEADER, signing.signature(body, shop.identity_secret, clock.wall())),
+        ],
+    )
 
 
 def _shop_of(widget_key: str) -> ShopFacts:
@@ -106,27 +129,24 @@ def _session(kind: str) -> tuple[ShopFacts, Session]:
     """
     settings = _settings()
     try:
-        session = settings.tokens.read(bearer(request.headers.get("Authorization")))
+        session = settings.tokens.read(bearer(request.environ.get("HTTP_AUTHORIZATION")))
     except SessionExpired as expired:
         g.widget_shop = shops.facts(expired.session.shop_id)  # so that the widget can read why
         raise
     shop = shops.facts(session.shop_id)
     g.widget_shop = shop
     if kind == "writes":
-        cors.refuse_foreign_write(request.headers.get("Origin"), shop)
+        cors.refuse_foreign_write(request.environ.get("HTTP_ORIGIN"), shop)
     settings.limits.hit(kind, (session.shop_id, session.member_id))
     return shop, session
 
 
-def _json(body: bytes, status: int = 200) -> Response:
-    return Response(body, status=status, content_type="application/json")
-
-
 def _wanted_language() -> str | None:
     """`?locale=`, else the first language of Accept-Language, else None: the member's own."""
-    if request.query_string and (wanted := request.args.get("locale")):
+    environ = request.environ
+    if environ.get("QUERY_STRING") and (wanted := request.args.get("locale")):
         return wanted
-    accepted = request.headers.get("Accept-Language")
+    accepted = environ.get("HTTP_ACCEPT_LANGUAGE")
     return re.split("[,;]", accepted, maxsplit=1)[0].strip() if accepted else None
 
 
@@ -137,16 +157,20 @@ def _wanted_language() -> str | None:
 def program(widget_key: str) -> Response:
     """What every visitor may know of the program, in one language."""
     shop = _shop_of(widget_key)
-    document = program_document.of(shop, request.args.get("locale") if request.query_string else None)
-    known = request.headers.get("If-None-Match")
+    environ = request.environ
+    document = program_document.of(shop, request.args.get("locale") if environ.get("QUERY_STRING") else None)
+    headers = [("ETag", document.etag), ("Cache-Control", PROGRAM_CACHE), *cors.FOR_EVERYONE]
+    known = environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and (known == document.etag or request.if_none_match.contains_weak(document.etag[1:-1])):
-        answer = Response(status=304)
+        answer = _Finished(status=304, headers=headers)
         del answer.headers["Content-Type"]
-    else:
-        answer = _json(document.body)
-    answer.headers["ETag"] = document.etag
-    answer.headers["Cache-Control"] = PROGRAM_CACHE
-    return answer
+        return answer
+    headers += (
+        ("Content-Type", "application/json"),
+        ("X-Content-Type-Options", "nosniff"),
+        (signing.HEADER, signing.signature(document.body, shop.identity_secret, clock.wall())),
+    )
+    return _Finished(document.body, headers=headers)
 
 
 @blueprint.get("/loader.js")
@@ -200,10 +224,11 @@ def begin_session(widget_key: str) -> Response:
         begun = Session(shop.id, member.id, member.token_version)
     token, ends_at = settings.tokens.issue(begun)
     dashboard = reading.me(shop, begun, _wanted_language(), now)
-    return _json(
+    return _own(
+        shop,
         strict_json.dumps(
             {"session": token, "expires_at": time_text(ends_at), "member": dashboard["member"], "me": dashboard}
-        )
+        ),
     )
 
 
@@ -211,15 +236,15 @@ def begin_session(widget_key: str) -> Response:
 def me() -> Response:
     """The member's balance and ways to earn."""
     shop, session = _session("reads")
-    return _json(strict_json.dumps(reading.me(shop, session, _wanted_language(), clock.now())))
+    return _own(shop, strict_json.dumps(reading.me(shop, session, _wanted_language(), clock.now())))
 
 
 @blueprint.get("/me/activity")
 def activity() -> Response:
     """What moved, newest first."""
     shop, session = _session("reads")
-    return _json(
-        reading.activity(shop, session, _wanted_language(), request.args.get("after"), request.args.get("limit"))
+    return _own(
+        shop, reading.activity(shop, session, _wanted_language(), request.args.get("after"), request.args.get("limit"))
     )
 
 
@@ -228,15 +253,15 @@ def redemptions() -> Response:
     """The member's rewards: none, until rewards can be redeemed."""
     shop, session = _session("reads")
     reading.me(shop, session, None, clock.now())  # a revoked token reads nothing, not even nothing
-    return _json(strict_json.dumps({"items": [], "next": None}))
+    return _own(shop, strict_json.dumps({"items": [], "next": None}))
 
 
 @blueprint.post("/me/seen")
 def seen() -> Response:
     """The member has looked at the activity: nothing in it is new any more."""
-    _, session = _session("writes")
+    shop, session = _session("writes")
     reading.mark_seen(session)
-    return _json(strict_json.dumps({"unread": 0}))
+    return _own(shop, strict_json.dumps({"unread": 0}))
 
 
 @blueprint.post("/me/earn/<rule_id>")
