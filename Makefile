@@ -33,7 +33,7 @@ lint: $(DEV) ## ruff, mypy, import-linter, djlint
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
 	@templates=$$(find backend widget demo -name '*.html'); \
-	if [ -n "$$templates" ]; then echo $(BIN)/djlint --check; $(BIN)/djlint --check --quiet $$templates; fi
+	if [ -n "$$templates" ]; then echo $(BIN)/djlint --check; $(BIN)/djlint --check $$templates; fi
 
 audit: $(DEV) ## look for known holes in the dependencies (needs the network)
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
