@@ -100,9 +100,10 @@ begin
             where el.shop_id = p_shop and el.entry_id = p_answers order by el.lot_id
         loop
             if v_back.expires_at <= p_at then
-                insert into lot (shop_id, member_id, entry_id, order_id, points, remaining, open, earned_at, expires_at)
+                insert into lot (shop_id, member_id, entry_id, order_id, points, remaining, open, earned_at, expires_at,
+                    reminder)
                 values (p_shop, p_member, v_entry, v_back.order_id, v_back.points, v_back.points, true, v_back.earned_at,
-                    p_at + make_interval(days => p_grace));
+                    p_at + make_interval(days => p_grace), case when p_grace > 7 then 'waiting' else 'none' end);
             else
                 update lot set remaining = remaining + v_back.points, open = true
                 where shop_id = p_shop and id = v_back.lot_id;
@@ -249,6 +250,7 @@ end $$;
 
 
 -- on_hold -> available (release) or spent -> available (return): ends the hold or spend p_answers, whole, into the same lots.
+-- Only a hold is released; only what was spent is returned: a spend, or a hold that was captured.
 create or replace function ledger_give_back(
     p_shop bigint, p_member bigint, p_at timestamptz, p_kind text, p_answers bigint, p_key text, p_actor text,
     p_actor_name text, p_reason text, p_why jsonb, p_grace integer) returns bigint
@@ -260,7 +262,12 @@ begin
         return null;
     end if;
     select * into strict v_answered from entry
-    where shop_id = p_shop and id = p_answers and member_id = p_member and kind in ('hold', 'spend');
+    where shop_id = p_shop and id = p_answers and member_id = p_member
+        and (kind = 'hold' or kind = 'spend' and p_kind = 'return');
+    if p_kind = 'return' and v_answered.kind = 'hold' and not exists (
+        select 1 from entry where shop_id = p_shop and answers_entry_id = p_answers and kind = 'capture') then
+        raise exception 'hold % was not captured: there is nothing to return', p_answers;
+    end if;
     return ledger_credit(p_shop, p_member, p_at, p_kind, case p_kind when 'release' then 'on_hold' else 'spent' end,
         v_answered.points, p_key, p_actor, p_actor_name, p_reason, p_why, v_answered.order_id, null,
         v_answered.program_version, null, null, p_answers, p_grace);

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from tests.ledger.books import Book, own_app
+from tests.ledger.books import Book, own_app, wipe
 
 
 @pytest.fixture(scope="session")
@@ -15,8 +15,10 @@ def ledger_app(environ: dict[str, str]) -> Flask:
 
 @pytest.fixture
 def in_ledger(ledger_app: Flask) -> Iterator[None]:
+    """The ledger's own app, its database empty."""
     with ledger_app.app_context():
         yield
+        wipe()
 
 
 @pytest.fixture
