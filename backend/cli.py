@@ -71,7 +71,7 @@ def create_shop(
             discounts_url=discounts_url,
             rehearsal=config.is_rehearsal,
         )
-        programs.start(session, made.shop, now, author="lagniappe shop create")
+        programs.start(session, made.shop, now)
         _print(
             {
                 "shop_id": str(made.shop.id),

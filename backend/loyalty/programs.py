@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from backend import db
 from backend.ledger.posting import AnySession
@@ -14,15 +14,17 @@ from backend.loyalty import settings as program_settings
 from backend.loyalty.settings import ProgramSettings
 from backend.models import ProgramVersion, Shop
 
+DEFAULTS = "the defaults of a new shop"
+"""The author of a version that no merchant has chosen."""
 CURRENT_TTL_SECONDS = 3.0
 """How long a process may go on showing the program that it knew. Orders never use this cache."""
 
 _current: dict[int, tuple[float, tuple[int, ProgramSettings]]] = {}
 
 
-def start(session: AnySession, shop: Shop, now: datetime, author: str) -> ProgramVersion:
-    """Give a new shop the first version of its program: the defaults."""
-    return set_program(session, shop.id, {}, author=author, now=now)
+def start(session: AnySession, shop: Shop, now: datetime) -> ProgramVersion:
+    """Give a new shop a program: the defaults, until the merchant chooses (docs/decisions/0005)."""
+    return set_program(session, shop.id, {}, author=DEFAULTS, now=now)
 
 
 def set_program(
@@ -43,6 +45,7 @@ def set_program(
     newest = session.execute(
         select(func.coalesce(func.max(ProgramVersion.version), 0)).where(ProgramVersion.shop_id == shop_id)
     ).scalar_one()
+    _drop_unused_defaults(session, shop_id)
     version = ProgramVersion(
         shop_id=shop_id,
         version=newest + 1,
@@ -54,6 +57,23 @@ def set_program(
     session.flush()
     db.after_commit(forget_current)
     return version
+
+
+def _drop_unused_defaults(session: AnySession, shop_id: int) -> None:
+    """What the merchant chooses first is the first version, unless something was counted by the defaults already.
+
+    Orders older than the first version take the first one, and that should be the merchant's. Its number goes on: a
+    number never stands for two programs.
+    """
+    session.execute(
+        text(
+            "delete from program_version v where shop_id = :shop and version = 1 and author = :defaults"
+            " and not exists (select 1 from orders o where o.shop_id = v.shop_id and o.program_version = v.version)"
+            " and not exists (select 1 from award a where a.shop_id = v.shop_id and a.program_version = v.version)"
+            " and not exists (select 1 from program_version w where w.shop_id = v.shop_id and w.version > v.version)"
+        ),
+        {"shop": shop_id, "defaults": DEFAULTS},
+    )
 
 
 def version_for(session: AnySession, shop_id: int, at: datetime) -> ProgramVersion:
