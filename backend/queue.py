@@ -42,8 +42,8 @@ PAUSE_SECONDS = 0.05
 """The least time between two rounds of one process' ringer."""
 MAX_WAITING = 10
 """Jobs that may wait in one queue. More would say nothing new: each drains all that is due."""
-JOB_SECONDS = 60
-"""RQ's last resort against a job that hangs; jobs end by themselves after about 20."""
+JOB_SECONDS = {"inbox": 60, "points": 60, "outbox": 60, "upkeep": 3600}
+"""By queue: RQ's last resort against a job that hangs. Drains end by themselves after about 20."""
 WAITING_SECONDS = 60
 """A job that nobody has taken by then is forgotten."""
 FAILED_SECONDS = 24 * 60 * 60
@@ -81,7 +81,7 @@ class ListedJob(Job):
         self.webhooks = []
         self.retries_left = self.repeats_left = None
         self.rate_limit_key = None
-        self.timeout = JOB_SECONDS
+        self.timeout = JOB_SECONDS.get(self.origin, min(JOB_SECONDS.values()))
         self.result_ttl = 0
         self.failure_ttl = FAILED_SECONDS
 
@@ -148,7 +148,7 @@ class Bell:
     def _enqueue(self, name: str) -> None:
         self._queues[queue_of(name)].enqueue_call(
             f"{JOBS_PACKAGE}.{name}",
-            timeout=JOB_SECONDS,
+            timeout=JOB_SECONDS[queue_of(name)],
             ttl=WAITING_SECONDS,
             result_ttl=0,
             failure_ttl=FAILED_SECONDS,

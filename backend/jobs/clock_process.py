@@ -106,6 +106,8 @@ class Watch:
         self._oldest: Any = None
         self._same_since = 0.0
         self._is_late = False
+        self._is_owed = False
+        """Rung, but nobody heard it."""
 
     def attend(self, line: psycopg.Connection[Any], ringer: Bell, stopping: threading.Event) -> None:
         """Look after the job if it is time: ring, and drain here if nobody hears it or it brings nothing.
@@ -114,8 +116,7 @@ class Watch:
         """
         is_due = self._is_due()
         if self.job.waits is None:
-            if is_due and not ringer.ring(self.job.name):
-                self._drain(stopping)
+            self._is_owed = (is_due or self._is_owed) and not ringer.ring(self.job.name)
             return
         if not is_due and self._oldest is None:
             return

@@ -14,7 +14,7 @@ from backend import queue
 from backend.db import retrying
 
 WORKER_SECONDS = 20.0
-"""How long one job goes on in a worker; far less than `queue.JOB_SECONDS`, after which RQ breaks it off."""
+"""How long one job goes on in a worker; far less than RQ grants it (`queue.JOB_SECONDS`)."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from backend import queue
+from backend.jobs import upkeep
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,6 @@ SCHEDULE = (
         waits="select shop_id, id, attempts from outbox where state = 'waiting' and next_try_at <= %(wall)s"
         " order by next_try_at, id limit 1",
     ),
-    Periodic("upkeep.purge", every=3600),
+    Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),
+    Periodic("upkeep.check_ledger", every=24 * 3600),
 )

@@ -1,5 +1,6 @@
-"""Keeping house: what is no longer needed goes."""
+"""Keeping house: what is no longer needed goes, and the ledger is proved every day."""
 
+import logging
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -7,6 +8,7 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
+from backend.ledger import check
 
 CHUNK = 2000
 BODIES_KEPT = timedelta(days=30)
@@ -15,23 +17,50 @@ SENT_KEPT = timedelta(days=90)
 ANSWERS_KEPT = timedelta(days=30)
 """How long an Idempotency-Key is remembered."""
 
+log = logging.getLogger(__name__)
+
+OLDEST = """
+    (select shop_id, id::text from delivery
+     where body is not null and state in ('handled', 'ignored', 'rejected')
+        and received_at < %(wall)s - interval '30 days'
+     order by received_at limit 1)
+    union all
+    (select shop_id, id::text from outbox where state = 'done' and done_at < %(wall)s - interval '90 days'
+     order by done_at limit 1)
+    union all
+    (select shop_id, key from remembered_answer where created_at < %(wall)s - interval '30 days'
+     order by created_at limit 1)
+    limit 1
+    """
+"""The question whether there is anything to purge, for the schedule."""
+
 _PURGES = (
     (
-        "update delivery d set body = null from (select shop_id, id from delivery where body is not null"
-        " and received_at < :before and state in ('handled', 'ignored', 'rejected')"
-        " order by received_at limit :chunk for update skip locked) old"
-        " where d.shop_id = old.shop_id and d.id = old.id",
+        """
+        update delivery d set body = null
+        from (select shop_id, id from delivery
+              where body is not null and state in ('handled', 'ignored', 'rejected') and received_at < :before
+              order by received_at limit :chunk for update skip locked) old
+        where d.shop_id = old.shop_id and d.id = old.id
+        """,
         BODIES_KEPT,
     ),
     (
-        "delete from outbox o using (select shop_id, id from outbox where state = 'done' and done_at < :before"
-        " limit :chunk for update skip locked) old where o.shop_id = old.shop_id and o.id = old.id",
+        """
+        delete from outbox o
+        using (select shop_id, id from outbox where state = 'done' and done_at < :before
+               order by done_at limit :chunk for update skip locked) old
+        where o.shop_id = old.shop_id and o.id = old.id
+        """,
         SENT_KEPT,
     ),
     (
-        "delete from remembered_answer a using (select shop_id, scope, key from remembered_answer"
-        " where created_at < :before limit :chunk for update skip locked) old"
-        " where a.shop_id = old.shop_id and a.scope = old.scope and a.key = old.key",
+        """
+        delete from remembered_answer a
+        using (select shop_id, scope, key from remembered_answer where created_at < :before
+               order by created_at limit :chunk for update skip locked) old
+        where a.shop_id = old.shop_id and a.scope = old.scope and a.key = old.key
+        """,
         ANSWERS_KEPT,
     ),
 )
@@ -49,3 +78,13 @@ def _purge() -> int:
             done = session.execute(text(statement), {"before": clock.wall() - kept, "chunk": CHUNK})
             gone += done.rowcount
     return gone
+
+
+def check_ledger() -> int:
+    """Prove the ledger's invariants; each violation is an alarm in the log. Returns how many there are."""
+    with transaction() as session:
+        report = check.check(session, clock.now(), clock.wall())
+    for violation in report.violations:
+        log.critical("the ledger is wrong: %s", violation)
+    log.info("the ledger of %d members and %d entries is proved", report.members, report.entries)
+    return len(report.violations)

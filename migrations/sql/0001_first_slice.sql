@@ -313,6 +313,7 @@ create table outbox (
 ) with (fillfactor = 85);
 
 create index outbox_waiting on outbox (next_try_at, id) where state = 'waiting';
+create index outbox_done on outbox (done_at) where state = 'done';
 
 -- Answers to requests that carried an Idempotency-Key.
 create table remembered_answer (
@@ -325,6 +326,8 @@ create table remembered_answer (
     created_at timestamptz not null,
     primary key (shop_id, scope, key)
 );
+
+create index remembered_answer_old on remembered_answer (created_at);
 
 -- How far the business clock stands ahead, in demo and test only.
 create table clock_offset (

@@ -209,6 +209,26 @@ class TestWatching:
         watch.attend(line, bell, stopping)
         assert done == ["here"]
 
+    def test_a_job_without_a_question_is_rung_until_somebody_hears_it(
+        self, own_app: Flask, line: psycopg.Connection[Any], valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        watch, bell, stopping = (
+            Watch(own_app, Periodic("upkeep.check_ledger", every=1)),
+            Bell(valkey.url),
+            threading.Event(),
+        )
+        watch.attend(line, bell, stopping)
+        assert valkey.client.llen("rq:queue:upkeep") == 0, "a start is no reason"
+        valkey.kill()
+        time.sleep(1.1)
+        watch.attend(line, bell, stopping)
+        monkeypatch.setattr(watch, "_is_due", lambda: False)
+        valkey.start()
+        eventually(lambda: watch.attend(line, bell, stopping) or valkey.client.llen("rq:queue:upkeep") == 1, within=5)
+        time.sleep(0.3)
+        watch.attend(line, bell, stopping)
+        assert valkey.client.llen("rq:queue:upkeep") == 1
+
     def test_an_error_in_a_door_does_not_end_the_clock(
         self,
         watch: Watch,
@@ -227,7 +247,7 @@ class TestWatching:
 def test_each_job_has_its_door_and_its_queue(job: Periodic) -> None:
     assert callable(job.door())
     assert job.name.partition(".")[0] in QUEUES
-    assert job.every <= LATE / 2 or job.waits is None
+    assert job.every <= LATE / 2 or job.name.startswith("upkeep.")
 
 
 @pytest.mark.parametrize("job", [job for job in SCHEDULE if job.waits], ids=lambda job: job.name)

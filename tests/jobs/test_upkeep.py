@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from backend import clock, outbox
+from backend import db as database
 from backend.db import db, transaction
 from backend.jobs import upkeep
 from tests.conftest import TestShop
@@ -69,3 +71,51 @@ def test_answers_are_remembered_for_30_days(shop: TestShop) -> None:
     upkeep.purge()
     left = db.session.execute(text("select key from remembered_answer where shop_id = :shop"), {"shop": shop.id})
     assert list(left.scalars()) == ["new"]
+
+
+def test_the_daily_proof_of_the_ledger_raises_an_alarm(shop: TestShop, caplog: pytest.LogCaptureFixture) -> None:
+    before = upkeep.check_ledger()
+    with transaction() as session:
+        shop_and_member = {"shop": shop.id, "member": 1_000_000_000 + shop.id}
+        session.execute(
+            text("insert into member (shop_id, id, enrolled_at) values (:shop, :member, :at)"),
+            {**shop_and_member, "at": clock.wall()},
+        )
+        session.execute(text("insert into account values (:shop, :member, 0, 5, 0, 0)"), shop_and_member)
+    try:
+        assert upkeep.check_ledger() > before
+        assert "the ledger is wrong" in caplog.text
+    finally:
+        with transaction() as session:
+            session.execute(text("delete from account where shop_id = :shop and member_id = :member"), shop_and_member)
+
+
+def test_the_question_of_the_schedule_finds_what_the_purge_would_take(shop: TestShop) -> None:
+    def is_there_anything() -> bool:
+        found = database.one_statement(upkeep.OLDEST, {"wall": clock.wall()})
+        return found is not None
+
+    upkeep.purge()
+    assert not is_there_anything()
+    with transaction() as session:
+        outbox.put(session, shop.id, "test.upkeep", "a", {})
+        session.execute(text("update outbox set state = 'done' where shop_id = :shop"), {"shop": shop.id})
+    for table, column, kept in (
+        ("outbox", "done_at", upkeep.SENT_KEPT),
+        ("remembered_answer", "created_at", upkeep.ANSWERS_KEPT),
+        ("delivery", "received_at", upkeep.BODIES_KEPT),
+    ):
+        if table == "remembered_answer":
+            with transaction() as session:
+                session.execute(
+                    text("insert into remembered_answer values (:shop, 'a test', 'k', '', 200, '{}', :at)"),
+                    {"shop": shop.id, "at": clock.wall()},
+                )
+        if table == "delivery":
+            shop.tell("customer.created", {"id": "c"})
+        age(table, column, shop, kept.days - 0.01)
+        assert not is_there_anything()
+        age(table, column, shop, kept.days + 0.01)
+        assert is_there_anything()
+        upkeep.purge()
+        assert not is_there_anything()
