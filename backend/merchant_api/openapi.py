@@ -43,7 +43,8 @@ gets the same answer, marked `Idempotency-Replayed: true`. The same key with ano
 (`idempotency_key_reused`).
 
 **Errors** are `application/problem+json` (RFC 9457). Branch on `code`; `detail` is one sentence for a person; `errors`
-names the fields that are wrong. Another shop's id answers like one that does not exist.
+names the fields that are wrong. What does not fit this document is a 400 or 422; what fits it but cannot be done now is
+a 409. Another shop's id answers like one that does not exist.
 """
 
 TAGS = {

@@ -10,6 +10,7 @@ path, and what it returns. An operation cannot be declared without a scope; `rou
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, get_type_hints
 
 import orjson
@@ -179,7 +180,7 @@ def run(wanted: Operation, path_arguments: Mapping[str, Any]) -> Response:
     key = _key() if wanted.has_key else None
     if wanted.body is not None:
         raw = _raw_body()
-        arguments["body"] = checked(wanted.body, strict_json.parse(raw), BadInput)
+        arguments["body"] = checked(wanted.body, _whole_numbers(strict_json.parse(raw)), BadInput)
     if wanted.method == "GET":
         return _response(_reply(wanted, Call(caller, db.session(), clock.now(), key), arguments))
     return _response(_write(wanted, caller, key, raw, arguments))
@@ -247,6 +248,17 @@ def _raw_body() -> bytes:
         raise TooLarge(f"The body is over {MAX_BODY_BYTES} bytes.") from None
     except ClientDisconnected:
         raise MalformedJson("The body ends before its Content-Length.") from None
+
+
+def _whole_numbers(value: Any) -> Any:
+    """The value with `50.0` as the number that it is, 50: JSON Schema knows no difference between them."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else value
+    if isinstance(value, dict):
+        return {name: _whole_numbers(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(each) for each in value]
+    return value
 
 
 def checked(shape: TypeAdapter[Any], value: object, refusal: type[BadInput]) -> Any:

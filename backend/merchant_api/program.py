@@ -6,6 +6,7 @@ from flask import current_app
 from pydantic import Field
 from sqlalchemy import select
 
+from backend.errors import Conflict
 from backend.loyalty import programs
 from backend.loyalty.settings import ProgramSettings
 from backend.merchant_api.operations import Call, DocumentedAs, operation
@@ -38,10 +39,18 @@ def show_program(call: Call) -> Program:
     return _shown(programs.version_for(call.session, call.shop_id, call.now))
 
 
-@operation("PUT", "/program", scope="write", tag="Program", summary="Put new settings in force")
+@operation(
+    "PUT",
+    "/program",
+    scope="write",
+    tag="Program",
+    summary="Put new settings in force",
+    refusals={"repeated": "two rules or levels share an id, or two levels start at the same value"},
+)
 def replace_program(call: Call, body: Annotated[dict[str, Any], DocumentedAs(ProgramSettings)]) -> Program:
     """Takes the whole document and makes a new version of it, in force from now. Keys left out take the defaults of a
     new shop; unknown keys are refused by name. Orders made before keep the version that they were made under."""
+    _refuse_repetition(body)
     return _shown(
         programs.set_program(
             call.session,
@@ -65,6 +74,22 @@ def list_program_versions(call: Call, query: PageQuery) -> Programs:
     ).scalars()
     shown, following = cut([_shown(row) for row in rows], query.limit)
     return Programs(items=list(shown), next=following)
+
+
+def _refuse_repetition(document: dict[str, Any]) -> None:
+    """What each item allows but the list does not. JSON Schema cannot say it, so it is no 422."""
+    tiers = document.get("tiers")
+    levels = tiers.get("levels") if isinstance(tiers, dict) else None
+    for place, items, key in (
+        ("rules", document.get("rules"), "id"),
+        ("tiers.levels", levels, "id"),
+        ("tiers.levels", levels, "from"),
+    ):
+        values = [item.get(key) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        known = [value for value in values if isinstance(value, str | int)]
+        if len(set(known)) < len(known):
+            message = f"two items have the same {key}"
+            raise Conflict(f"{place}: {message}.", code="repeated", errors=[{"field": place, "message": message}])
 
 
 def _shown(version: ProgramVersion) -> Program:
