@@ -1,8 +1,8 @@
 """The widget's own files: `loader.js`, filled in for one shop, and the modules that it imports.
 
 All files together have one version, a hash of their content that stands in every module's address, so that a browser
-may keep them for ever and never mixes two versions. They are read and compressed once per process and served from
-memory: no path ever touches the disk, so none can leave the folder.
+may keep them for ever and never mixes two versions. They are read, made lean and compressed once per process and served
+from memory: no path ever touches the disk, so none can leave the folder.
 """
 
 import gzip
@@ -23,6 +23,7 @@ from backend.loyalty.wording import pick
 from backend.widget_api.colours import ink_on
 from backend.widget_api.program_document import DEFAULT_LABEL
 from backend.widget_api.words import sentences
+from widget.lean import lean
 
 LOADER = "loader.js"
 ENTRY = "lagniappe.js"
@@ -54,7 +55,7 @@ class WidgetFiles:
     """The files of `widget/static`, as they were when the process first asked for them."""
 
     def __init__(self, folder: Traversable) -> None:
-        found = dict(sorted(_read(folder, "")))
+        found = {path: lean(path, source).encode() for path, source in sorted(_read(folder, ""))}
         together = hashlib.sha256()
         for path, body in found.items():
             together.update(b"%d %b %d " % (len(path.encode()), path.encode(), len(body)) + body)
@@ -141,7 +142,9 @@ def _answer(request: Request, asset: Asset, cache_control: str) -> Response:
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
     if request.if_none_match.contains_weak(asset.etag[3:-1]):
-        return Response(status=304, headers=headers)
+        answer = Response(status=304, headers=headers)
+        del answer.headers["Content-Type"]
+        return answer
     body = asset.body
     if asset.compressed is not None and request.accept_encodings["gzip"] > 0:
         body = asset.compressed
@@ -149,13 +152,13 @@ def _answer(request: Request, asset: Asset, cache_control: str) -> Response:
     return Response(body, headers=headers, content_type=asset.content_type)
 
 
-def _read(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
-    found: list[tuple[str, bytes]] = []
+def _read(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
     for each in folder.iterdir():
         if each.is_dir():
             found += _read(each, f"{prefix}{each.name}/")
         elif _suffix(each.name) in _TYPES:
-            found.append((prefix + each.name, each.read_bytes()))
+            found.append((prefix + each.name, each.read_text(encoding="utf-8")))
     return found
 
 

@@ -54,6 +54,8 @@ _languages: dict[tuple[int, int, str | None], str] = {}
 def of(shop: ShopFacts, wanted: str | None) -> ProgramDocument:
     """The program of today in the wanted language, else in the shop's own."""
     version, settings = programs.current(shop.id)
+    if wanted is not None and not is_language_tag(wanted):
+        wanted = None
     wish = (shop.id, version, wanted)
     language = _languages.get(wish)
     if language is None:
@@ -74,8 +76,6 @@ def _remember(cache: dict[Any, Any], key: object, value: object, most: int) -> N
 
 def _language(shop: ShopFacts, settings: ProgramSettings, wanted: str | None) -> str:
     """One of the few languages that this program or we have words in: so nobody can make us build without end."""
-    if wanted is not None and not is_language_tag(wanted):
-        wanted = None
     available = dict.fromkeys([*SENTENCES, *_languages_of(settings)])
     return pick_language(available, wanted, shop.locale) or "en"
 

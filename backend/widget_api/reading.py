@@ -185,12 +185,17 @@ def mark_seen(session: Session) -> None:
 
 
 def _item(document: ProgramDocument, entry: dict[str, Any]) -> dict[str, Any]:
-    title = _title(document, entry["kind"], entry.pop("actor"), entry.pop("reason"), entry["why"])
-    return {**entry, "title": title}
+    actor, reason, why = entry.pop("actor"), entry.pop("reason"), entry["why"]
+    if actor == "staff":  # S4.18: by hand, in the merchant's own words; which person it was stays in the shop
+        entry["why"] = {**why, "actor": actor, "reason": reason}
+    else:
+        reason = ""
+    entry["title"] = _title(document, entry["kind"], reason, why)
+    return entry
 
 
-def _title(document: ProgramDocument, kind: str, actor: str, reason: str, why: dict[str, Any]) -> str:
-    """One sentence in the member's language that says what moved."""
+def _title(document: ProgramDocument, kind: str, reason: str, why: dict[str, Any]) -> str:
+    """One sentence in the member's language that says what moved. `reason` is the merchant's, if a person did it."""
     words = document.words
     what = _occasion(document, why.get("rule_id"), why.get("order"))
     if what is None and isinstance(why.get("title"), dict):  # a rule that the program no longer has
@@ -207,7 +212,7 @@ def _title(document: ProgramDocument, kind: str, actor: str, reason: str, why: d
             return words["taken_back"].format(what=what)
         case "grant" | "deduct":
             by_whom = words["added" if kind == "grant" else "deducted"].format(shop=document.shop.name)
-            return f"{by_whom}: {reason}" if actor == "staff" and reason else by_whom
+            return f"{by_whom}: {reason}" if reason else by_whom
     return words[_PLAIN[kind]]
 
 

@@ -200,7 +200,7 @@ class SessionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    identity: Annotated[str, Field(min_length=1, max_length=4096)]
+    identity: str
     ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     """The code of the friend's link that brought the shopper. Nothing follows from it until referrals work."""
 

@@ -35,7 +35,7 @@ class Widget:
         return self.shop.facts.widget_key
 
     def identity(self, **claims: Any) -> str:
-        return identity_token(self.shop.facts.identity_secret, self.customer, **self.claims | claims)
+        return identity_token(self.shop.facts.identity_secret, **{"sub": self.customer} | self.claims | claims)
 
     def begin(self, identity: str | None = None, **body: Any) -> TestResponse:
         """POST …/session; keeps the token."""
