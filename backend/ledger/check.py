@@ -261,6 +261,31 @@ QUESTIONS = (
         """,
     ),
     Question(
+        6,  # what was spent comes back at most once
+        """
+        select shop_id, min(member_id) as member_id, format('entry %s was returned %s times', answers_entry_id, count(*))
+            as what
+        from entry where kind = 'return' group by shop_id, answers_entry_id having count(*) > 1
+        """,
+    ),
+    Question(
+        6,  # what ends a hold or gives back points is as much as was taken, of the same member, and may end it
+        """
+        select e.shop_id, e.member_id, format('entry %s (%s of %s points) answers %s', e.id, e.kind, e.points, case
+            when a.id is null then 'no entry'
+            else format('entry %s (%s of %s points by member %s%s)', a.id, a.kind, a.points, a.member_id,
+                case when a.kind = 'hold' and not c.captured then ', not captured' else '' end) end) as what
+        from entry e
+        left join entry a on a.shop_id = e.shop_id and a.id = e.answers_entry_id
+        left join lateral (select exists (select 1 from entry c where c.shop_id = a.shop_id
+            and c.answers_entry_id = a.id and c.kind = 'capture') as captured) c on true
+        where e.kind in ('release', 'capture', 'return') and (a.id is null or a.member_id <> e.member_id
+            or a.points <> e.points or a.kind not in ('hold', 'spend')
+            or (e.kind in ('release', 'capture') and a.kind <> 'hold')
+            or (e.kind = 'return' and a.kind = 'hold' and not c.captured))
+        """,
+    ),
+    Question(
         6,  # what is on hold is what the open holds took
         """
         select a.shop_id, a.member_id, format('%s points are on hold, the open holds took %s', a.on_hold,
