@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import psycopg
 from flask import Flask, Response
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from backend import clock, db, models, queue, vault  # noqa: F401 - the models register their tables
 from backend.config import Config
+from backend.db import is_away
 from backend.errors import LagniappeError, NotFound, TooManyRequests, Unavailable
 from backend.problems import problem
 from backend.slow_bodies import SlowBodies
@@ -63,12 +64,12 @@ def _register_errors(app: Flask) -> None:
             answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
 
-    @app.errorhandler(OperationalError)
-    @app.errorhandler(InterfaceError)
+    @app.errorhandler(DBAPIError)
     @app.errorhandler(PoolTimeout)
-    @app.errorhandler(psycopg.OperationalError)
-    @app.errorhandler(psycopg.InterfaceError)
-    def database_away(error: Exception) -> Response:
+    @app.errorhandler(psycopg.Error)
+    def database_error(error: Exception) -> Response:
+        if not is_away(error):
+            return unexpected(error)
         app.logger.error("the database is away: %s", type(error).__name__)
         return refused(Unavailable())
 

@@ -23,6 +23,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.rows import dict_row
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase
 
 P = ParamSpec("P")
@@ -31,6 +32,7 @@ R = TypeVar("R")
 RETRIED_SQLSTATES = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: retried, unseen by the caller (design section 6)."""
 MAX_TRIES = 3
+READ_ONLY = "25006"
 
 _CONNECT_OPTIONS = "-c timezone=UTC -c statement_timeout=5s -c idle_in_transaction_session_timeout=60s"
 
@@ -127,6 +129,14 @@ def sqlstate(error: BaseException) -> str | None:
     """PostgreSQL's five-letter code of an error of psycopg or SQLAlchemy, if it has one."""
     origin = getattr(error, "orig", None) or error
     return getattr(origin, "sqlstate", None)
+
+
+def is_away(error: BaseException) -> bool:
+    """True if the server is gone, full, too slow or read-only for now: the same request may work later."""
+    if isinstance(error, PoolTimeout):
+        return True
+    origin = getattr(error, "orig", None) or error
+    return isinstance(origin, psycopg.OperationalError | psycopg.InterfaceError) or sqlstate(error) == READ_ONLY
 
 
 def direct() -> psycopg.Connection[dict[str, Any]]:

@@ -277,6 +277,27 @@ def test_with_the_database_away_the_platform_is_asked_to_send_it_again(environ: 
     assert int(answer.headers["Retry-After"]) > 0
 
 
+def test_with_a_database_that_only_reads_the_platform_is_asked_to_send_it_again(
+    shop: TestShop, environ: dict[str, str]
+) -> None:
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
+        admin.execute("alter database lagniappe set default_transaction_read_only = on")
+        try:
+            end_connections(admin)
+            assert shop.post(body()).status_code == 503
+        finally:
+            admin.execute("set default_transaction_read_only = off")
+            admin.execute("alter database lagniappe set default_transaction_read_only = off")
+            end_connections(admin)
+    assert shop.post(body()).status_code == 202
+
+
+def end_connections(admin: psycopg.Connection[Any]) -> None:
+    admin.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = 'lagniappe'"
+    )
+
+
 def test_with_the_queue_away_it_is_accepted_all_the_same(environ: dict[str, str], shop: TestShop) -> None:
     without_queue = create_app(environ | {"REDIS_URL": "redis://127.0.0.1:9/0"})
     raw = body()
@@ -289,7 +310,5 @@ def test_with_the_queue_away_it_is_accepted_all_the_same(environ: dict[str, str]
 def test_a_broken_connection_is_opened_again_unseen_by_the_platform(shop: TestShop, environ: dict[str, str]) -> None:
     assert shop.post(body()).status_code == 202
     with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
-        admin.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = 'lagniappe'"
-        )
+        end_connections(admin)
     assert shop.post(body()).status_code == 202
