@@ -76,7 +76,7 @@ COLUMNS = (
 )
 
 
-def again(kind: str, **changed: str) -> str:
+def again(kind: str, /, **changed: str) -> str:
     """An entry of that kind written a second time under a key of its own, with some columns changed."""
     copied = COLUMNS.replace("source_key", "source_key || '(again)'")
     for column, value in changed.items():
