@@ -22,7 +22,7 @@ from types import FrameType, TracebackType
 _TICK = 0.1
 _LONGEST_PAUSE = 0.8
 _LIVED_WELL = 5.0
-_GRACE = 5.0
+_GRACE = 4.0
 """Seconds that programs have for ending by themselves; with the embedded servers' own all ends within 10."""
 _LINE_LIMIT = 4096
 """Bytes. A pipe that is ready takes this much without waiting (PIPE_BUF)."""

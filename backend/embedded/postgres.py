@@ -40,7 +40,7 @@ _SETTINGS = {
 class Postgres:
     """One PostgreSQL per data folder, on a unix socket in a folder that nobody else may enter."""
 
-    stopping: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.0))
+    stopping: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 2.5), (signal.SIGQUIT, 0.5))
     """Fast shutdown first, then immediate; how many seconds each may take."""
 
     def __init__(self, places: Places) -> None:
