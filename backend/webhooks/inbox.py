@@ -5,7 +5,7 @@ from datetime import datetime
 
 from backend import db
 
-_STORE = """
+STORE = """
     insert into delivery (shop_id, delivery_id, type, state, error, body, received_at, next_try_at)
     values (%(shop)s, %(delivery)s, %(type)s, %(state)s, %(error)s, %(body)s, %(now)s, %(next_try_at)s)
     on conflict (shop_id, delivery_id) do nothing
@@ -38,7 +38,7 @@ def store(
     `received` ones wait for the drain; `ignored` and `rejected` ones are kept for the merchant to see.
     """
     row = db.one_statement(
-        _STORE,
+        STORE,
         {
             "shop": shop_id,
             "delivery": delivery_id,
