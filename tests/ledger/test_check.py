@@ -318,7 +318,7 @@ def test_every_question_has_a_corruption_that_it_alone_or_with_others_finds(busy
 
 def _sentence(rows: str) -> re.Pattern[str]:
     """What the question says, whatever the figures."""
-    (literals,) = re.findall(r"format\(((?:\s*'[^']*')+)", rows)
+    literals = re.findall(r"format\(((?:\s*'[^']*')+)", rows)[0]
     template = "".join(re.findall(r"'([^']*)'", literals))
     return re.compile(re.escape(template).replace("%s", ".*"))
 
