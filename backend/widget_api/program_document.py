@@ -5,6 +5,7 @@ process knows of the shop and of its program is a few seconds old at most (`shop
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,6 +26,7 @@ from backend.widget_api.words import SENTENCES, sentences
 ORDER_RULE = "order"
 DEFAULT_LABEL = "Rewards"
 """The launcher's name until the merchant gives one (contract section 9)."""
+_LETTER_BESIDE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")  # Unicode CLDR wants "KWD 1.250", Babel writes "KWD1.250"
 _MAX_DOCUMENTS = 2_000
 _MAX_WISHES = 20_000
 
@@ -184,7 +186,13 @@ def _money(amount: Decimal, currency: str, language: str) -> str:
         locale = Locale.parse(language, sep="-")
     except (ValueError, UnknownLocaleError):
         locale = Locale("en")
-    if amount == amount.to_integral_value():
-        pattern = locale.currency_formats["standard"].pattern.replace("0.00", "0")
-        return format_currency(amount, currency, format=pattern, locale=locale, currency_digits=False)
-    return format_currency(amount, currency, locale=locale)
+    pattern = locale.currency_formats["standard"].pattern
+    whole = amount == amount.to_integral_value()
+    text = format_currency(
+        amount,
+        currency,
+        format=pattern.replace("0.00", "0") if whole else pattern,
+        locale=locale,
+        currency_digits=not whole,
+    )
+    return _LETTER_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", text)
