@@ -17,7 +17,6 @@ from backend.merchant_api.openapi import document
 
 _DEEPEST = 4
 _WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "object", "null": "null"}
-_METHODS_WITH_BODY = ("post", "put")
 
 Schema = Mapping[str, Any]
 
@@ -219,8 +218,8 @@ def _curl(path: str, method: str, described: Schema, body: Schema | None) -> str
     lines.append('-H "Authorization: Bearer $API_KEY"')
     if method == "post":
         lines.append('-H "Idempotency-Key: $(uuidgen)"')
-    if body is not None and method in _METHODS_WITH_BODY:
-        lines.append(f"-d '{orjson.dumps(_example(body, required_only=True)).decode()}'")
+    if body is not None:
+        lines.append(f"-d '{_one_line(_example(body, required_only=True))}'")
     return " \\\n  ".join(lines)
 
 
@@ -228,7 +227,7 @@ def _example(schema: Schema, *, required_only: bool = False) -> Any:
     """A value that the schema allows, such as a reader would expect."""
     schema = _resolved(schema)
     if "examples" in schema:
-        return schema["examples"][0]
+        return _in_order(schema["examples"][0], schema)
     for several in ("oneOf", "anyOf"):
         if several in schema and "properties" not in schema:
             return _example(schema[several][0], required_only=required_only)
@@ -249,6 +248,23 @@ def _example(schema: Schema, *, required_only: bool = False) -> Any:
         case "null":
             return None
     return "…"
+
+
+def _in_order(value: Any, schema: Schema) -> Any:
+    """The example with its fields in the order of the schema: pydantic sorts them by name."""
+    schema = _resolved(schema)
+    if isinstance(value, list) and "items" in schema:
+        return [_in_order(each, schema["items"]) for each in value]
+    if isinstance(value, dict) and "properties" in schema:
+        inner = schema["properties"]
+        return {name: _in_order(value[name], inner[name]) for name in inner if name in value}
+    return value
+
+
+def _one_line(value: Any) -> str:
+    """Compact while it is short; else as many lines as it needs."""
+    short = orjson.dumps(value).decode()
+    return short if len(short) <= 80 else _pretty(value)
 
 
 def _pretty(value: Any) -> str:

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, made from the declared operations and the models that check and write their JSON."""
 
+import re
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
@@ -26,6 +27,8 @@ from backend.merchant_api.operations import OPERATIONS, BadParameter, Operation
 _REF = "#/components/schemas/{model}"
 _SECURITY = "api_key"
 _CONTAINERS = ("default", "examples", "enum", "const")
+
+_SOURCE = re.compile(r" \((?:S\d|docs/)[^)]*\)")
 
 INTRODUCTION = """
 Everything here belongs to the shop of the API key. Send the key with each request, as
@@ -154,7 +157,7 @@ class _Schemas:
         for name, schema in sorted(definitions["$defs"].items()):
             if not name.endswith("-Output"):
                 settings_schema.complete(name.removesuffix("-Input"), schema)
-            self.components[name] = _without_titles(schema)
+            self.components[name] = _for_readers(schema)
 
     def body(self, declared: Operation) -> Any:
         return self._found[declared.name, "body"]
@@ -208,7 +211,7 @@ def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
         "in": "query",
         "required": False,
         "description": description,
-        "schema": _without_titles(schema),
+        "schema": _for_readers(schema),
     }
 
 
@@ -254,14 +257,19 @@ def _meaning(declared: Operation, error: type[LagniappeError]) -> str:
     return _MEANINGS[error]
 
 
-def _without_titles(schema: Any) -> Any:
-    """pydantic repeats each name as a title; a property that is called title is an object and stays."""
+def _readable(key: str, value: Any) -> Any:
+    return _SOURCE.sub("", value) if key == "description" else value
+
+
+def _for_readers(schema: Any) -> Any:
+    """pydantic repeats each name as a title; a property that is called title is an object and stays. Descriptions lose
+    what only readers of the code can look up."""
     if isinstance(schema, list):
-        return [_without_titles(each) for each in schema]
+        return [_for_readers(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        key: value if key in _CONTAINERS else _without_titles(value)
+        key: _readable(key, value) if isinstance(value, str) or key in _CONTAINERS else _for_readers(value)
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str))
     }

@@ -8,15 +8,26 @@ from sqlalchemy import select
 
 from backend.errors import Conflict
 from backend.loyalty import programs
+from backend.loyalty import settings as program_settings
 from backend.loyalty.settings import ProgramSettings
+from backend.merchant_api import settings_schema
 from backend.merchant_api.operations import Call, DocumentedAs, operation
 from backend.merchant_api.paging import Page, PageQuery, cut
-from backend.merchant_api.shapes import Shown, Time
+from backend.merchant_api.shapes import Shown, Time, example
 from backend.models import ProgramVersion
 
 
 class Program(Shown):
     """One version of the program. Versions never change: an order keeps the one in force when it was made."""
+
+    model_config = example(
+        version=4,
+        in_force_from="2026-11-23T06:50:00Z",
+        author="API key “planner”",
+        settings=program_settings.to_document(
+            program_settings.parse(settings_schema.EXAMPLE, shop_locale="en"),
+        ),
+    )
 
     version: Annotated[int, Field(ge=1)]
     in_force_from: Time

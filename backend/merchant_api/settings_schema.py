@@ -96,8 +96,19 @@ _OPTIONAL = {"ProgramSettings": ("points_name",)}
 """What `settings.parse` fills in."""
 
 
+EXAMPLE: dict[str, Any] = {
+    "points_name": {"en": {"one": "point", "other": "points"}},
+    "earn": {"spend_step": "10", "points_per_step": 1, "base": "items", "round": "floor"},
+    "assign": {"delay_days": 3, "on": "collected"},
+    "expiry": {"kind": "fixed_day", "month": 12, "day": 31},
+    "rules": [{"id": "signup", "kind": "signup", "points": 50, "title": {"en": "Create an account"}}],
+}
+
+
 def complete(name: str, schema: dict[str, Any]) -> None:
     """Write into a component of the document what its types do not say, for input alone."""
+    if name == "ProgramSettings":
+        schema["examples"] = [EXAMPLE]
     if name == "FixedDay":
         schema["anyOf"] = _DAYS_OF_MONTHS
     for field, said in _FIELDS.get(name, {}).items():

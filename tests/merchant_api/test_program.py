@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from backend.merchant_api import settings_schema
+from backend.merchant_api.program import Program
 from tests.conftest import BusinessTime
 from tests.merchant_api.conftest import Api
 
@@ -92,3 +94,10 @@ def test_two_who_update_at_once_make_two_versions(api: Api) -> None:
     first = api.put("/program", {})
     second = api.put("/program", {})
     assert (first.json["version"], second.json["version"]) == (2, 3)
+
+
+def test_the_example_of_the_document_is_accepted(api: Api) -> None:
+    answer = api.put("/program", settings_schema.EXAMPLE)
+    assert answer.status_code == 200
+    shown = Program.model_config["json_schema_extra"]["examples"][0]["settings"]  # type: ignore[index,call-overload]
+    assert answer.json["settings"] == shown
