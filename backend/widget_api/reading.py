@@ -30,7 +30,7 @@ _WHO = """
     m.shop_id = %(shop)s and m.id = %(member)s and m.token_version = %(version)s and m.status = 'active'
 """
 
-_ME = HotStatement(f"""
+ME_SQL = f"""
 select m.locale, (
         select string_agg(e.source_key, ' ') from entry e
         where e.shop_id = m.shop_id and e.source_key = any(cast(%(rule_keys)s as text[]))),
@@ -81,9 +81,9 @@ cross join lateral (
     ) d
 ) lots
 where {_WHO}
-""")  # noqa: S608 - our own literals
+"""  # noqa: S608 - our own literals
 
-_ACTIVITY = HotStatement(f"""
+ACTIVITY_SQL = f"""
 select m.locale, (
     select coalesce(json_agg(row_to_json(page)), '[]') from (
         select e.id::text as id, to_char(e.at at time zone 'UTC', {_TIME}) as at, e.kind,
@@ -97,14 +97,16 @@ select m.locale, (
     ) page)
 from member m
 where {_WHO}
-""")  # noqa: S608
+"""  # noqa: S608
 
-_SEEN = HotStatement(f"""
+SEEN_SQL = f"""
 update member m set seen_entry_id = greatest(m.seen_entry_id, coalesce((
     select max(e.id) from entry e where e.shop_id = m.shop_id and e.member_id = m.id), 0))
 where {_WHO}
 returning m.id
-""")  # noqa: S608
+"""  # noqa: S608
+
+_ME, _ACTIVITY, _SEEN = HotStatement(ME_SQL), HotStatement(ACTIVITY_SQL), HotStatement(SEEN_SQL)
 
 
 def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> dict[str, Any]:
