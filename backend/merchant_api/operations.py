@@ -241,13 +241,17 @@ def _key() -> str | None:
 
 
 def _raw_body() -> bytes:
-    request.max_content_length = MAX_BODY_BYTES
+    request.max_content_length = MAX_BODY_BYTES + 1  # a body without a length is cut there without a word
+    too_large = TooLarge(f"The body is over {MAX_BODY_BYTES} bytes.")
     try:
-        return request.get_data(cache=False)
+        raw = request.get_data(cache=False)
     except RequestEntityTooLarge:
-        raise TooLarge(f"The body is over {MAX_BODY_BYTES} bytes.") from None
+        raise too_large from None
     except ClientDisconnected:
         raise MalformedJson("The body ends before its Content-Length.") from None
+    if len(raw) > MAX_BODY_BYTES:
+        raise too_large
+    return raw
 
 
 def _whole_numbers(value: Any) -> Any:

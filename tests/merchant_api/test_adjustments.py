@@ -1,6 +1,7 @@
 """Adding and taking points by hand, with who did it (S3.21, S3.22, contract section 8)."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -186,6 +187,23 @@ def test_every_mistake_is_named_at_once(api: Api) -> None:
 def test_a_body_that_is_not_strict_json_is_refused_and_never_a_500(api: Api, body: bytes, status: int) -> None:
     answer = api.call("POST", f"/members/{api.member()}/adjustments", data=body)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+def test_a_body_without_a_length_is_measured_as_it_is_read(api: Api) -> None:
+    member = api.member()
+
+    def answer(size: int) -> int:
+        body = b'{"points": 5, "reason": "A test"}'.ljust(size)
+        return api.call(
+            "POST",
+            f"/members/{member}/adjustments",
+            input_stream=BytesIO(body),
+            environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+        ).status_code
+
+    assert answer(1024 * 1024) == 201
+    assert answer(1024 * 1024 + 1) == 413
+    assert answer(3 * 1024 * 1024) == 413
 
 
 def test_what_is_owed_is_settled_from_points_added_by_hand(api: Api, time: BusinessTime) -> None:
