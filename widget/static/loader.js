@@ -33,6 +33,7 @@
 
   class Widget extends HTMLElement {
     #panel;
+    #said;
 
     connectedCallback() {
       if (this.shadowRoot) return;
@@ -43,20 +44,22 @@
 
       const button = make("button", { type: "button", part: "launcher", ariaHasPopup: "dialog" });
       button.append(make("span", { textContent: look.label }));
-      const said = make("p", { part: "sorry", role: "status" });
-      root.append(button, said);
+      this.#said = make("p", { part: "sorry", role: "status" });
+      root.append(button, this.#said);
 
       const wake = () => this.#wake().catch(() => {});
       button.addEventListener("pointerenter", wake);
       button.addEventListener("focus", wake);
-      button.addEventListener("click", async () => {
-        said.textContent = "";
-        try {
-          (await this.#wake()).open();
-        } catch {
-          said.textContent = look.sorry;
-        }
-      });
+      button.addEventListener("click", () => this.open());
+    }
+
+    async open() {
+      this.#said.textContent = "";
+      try {
+        (await this.#wake()).open();
+      } catch {
+        this.#said.textContent = look.sorry;
+      }
     }
 
     #wake() {

@@ -44,8 +44,8 @@ export class Panel {
     const attributes = { role: "dialog", "aria-modal": "true", "aria-labelledby": "title", class: side, lang: language };
     for (const name in attributes) this.#dialog.setAttribute(name, attributes[name]);
     this.#dialog.dir = RIGHT_TO_LEFT.test(language) ? "rtl" : "ltr";
-    render(this.#dialog, html`<div class="panel"><header id="bar"><div><h2 id="title" tabindex="-1"></h2><p id="shop"></p></div>
-      <button type="button" class="close" data-do="close" aria-label="${this.#format.say("close")}">${icon("close")}</button></header>
+    render(this.#dialog, html`<div class="panel"><div id="bar"><div><h2 id="title" tabindex="-1"></h2><p id="shop"></p></div>
+      <button type="button" class="close" data-do="close" aria-label="${this.#format.say("close")}">${icon("close")}</button></div>
       <div class="scroll"><div id="head"></div><div id="tabs" role="tablist" aria-labelledby="title"></div><div id="notice"></div>
       ${TABS.map(({ id }) => html`<div role="tabpanel" id="panel-${id}" aria-labelledby="tab-${id}" tabindex="0"></div>`)}</div>
       <p id="said" role="status"></p></div>`);

@@ -1,0 +1,59 @@
+"""What the widget weighs, as the server sends it (design section 8)."""
+
+import gzip
+import re
+
+import pytest
+
+from tests.widget.conftest import LOOK, STATIC, loader, source
+
+KB = 1024
+DOCUMENTS = 2 * KB
+"""Kept free for what one opening reads of the API: the program and the member's dashboard."""
+
+_STATIC_IMPORT = re.compile(r"""^import\b[^(]*?["'](\.[^"']+)["'];?$|\bfrom\s+["'](\.[^"']+)["']""", re.MULTILINE)
+
+
+def weight(text: str) -> int:
+    return len(gzip.compress(text.encode(), compresslevel=9, mtime=0))
+
+
+def with_imports(path: str, seen: set[str] | None = None) -> set[str]:
+    """A module and all that it imports before it runs."""
+    seen = set() if seen is None else seen
+    if path in seen:
+        return seen
+    seen.add(path)
+    folder = (STATIC / path).parent
+    for found in _STATIC_IMPORT.finditer(source(path)):
+        target = (folder / (found[1] or found[2])).resolve().relative_to(STATIC.resolve())
+        with_imports(str(target), seen)
+    return seen
+
+
+def opening(language: str) -> set[str]:
+    modules = with_imports("lagniappe.js") | with_imports("elements/panel.js")
+    on_phones = with_imports("elements/pull.js")
+    return modules | on_phones | {"styles/panel.css", f"locales/{language}.json"}
+
+
+LANGUAGES = sorted(file.stem for file in (STATIC / "locales").glob("*.json"))
+
+
+def test_before_anyone_clicks_a_page_loads_two_kilobytes() -> None:
+    filled = loader(
+        key="wk_0123456789abcdefghij", base="https://loyalty.a-rather-long-name.example", sorry=LOOK["sorry"] * 3
+    )
+    assert weight(filled) <= 2 * KB
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_opening_stays_under_twenty_kilobytes(language: str) -> None:
+    loaded = opening(language)
+    assert {"lagniappe.js", "api.js", "html.js", "elements/earn.js"} <= loaded  # the list is not empty by mistake
+    total = weight(loader()) + sum(weight(source(path)) for path in loaded)
+    assert total <= 20 * KB - DOCUMENTS
+
+
+def test_a_tab_that_is_not_looked_at_costs_nothing() -> None:
+    assert "elements/balance.js" not in opening("en")
