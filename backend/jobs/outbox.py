@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from rq.timeouts import BaseTimeoutException
 from sqlalchemy import text
 
 from backend import clock
@@ -115,8 +114,6 @@ def claim(kind: str, batch: int) -> list[Call]:
 def _make(call: Call, make: Send, sender: Sender) -> None:
     try:
         note = make(call)
-    except BaseTimeoutException:
-        raise
     except Never as refusal:
         log.warning("outbox %s (%s) will never be sent: %s", call.key, call.kind, refusal.reason)
         _finish(call, "parked", refusal.reason, hook=sender.never)
@@ -133,8 +130,6 @@ def _note_done(call: Call, note: str | None, hook: Hook) -> None:
     """It has happened: whatever fails now, it must not be done again and again."""
     try:
         _finish(call, "done", note, hook=hook)
-    except BaseTimeoutException:
-        raise
     except Exception as error:
         log.exception("outbox %s (%s) was sent but could not be noted", call.key, call.kind)
         _finish(call, "parked", f"Sent, but what follows from it failed on our side: {type(error).__name__}")

@@ -22,7 +22,7 @@ from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.timeouts import BaseTimeoutException
+from rq.timeouts import UnixSignalDeathPenalty
 from rq.worker import WorkerStatus
 
 from backend import db, queue
@@ -46,10 +46,22 @@ _TICK = 0.1
 log = logging.getLogger(__name__)
 
 
+class JobOverrun(BaseException):
+    """A job hangs. Not an Exception, so that no batch which keeps one bad row from spoiling the others swallows it."""
+
+
+class Deadline(UnixSignalDeathPenalty):
+    """RQ's alarm, raising what cannot be mistaken for the failure of one row."""
+
+    def handle_death_penalty(self, signum: int, frame: FrameType | None) -> None:
+        raise JobOverrun(f"it took longer than {self._timeout} seconds")
+
+
 class DrainWorker(SimpleWorker):
     """RQ's worker without what we do not use: no remote commands, no long waits, no log line for each job."""
 
     job_class = ListedJob
+    death_penalty_class = Deadline
     max_connection_wait_time = 1.0
     log_result_lifespan = False
 
@@ -83,7 +95,7 @@ class DrainWorker(SimpleWorker):
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """A job that fails is logged; nobody repeats it, the clock rings again."""
         log.error("the job %.100s failed", job.description, exc_info=exc_info)
-        if isinstance(exc_info[1], BaseTimeoutException):
+        if isinstance(exc_info[1], JobOverrun):
             self.is_worn_out = self._stop_requested = True
 
 

@@ -5,14 +5,18 @@ import pickle
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from flask import Flask
 from rq import Callback, Queue
 from rq.serializers import JSONSerializer, PickleSerializer
 
+from backend.jobs.worker import DrainWorker
+from backend.queue import JOB_SECONDS, ListedJob, bell, client
 from tests.embedded.processes import eventually, is_alive
 from tests.jobs.conftest import OwnValkey, Start
 
@@ -129,6 +133,48 @@ def test_foreign_jobs_are_refused_and_ours_go_on(
     deliver()
     eventually(lambda: states() == ["handled"], within=15)
     assert not touched.exists()
+
+
+def test_a_job_that_hangs_is_broken_off_though_it_swallows_every_exception_and_its_process_with_it(
+    own_app: Flask, valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang() -> int:
+        while True:
+            with suppress(Exception):
+                time.sleep(0.01)
+
+    monkeypatch.setitem(JOB_SECONDS, "inbox", 1)
+    monkeypatch.setattr(ListedJob, "doors", {"inbox.drain": hang})
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    bell().ring("inbox.drain")
+    worker = DrainWorker(own_app, "inbox", client(valkey.url))
+    try:
+        worker.work(burst=True, logging_level="WARNING")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert worker.is_worn_out
+    assert valkey.client.zcard("rq:failed:inbox") == 1
+
+
+def test_a_door_that_fails_is_logged_and_ends_neither_the_worker_nor_the_next_job(
+    own_app: Flask, valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(ListedJob, "doors", {"inbox.drain": lambda: 1 / 0, "inbox.other": lambda: done.append("other")})
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    bell().ring("inbox.drain")
+    bell().ring("inbox.other")
+    worker = DrainWorker(own_app, "inbox", client(valkey.url))
+    try:
+        worker.work(burst=True, logging_level="WARNING")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert done == ["other"]
+    assert not worker.is_worn_out
+    assert "the job inbox.drain failed" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
 
 
 class Exploding:
