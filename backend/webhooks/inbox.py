@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from backend import db
+from backend.hot_statement import HotStatement
 
 STORE = """
     insert into delivery (shop_id, delivery_id, type, state, error, body, received_at, next_try_at)
@@ -11,7 +11,8 @@ STORE = """
     on conflict (shop_id, delivery_id) do nothing
     returning id
 """
-_KNOWN = "select state, error from delivery where shop_id = %(shop)s and delivery_id = %(delivery)s"
+_store = HotStatement(STORE)
+_known = HotStatement("select state, error from delivery where shop_id = %(shop)s and delivery_id = %(delivery)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,7 @@ def store(
 
     `received` ones wait for the drain; `ignored` and `rejected` ones are kept for the merchant to see.
     """
-    row = db.one_statement(
-        STORE,
+    row = _store.first_row(
         {
             "shop": shop_id,
             "delivery": delivery_id,
@@ -48,13 +48,13 @@ def store(
             "body": _text(raw),
             "now": now,
             "next_try_at": wall if state == "received" else None,
-        },
+        }
     )
     if row is not None:
         return None
-    known = db.one_statement(_KNOWN, {"shop": shop_id, "delivery": delivery_id})
+    known = _known.first_row({"shop": shop_id, "delivery": delivery_id})
     assert known is not None, "a delivery is never deleted"
-    return Known(known["state"], known["error"])
+    return Known(known[0] or "", known[1])
 
 
 def _text(raw: bytes) -> str:
