@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text
 
-from backend.db import db
+from backend import clock
+from backend.db import db, transaction
+from backend.ledger.check import check
 from backend.models import Account, Award, Entry, Lot, Member
 from tests.conftest import BusinessTime, TestShop
 from tests.merchant_api.conftest import Api
@@ -248,3 +250,15 @@ def test_the_account_of_an_erased_member_is_closed(api: Api) -> None:
     api.shop.tell("customer.redacted", {"id": "c1"})
     for points in (5, -5):
         assert api.adjust(member, points).json["code"] == "member_erased"
+
+
+def test_the_ledger_is_sound_after_adjustments_of_every_kind(api: Api, time: BusinessTime) -> None:
+    time.set("2026-06-01T00:00:00Z")
+    member = api.member()
+    for points, more in ((100, {}), (-30, {}), (20, {"expires_at": "2026-06-03T00:00:00Z"}), (-75, {}), (-500, {})):
+        api.post(f"/members/{member}/adjustments", {"points": points, "reason": "A test", **more}, key=f"{points}")
+        time.advance(hours=13)
+    with transaction() as session:
+        report = check(session, time.now, clock.wall(), api.shop.id)
+    assert report.violations == []
+    assert available(api, member) == 15  # 100 - 30 + 20 - 75; the 500 are refused
