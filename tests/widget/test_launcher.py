@@ -7,8 +7,9 @@ from tests.widget.conftest import Store
 WATCH = """
 window.known = new Set(Object.getOwnPropertyNames(window));
 window.shifts = 0;
-new PerformanceObserver((list) => { for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifts += shift.value; })
-    .observe({ type: "layout-shift", buffered: true });
+new PerformanceObserver((list) => {
+    for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) window.shifts += value;
+}).observe({ type: "layout-shift", buffered: true });
 """
 
 
