@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request
 
 from backend import clock, queue, strict_json
-from backend.errors import BadInput, NotFound
+from backend.errors import BadInput, NotFound, TooLarge
 from backend.loyalty import deliveries, shops
 from backend.platforms.base import MalformedDelivery, NotForUs, Platform
 from backend.platforms.registry import platform as known_platform
@@ -18,8 +18,7 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 @blueprint.post("/<platform>/<int:shop_id>")
 def receive(platform: str, shop_id: int) -> Response:
     """Accept one delivery. The row is the truth: the answer is sent only after it is committed."""
-    request.max_content_length = MAX_BODY_BYTES
-    raw = request.get_data(cache=False)
+    raw = _raw_body()
     shop = shops.facts(shop_id)
     if shop.platform != platform:
         raise NotFound()
@@ -45,6 +44,15 @@ def receive(platform: str, shop_id: int) -> Response:
     if state == "received":
         queue.ring(deliveries.DRAIN)
     return _answer(202, "accepted")
+
+
+def _raw_body() -> bytes:
+    """The bytes as they came. Raises TooLarge, also for a body that does not say its length beforehand."""
+    request.max_content_length = MAX_BODY_BYTES + 1  # Werkzeug cuts such a body here without a word
+    raw = request.get_data(cache=False)
+    if len(raw) > MAX_BODY_BYTES:
+        raise TooLarge(f"A delivery may have {MAX_BODY_BYTES} bytes.")
+    return raw
 
 
 def _judge(adapter: Platform, raw: bytes) -> tuple[str | None, str, BadInput | None]:

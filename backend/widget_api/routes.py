@@ -278,11 +278,12 @@ def _body(model: type[SessionRequest]) -> SessionRequest:
     """The request's JSON as the model. Raises TooLarge, MalformedJson, BadInput with every wrong field."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send application/json.")
-    if (request.content_length or 0) > LARGEST_BODY:
+    request.max_content_length = LARGEST_BODY + 1  # Werkzeug cuts a body without a length here without a word
+    raw = request.get_data(cache=False)
+    if len(raw) > LARGEST_BODY:
         raise TooLarge(f"The body may have {LARGEST_BODY} bytes.")
-    request.max_content_length = LARGEST_BODY
     try:
-        return model.model_validate(strict_json.parse(request.get_data(cache=False)))
+        return model.model_validate(strict_json.parse(raw))
     except ValidationError as error:
         errors = [
             {"field": ".".join(map(str, each["loc"]))[:64], "message": each["msg"]}

@@ -1,6 +1,7 @@
 """What a platform is answered: every row of contract section 3's table, and what is kept of it."""
 
 import threading
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -199,6 +200,18 @@ def test_over_one_mebibyte_is_too_large(shop: TestShop, size: int, status: int) 
     start = b'{"type":"parcel.weighed","timestamp":"2026-11-20T10:00:00Z","data":"'
     raw = start + b"x" * (size - len(start) - 2) + b'"}'
     assert shop.post(raw).status_code == status
+
+
+def test_a_body_that_does_not_say_its_length_is_measured_all_the_same(shop: TestShop) -> None:
+    raw = b" " * (1024 * 1024 + 100)
+    chunked = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    answer = shop.client.post(
+        f"/webhooks/custom/{shop.id}",
+        input_stream=BytesIO(raw),
+        headers=shop.signed(raw),
+        environ_overrides=chunked,
+    )
+    assert answer.status_code == 413
 
 
 def test_a_refund_before_its_order_is_handled_now_and_waits(shop: TestShop) -> None:
