@@ -325,7 +325,7 @@ def test_every_part_of_the_read_stands_on_an_index_of_the_member(widget: Widget,
 
 MANY_MEMBERS = (
     """insert into member (shop_id, external_id, enrolled_at)
-       select %(shop)s, 'many ' || n, %(at)s from generate_series(1, 3000) n""",
+       select %(shop)s, 'many ' || n, %(at)s from generate_series(1, 1000) n""",
     "insert into account select shop_id, id from member where shop_id = %(shop)s on conflict do nothing",
     """insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
            reason)
