@@ -34,7 +34,6 @@ class HotStatement:
     def __init__(self, statement: str) -> None:
         self._order = list(dict.fromkeys(_PARAMETER.findall(statement)))
         self._text = _PARAMETER.sub(lambda match: f"${self._order.index(match[1]) + 1}", statement).encode()
-        self._name = b"hot_%d" % next(_numbers)
 
     def first_row(self, parameters: Mapping[str, str | int | datetime | None]) -> Row | None:
         """Run it as its own transaction; the first row, its columns as text. Raises psycopg.Error.
@@ -49,15 +48,14 @@ class HotStatement:
             if not connection.closed:
                 raise
         except (errors.InvalidSqlStatementName, errors.FeatureNotSupported):
-            _prepared.names.clear()  # the schema changed under it, or a pooler gave us another server
+            _prepared.names = {}  # the schema changed under it, or a pooler gave us another server
         return self._run(db.direct(), values)
 
     def _run(self, connection: _Connection, values: list[bytes | None]) -> Row | None:
         if getattr(_prepared, "connection", None) is not connection:
-            _prepared.connection, _prepared.names = connection, set()
-        if self._name not in _prepared.names:
-            self._prepare(connection)
-        result = connection.pgconn.exec_prepared(self._name, values)  # type: ignore[arg-type]  # None is null
+            _prepared.connection, _prepared.names = connection, {}
+        name = _prepared.names.get(self) or self._prepare(connection)
+        result = connection.pgconn.exec_prepared(name, values)  # type: ignore[arg-type]  # None is null
         if result.status != ExecStatus.TUPLES_OK:
             raise _error(connection, result)
         if result.ntuples == 0:
@@ -67,11 +65,13 @@ class HotStatement:
             for column in range(result.nfields)
         )
 
-    def _prepare(self, connection: _Connection) -> None:
-        result = connection.pgconn.prepare(self._name, self._text)
+    def _prepare(self, connection: _Connection) -> bytes:
+        name = b"hot_%d" % next(_numbers)  # always a new one: an old one may still be there, broken
+        result = connection.pgconn.prepare(name, self._text)
         if result.status != ExecStatus.COMMAND_OK:
             raise _error(connection, result)
-        _prepared.names.add(self._name)
+        _prepared.names[self] = name
+        return name
 
 
 def _as_text(value: str | int | datetime | None) -> bytes | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from backend.errors import ConfigError, TooManyRequests
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+_A_HAIR = 1e-6  # what floats are off at most
 _LIMIT = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour)")
 
 
@@ -52,7 +53,7 @@ class Window:
                 self._number = number
             used = self._now.get(key, 0)
             before = self._before.get(key, 0)
-            if used + before * (1 - gone) < self._limit.count:
+            if used + before * (1 - gone) < self._limit.count - _A_HAIR:
                 self._now[key] = used + 1
                 return
         raise TooManyRequests(self._seconds_until_free(used, before, gone))
@@ -61,7 +62,7 @@ class Window:
         """When one more would pass: when enough of the window before, or of this one, has slid out."""
         count = self._limit.count
         wait = 1 - (count - used) / before - gone if used < count else (1 - gone) + (1 - count / (used + 1))
-        return max(1, math.ceil(wait * self._limit.seconds))
+        return max(1, math.ceil(wait * self._limit.seconds + _A_HAIR))
 
 
 class RateLimits:

@@ -278,10 +278,12 @@ def _body(model: type[SessionRequest]) -> SessionRequest:
     """The request's JSON as the model. Raises TooLarge, MalformedJson, BadInput with every wrong field."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send application/json.")
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise _too_large()
     request.max_content_length = LARGEST_BODY + 1  # Werkzeug cuts a body without a length here without a word
     raw = request.get_data(cache=False)
     if len(raw) > LARGEST_BODY:
-        raise TooLarge(f"The body may have {LARGEST_BODY} bytes.")
+        raise _too_large()
     try:
         return model.model_validate(strict_json.parse(raw))
     except ValidationError as error:
@@ -290,3 +292,7 @@ def _body(model: type[SessionRequest]) -> SessionRequest:
             for each in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         raise BadInput(f"The request is not valid: {errors[0]['field']}: {errors[0]['message']}.", errors) from None
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body may have {LARGEST_BODY} bytes.")
