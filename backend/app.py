@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from backend import clock, db, models, queue, vault  # noqa: F401 - the models register their tables
+from backend import clock, db, logs, models, queue, vault  # noqa: F401 - the models register their tables
 from backend.config import Config
 from backend.db import is_away
 from backend.errors import LagniappeError, NotFound, TooManyRequests, Unavailable
@@ -20,6 +20,7 @@ from backend.slow_bodies import SlowBodies
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """The application, wired by the environment. Raises ConfigError with one sentence if a variable is wrong."""
     config = Config.from_environ(os.environ if environ is None else environ)
+    logs.configure(config)
     app = Flask("backend", static_folder=None)
     app.config["LAGNIAPPE"] = config
     vault.init_app(app, config.encryption_keys)

@@ -194,3 +194,7 @@ main.add_command(demo)
 main.add_command(worker)
 main.add_command(clock_process, "clock")
 main.add_command(time_commands, "time")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import orjson
 import redis
 from alembic.script import ScriptDirectory
 from flask import Blueprint, Response, current_app
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
 from backend import clock, queue
@@ -29,6 +29,8 @@ _WAITING = {
     " where state = 'waiting' and next_try_at <= :wall",
     "outbox_parked": "select count(*) as waiting, min(created_at) as oldest from outbox where state = 'parked'",
 }
+_waiting_gauge = Gauge("lagniappe_waiting", "Rows that wait", ["what"])
+_oldest_gauge = Gauge("lagniappe_oldest_seconds", "Age of the row that waits longest", ["what"])
 _BUSINESS_TIME = frozenset({"due_awards", "inbox_failed"})
 
 
@@ -56,20 +58,27 @@ def ready() -> Response:
 @blueprint.get("/status")
 def status() -> Response:
     """Counts and ages (seconds) of what waits."""
-    now, wall = clock.now(), clock.wall()
-    report: dict[str, Any] = {"now": _text(now), "queue": "ok" if _queue_answers() else "away"}
-    for name, question in _WAITING.items():
-        row = db.session.execute(text(question), {"now": now, "wall": wall}).one()
-        reference = now if name in _BUSINESS_TIME else wall
-        age = max(0, round((reference - row.oldest).total_seconds())) if row.oldest else None
-        report[name] = {"waiting": row.waiting, "oldest_seconds": age}
-    return _json(report)
+    return _json({"now": _text(clock.now()), "queue": "ok" if _queue_answers() else "away"} | _waiting())
 
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Prometheus' text format."""
+    """Prometheus' text format: this process, the doorbells, and what waits."""
+    for name, each in _waiting().items():
+        _waiting_gauge.labels(name).set(each["waiting"])
+        _oldest_gauge.labels(name).set(each["oldest_seconds"] or 0)
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _waiting() -> dict[str, dict[str, Any]]:
+    now, wall = clock.now(), clock.wall()
+    found: dict[str, dict[str, Any]] = {}
+    for name, question in _WAITING.items():
+        row = db.session.execute(text(question), {"now": now, "wall": wall}).one()
+        reference = now if name in _BUSINESS_TIME else wall
+        age = max(0, round((reference - row.oldest).total_seconds())) if row.oldest else None
+        found[name] = {"waiting": row.waiting, "oldest_seconds": age}
+    return found
 
 
 def _queue_answers() -> bool:
