@@ -167,6 +167,21 @@ def test_a_page_that_is_looked_at_again_brings_the_panel_up_to_date(store: Store
     expect(store.page.get_by_text("Hello, Grace")).to_be_visible()
 
 
+def test_somebody_who_logs_in_without_leaving_the_page_is_shown_at_the_next_opening(store: Store) -> None:
+    store.visit()
+    store.open()
+    expect(tab(store, "My balance")).to_have_count(0)
+    store.page.keyboard.press("Escape")
+    store.page.evaluate("document.querySelector('lagniappe-widget').setAttribute('identity', 'jwt')")
+    store.open()
+    expect(store.page.get_by_text("Hello, Ada")).to_be_visible()
+    store.page.keyboard.press("Escape")
+    store.page.evaluate("document.querySelector('lagniappe-widget').removeAttribute('identity')")
+    store.open()
+    expect(store.page.get_by_role("dialog").get_by_role("link", name="Log in")).to_be_visible()
+    expect(store.page.get_by_text("Hello, Ada")).to_have_count(0)
+
+
 def test_a_name_is_text_and_not_markup(store: Store) -> None:
     store.answers["session"]["me"]["member"]["first_name"] = "<img src=x onerror=alert(1)>"
     store.visit(identity="jwt")
@@ -242,6 +257,42 @@ def test_a_server_in_trouble_is_said_and_tried_again(store: Store) -> None:
     store.answers["program"] = program
     store.page.get_by_role("button", name="Try again").click()
     expect(store.page.get_by_role("link", name="Purchase")).to_be_visible()
+
+
+def test_activity_that_cannot_be_read_is_said_and_tried_again(store: Store) -> None:
+    activity = store.answers["me/activity"]
+    store.answers["me/activity"] = (500, {}, {})
+    store.visit(identity="jwt")
+    store.open()
+    tab(store, "My balance").click()
+    balance = shown(store, "My balance")
+    expect(balance.locator(".activity")).to_have_text(
+        "ActivityThe program cannot be reached right now. Your points are safe.Try again"
+    )
+    store.answers["me/activity"] = activity
+    balance.get_by_role("button", name="Try again").click()
+    expect(balance).to_contain_text("Order #1001")
+
+
+def test_a_tab_that_cannot_be_loaded_is_tried_again(store: Store) -> None:
+    store.visit(identity="jwt")
+    store.open()
+    store.page.route("**/styles/balance.css", lambda route: route.abort())
+    tab(store, "My balance").click()
+    expect(shown(store, "My balance").get_by_role("heading", name="That did not work")).to_be_visible()
+    store.page.unroute("**/styles/balance.css")
+    store.page.get_by_role("button", name="Try again").click()
+    expect(shown(store, "My balance")).to_contain_text("Order #1001")
+
+
+def test_a_page_that_takes_the_widget_away_and_puts_it_back_keeps_it_working(store: Store) -> None:
+    store.visit()
+    store.open()
+    store.page.evaluate("document.body.append(document.querySelector('lagniappe-widget'))")
+    expect(store.page.get_by_role("dialog", name="Rewards")).to_be_hidden()
+    store.open()
+    store.page.keyboard.press("Escape")
+    expect(store.page.get_by_role("dialog", name="Rewards")).to_be_hidden()
 
 
 def test_an_identity_that_has_expired_asks_for_a_fresh_page(store: Store) -> None:

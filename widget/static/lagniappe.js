@@ -22,7 +22,7 @@ async function file(path) {
   return answer;
 }
 
-export async function stylesheet(path) {
+async function stylesheet(path) {
   return new CSSStyleSheet().replace(await (await file(path)).text());
 }
 
@@ -38,5 +38,5 @@ export async function panel(host, look) {
   const language = closest(locale);
   const parts = [import("./elements/panel.js"), stylesheet("styles/panel.css"), words(language)];
   const [{ Panel }, sheet, text] = await Promise.all(parts);
-  return new Panel(host, look, { locale, language, words: text, sheet });
+  return new Panel(host, look, { locale, language, words: text, sheet, stylesheet });
 }

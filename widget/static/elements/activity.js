@@ -40,12 +40,14 @@ function entry(item, format) {
 }
 
 export function activity({ items, next, loading, stuck, format }) {
-  const more = loading ? "loading" : stuck ? "retry" : next && "activity.more";
+  const more = loading ? "loading" : stuck ? "retry" : "activity.more";
   return html`<section class="activity"><h3>${format.say("activity.title")}</h3>${
     items?.length > 0
       ? html`<ul class="card" role="list">${items.map((item) => entry(item, format))}</ul>`
       : items
         ? blank("clock", format.say("activity.empty.title"), format.say("activity.empty.text"), button("show", format.say("tab.earn"), "earn"))
-        : stuck || skeleton
-  }${(items || stuck) && more && button(items ? "more" : "retry", format.say(more))}</section>`;
+        : stuck
+          ? html`<p>${format.say("problem.failed.text")}</p>`
+          : skeleton
+  }${(stuck || next) && button(items ? "more" : "retry", format.say(more))}</section>`;
 }

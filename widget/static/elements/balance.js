@@ -1,10 +1,7 @@
 /** The tab My balance: never one number, but what can be spent, what is coming, what is held, what ends and when. */
 import { html } from "../html.js";
-import { stylesheet } from "../lagniappe.js";
 import { activity } from "./activity.js";
 import { icon, skeleton } from "./parts.js";
-
-export const sheet = stylesheet("styles/balance.css");
 
 const GAP = 2; // hundredths of the ring between two shares
 

@@ -5,15 +5,15 @@ import { announce, onAction } from "../events.js";
 import { Format } from "../format.js";
 import { html, render } from "../html.js";
 import { State } from "../state.js";
-import * as earn from "./earn.js";
+import { view as earn } from "./earn.js";
 import { head } from "./head.js";
 import { failure, icon, notice, skeleton } from "./parts.js";
 import { onTabKeys, tabList } from "./tabs.js";
 
-/** A tab is one line: who sees it, and its module (view(model) → markup, perhaps a sheet), loaded when it is chosen. */
+/** A tab is one line: do visitors have it, and what shows it, view(model) → markup; its module and sheet come when it is chosen. */
 const TABS = [
-  { id: "earn", guests: true, ...earn },
-  { id: "balance", module: () => import("./balance.js") },
+  { id: "earn", guests: true, view: earn },
+  { id: "balance", module: () => import("./balance.js"), sheet: "styles/balance.css" },
 ];
 const RIGHT_TO_LEFT = /^(ar|fa|he|ur)\b/;
 const PHONE = "(max-width: 480px)";
@@ -23,6 +23,7 @@ export class Panel {
   #look;
   #locale;
   #words;
+  #stylesheet;
   #format;
   #state;
   #dialog = document.createElement("dialog");
@@ -32,11 +33,12 @@ export class Panel {
   #available;
   #opening;
 
-  constructor(host, look, { locale, language, words, sheet }) {
+  constructor(host, look, { locale, language, words, sheet, stylesheet }) {
     this.#host = host;
     this.#look = look;
     this.#locale = locale;
     this.#words = words;
+    this.#stylesheet = stylesheet;
     this.#format = new Format(words, locale);
     this.#state = new State(new Api(look, locale), look.key, () => this.#changed());
     const root = host.shadowRoot;
@@ -56,14 +58,15 @@ export class Panel {
 
   open() {
     const dialog = this.#dialog;
-    if (dialog.open) return;
+    if (dialog.matches(":modal")) return;
+    this.#closed(); // as it is not, if the page took the widget away and put it back
     this.#opening = new AbortController();
     const { signal } = this.#opening;
     onTabKeys(this.#part("tabs"), (id) => this.#show(id), signal);
     onAction(dialog, {
       close: () => this.close(),
       reload: () => location.reload(),
-      retry: () => this.#refresh(),
+      retry: () => (this.#tab.lost ? this.#show(this.#tab.id) : this.#refresh()),
       more: () => this.#more(),
       show: (id) => this.#show(id),
     }, signal);
@@ -71,9 +74,9 @@ export class Panel {
     dialog.addEventListener("pointerdown", ({ target }) => (pressed = target), { signal });
     dialog.addEventListener("click", ({ target }) => target === dialog && pressed === dialog && this.close(), { signal });
     dialog.addEventListener("keydown", (event) => this.#keepFocus(event), { signal });
-    dialog.addEventListener("close", () => this.#closed(), { signal });
+    dialog.addEventListener("close", () => dialog.open || this.#closed(), { signal });
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#refresh(), { signal });
-    if (matchMedia(PHONE).matches) import("./pull.js").then(({ closeByPull }) => closeByPull(this.#part("bar"), dialog, signal));
+    if (matchMedia(PHONE).matches) import("./pull.js").then(({ closeByPull }) => closeByPull(this.#part("bar"), dialog, signal), () => {});
     this.#part("said").textContent = "";
     this.#refresh();
     this.#changed();
@@ -89,7 +92,8 @@ export class Panel {
   }
 
   #closed() {
-    this.#opening.abort();
+    this.#opening?.abort();
+    this.#dialog.close();
     this.#launcher.ariaExpanded = "false";
     this.#launcher.focus();
   }
@@ -105,7 +109,7 @@ export class Panel {
   #keepFocus(event) {
     if (event.key !== "Tab") return;
     const stops = [...this.#dialog.querySelectorAll("a[href], button, summary, [tabindex]")].filter(
-      (element) => element.tabIndex >= 0 && element.checkVisibility(),
+      (element) => element.tabIndex >= 0 && element.getClientRects().length > 0,
     );
     const { activeElement } = this.#host.shadowRoot;
     const last = event.shiftKey ? activeElement === stops[0] || !stops.includes(activeElement) : activeElement === stops.at(-1);
@@ -124,7 +128,7 @@ export class Panel {
   }
 
   async #refresh() {
-    if (!this.#host.isConnected) this.close();
+    if (!this.#host.isConnected) return this.#closed();
     await this.#state.refresh(this.#host.getAttribute("identity") || null, this.#tab.id === "balance");
     const { problem } = this.#state.values;
     if (!problem?.wait) return;
@@ -141,15 +145,16 @@ export class Panel {
   /** Chooses a tab: what it is made of comes now, with a skeleton in its place. */
   async #show(id) {
     const tab = TABS.find((one) => one.id === id);
+    tab.lost = null;
     this.#tab = tab;
     this.#changed();
     this.#part(`tab-${id}`).focus();
     if (id === "balance" && !this.#state.values.items) this.#state.recent();
     if (tab.view) return;
     try {
-      const module = await tab.module();
-      this.#host.shadowRoot.adoptedStyleSheets.push(await module.sheet);
-      tab.view = module.view;
+      const [{ view }, sheet] = await Promise.all([tab.module(), this.#stylesheet(tab.sheet)]);
+      this.#host.shadowRoot.adoptedStyleSheets.push(sheet);
+      tab.view = view;
     } catch {
       tab.lost = failure({ kind: "failed" }, this.#format);
     }
@@ -172,7 +177,9 @@ export class Panel {
     const { shop = {}, appearance } = program ?? {};
     const link = (name) => this.#host.getAttribute(`${name}-url`) || shop[`${name}_url`] || "/";
     const model = { ...values, format, guest, shop: shop.name, links: { signup: link("signup"), login: link("login") } };
-    const lost = !program || (!guest && !me) ? problem : null;
+    const ready = program && (guest || me);
+    const lost = ready ? null : problem;
+    this.#dialog.ariaBusy = String(!ready && !lost);
     this.#part("title").textContent = appearance?.launcher_label ?? this.#look.label;
     this.#part("shop").textContent = model.shop;
     render(this.#part("head"), lost ? html`` : head(model));
@@ -193,6 +200,6 @@ export class Panel {
     if (!(now > before)) return;
     this.#part("said").textContent = format.say("added", { n: now - before, points: format.points(now - before) });
     const figures = this.#dialog.querySelectorAll(".figure");
-    import("./count.js").then(({ count }) => count(figures, before, now, (n) => format.number(n)));
+    import("./count.js").then(({ count }) => count(figures, before, now, (n) => format.number(n)), () => {});
   }
 }

@@ -15,7 +15,7 @@ export function onTabKeys(list, choose, signal) {
   const move = (event) => {
     const tabs = [...list.children];
     const at = tabs.indexOf(event.target);
-    const onward = list.matches(":dir(rtl)") ? -1 : 1;
+    const onward = list.closest("[dir]").dir === "rtl" ? -1 : 1;
     const to = { ArrowRight: at + onward, ArrowLeft: at - onward, Home: 0, End: -1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
