@@ -16,7 +16,7 @@ HEADERS_ALLOWED = {"authorization", "content-type", "idempotency-key", "if-none-
 
 NOT_THIS_SHOP = [
     "null",
-    "https://other.example",
+    "https://nobody-registered.example",
     "https://shop.example.evil.com",
     "https://evilshop.example",
     "https://shop.example@evil.com",
@@ -189,15 +189,15 @@ class TestPlainHttp:
     """http origins are those of demo and tests alone."""
 
     def test_a_store_on_this_machine_may_use_it_in_tests(self, new_shop: Any, widget_of: Any, ask: Any) -> None:
-        widget = widget_of(new_shop(domain="127.0.0.1:8001"))
-        assert ask("me", "http://127.0.0.1:8001").status_code == 204
-        assert ask("me", "http://127.0.0.1:8002").status_code == 403
-        assert ask("me", "https://127.0.0.1:8001").status_code == 403
-        answer = widget.call("me", headers={"Origin": "http://127.0.0.1:8001"})
-        assert answer.headers["Access-Control-Allow-Origin"] == "http://127.0.0.1:8001"
+        widget = widget_of(new_shop(domain="127.0.0.1:48001"))
+        assert ask("me", "http://127.0.0.1:48001").status_code == 204
+        assert ask("me", "http://127.0.0.1:48002").status_code == 403
+        assert ask("me", "https://127.0.0.1:48001").status_code == 403
+        answer = widget.call("me", headers={"Origin": "http://127.0.0.1:48001"})
+        assert answer.headers["Access-Control-Allow-Origin"] == "http://127.0.0.1:48001"
 
     def test_never_in_production(self, new_shop: Any, ask: Any, environ: dict[str, str]) -> None:
-        new_shop(domain="http://shop.example")
+        new_shop(domain="http://plain.example")
         key = "x" * 40
         production = environ | {
             "LAGNIAPPE_ENV": "production",
@@ -207,7 +207,7 @@ class TestPlainHttp:
             "MAIL_URL": "smtp://mail.example",
         }
         client = create_app(production).test_client()
-        for origin, status in (("http://shop.example", 403), (ORIGIN, 204)):
+        for origin, status in (("http://plain.example", 403), (ORIGIN, 204)):
             cors._known.clear()
             asked = client.options("/widget/v1/me", headers={"Origin": origin, "Access-Control-Request-Method": "GET"})
             assert asked.status_code == status, origin
