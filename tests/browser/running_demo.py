@@ -1,0 +1,125 @@
+"""`lagniappe demo`, whole and real, for tests that look at it with a browser: started once, stopped as Ctrl-C does."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from tests.journeys.running import LAGNIAPPE, Running, RunningShop, free_port, wait_until
+
+START_SECONDS = 120
+STOP_SECONDS = 10
+"""The contract's: SIGINT ends all of it within 10 seconds."""
+DUE_SECONDS = 20
+"""What is due happens within 10 seconds (contract section 1); twice that for a machine that is busy."""
+_OURS = ("DATABASE_URL", "REDIS_URL", "BASE_URL", "MAIL_URL", "SECRET_KEY", "ENCRYPTION_KEY", "LAGNIAPPE_RATE_LIMITS")
+
+
+class DemoShop(RunningShop):
+    """A shop of the running demo, with what its merchant does through the API."""
+
+    def call(self, method: str, path: str, document: Any) -> Any:
+        """Write to the merchant API."""
+        answer = requests.request(
+            method,
+            f"{self.lagniappe.base_url}/api/v1{path}",
+            json=document,
+            headers={"Authorization": f"Bearer {self.made['api_key']}", "Idempotency-Key": secrets.token_hex(8)},
+            timeout=10,
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def adjust(self, member: str, points: int, reason: str, by: str = "Ada of customer care") -> None:
+        """`member` is an id, `external:…` or `email:…`."""
+        document = {"points": points, "reason": reason, "actor_name": by}
+        self.call("POST", f"/members/{member}/adjustments", document)
+
+    def await_balance(self, member: str, **expected: int) -> None:
+        """Wait until these parts of the member's balance (available, pending_points, expected_points, owed) are so."""
+        found: dict[str, Any] = {}
+
+        def is_so() -> bool:
+            found.clear()
+            try:
+                found.update(self.get(f"/members/{member}/balance"))
+            except requests.HTTPError as error:
+                if error.response.status_code != 404:  # the member comes with the store's webhook
+                    raise
+            return {name: found.get(name) for name in expected} == expected
+
+        wait_until(is_so, DUE_SECONDS, lambda: f"wanted {expected}, found {found}")
+
+
+class Demo:
+    """The running demo: its shop, its store, and the Lagniappe under both."""
+
+    def __init__(self, lagniappe: Running, known: dict[str, str]) -> None:
+        self.lagniappe = lagniappe
+        self.shop = DemoShop(lagniappe, known)
+        self.store_url = known["store_url"]
+
+    def await_deliveries(self) -> None:
+        """Wait until the store has no webhook left to send."""
+        wait_until(lambda: self.state()["waiting"] == 0, DUE_SECONDS)
+
+    def state(self) -> dict[str, Any]:
+        """The store's counts: waiting, letters, …"""
+        found: dict[str, Any] = requests.get(f"{self.store_url}/state", timeout=10).json()
+        return found
+
+
+@contextmanager
+def demo_running(folder: Path) -> Iterator[Demo]:
+    """A demo on a new data folder. Ctrl-C must end it in time, with success, and leave nothing running."""
+    data = folder / "data"
+    port, store_port = free_port(), free_port()
+    environ = {name: value for name, value in os.environ.items() if name not in _OURS} | {
+        "LAGNIAPPE_ENV": "demo",
+        "LAGNIAPPE_DATA_DIR": str(data),
+    }
+    log = folder / "demo.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [LAGNIAPPE, "demo", "--port", str(port), "--store-port", str(store_port)],
+            env=environ,
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    announcement = data / "demo.json"
+
+    def is_announced() -> bool:
+        assert process.poll() is None, log.read_text()
+        return announcement.exists()
+
+    try:
+        wait_until(is_announced, START_SECONDS, lambda: log.read_text()[-3000:])
+        known = json.loads(announcement.read_text())
+        yield Demo(Running(known["base_url"], environ, process, log), known)
+    finally:
+        family = _family(process)
+        process.send_signal(signal.SIGINT)
+        try:
+            status = process.wait(STOP_SECONDS)
+        finally:
+            _, alive = psutil.wait_procs(family, timeout=2)
+            for each in [process, *alive]:
+                each.kill()
+        assert status == 0, log.read_text()[-3000:]
+        assert not alive, f"still running after Ctrl-C: {alive}"
+
+
+def _family(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(process.pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,204 @@
+"""What shoppers live through, in a real browser against the whole running demo: nothing is stood in for."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.chromium import browsing, chromium_running
+from tests.browser.running_demo import Demo, demo_running
+from tests.browser.store import Store
+from tests.browser.widget import Widget
+
+SIGN_UP_POINTS = 50
+JAR_POINTS = 100
+"""The moon jar costs 1,000 euros, at one point for every 10 (S3.3)."""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with demo_running(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with chromium_running() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    with browsing(chromium, request) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(page: Page, demo: Demo) -> Store:
+    return Store(page, demo.store_url)
+
+
+@pytest.fixture
+def widget(page: Page) -> Widget:
+    return Widget(page)
+
+
+def newcomer(store: Store, demo: Demo, name: str) -> str:
+    """Signs up; the e-mail. The points for it have arrived."""
+    email = f"{name.lower()}@newcomers.example"
+    store.sign_up(name, email)
+    demo.shop.await_balance(f"email:{email}", available=SIGN_UP_POINTS)
+    return email
+
+
+def buy_and_wait(store: Store, demo: Demo, email: str, product: str, points: int, owed: int = 0) -> str:
+    """Buys, collects and waits until the points are due; the order's number."""
+    before = demo.shop.get(f"/members/email:{email}/balance")
+    order = store.buy(product)
+    store.collect(order)
+    demo.shop.await_balance(f"email:{email}", pending_points=points)
+    store.wait_three_days()
+    demo.shop.await_balance(
+        f"email:{email}", pending_points=0, owed=owed, available=before["available"] + before["owed"] + points - owed
+    )
+    return order
+
+
+def test_a_newcomer_buys_collects_waits_three_days_and_sees_the_points_and_their_sum_and_the_letter(
+    store: Store, widget: Widget, demo: Demo
+) -> None:
+    """S3.3, S3.5, S3.30, S4.16, S4.17."""
+    email = newcomer(store, demo, "Nadia")
+    order = store.buy("Moon jar")
+    demo.shop.await_balance(f"email:{email}", expected_points=JAR_POINTS)
+
+    store.visit()
+    widget.open_at_balance()
+    expect(widget.available()).to_have_text(str(SIGN_UP_POINTS))
+    coming = widget.card("On their way")
+    expect(coming).to_contain_text(f"Order {order}")
+    expect(coming).to_contain_text("The date follows once you have your order")
+    widget.close()
+
+    store.collect(order)
+    demo.shop.await_balance(f"email:{email}", pending_points=JAR_POINTS, expected_points=0)
+    store.visit()
+    widget.open_at_balance()
+    expect(coming).to_contain_text(re.compile(r"Available from \w+ \d+, 20\d\d"))
+    expect(coming).to_contain_text(f"+{JAR_POINTS}")
+    widget.close()
+
+    store.wait_three_days()
+    demo.shop.await_balance(f"email:{email}", available=SIGN_UP_POINTS + JAR_POINTS, pending_points=0)
+    store.visit()
+    widget.open_at_balance()
+    expect(widget.available()).to_have_text(str(SIGN_UP_POINTS + JAR_POINTS))
+    expect(coming).to_have_count(0)
+    why = widget.why(f"Order {order}", f"+{JAR_POINTS}")
+    expect(why).to_contain_text("€1,000.00 → 100 points")
+    expect(why).to_contain_text("Moon jar")
+    expect(why).to_contain_text("1 point for every €10")
+    expect(why).to_contain_text("Available afterwards150 points")
+
+    store.open_letter("100 points", to=email)
+    letter = store.page.frame_locator("iframe").locator("body")
+    expect(letter).to_contain_text("100 points")
+    expect(letter).to_contain_text(order)
+
+
+def test_a_refund_after_the_points_were_spent_is_owed_explained_kindly_and_settled_by_the_next_order(
+    store: Store, widget: Widget, demo: Demo
+) -> None:
+    email = newcomer(store, demo, "Ravi")
+    order = buy_and_wait(store, demo, email, "Moon jar", JAR_POINTS)
+    demo.shop.adjust(f"email:{email}", -(SIGN_UP_POINTS + JAR_POINTS), "Spent on the stall at the market")
+    store.refund(order)
+    demo.shop.await_balance(f"email:{email}", available=0, owed=-JAR_POINTS)
+
+    store.visit()
+    widget.open_at_balance()
+    expect(widget.available()).to_have_text("0")
+    owed = widget.card("100 points to make up")
+    expect(owed).to_contain_text("An order was refunded after its points had been spent.")
+    expect(owed).to_contain_text("You never owe money.")
+    expect(widget.entry(f"Order {order}: points taken back", "−100")).to_be_visible()
+
+    again = buy_and_wait(store, demo, email, "Moon jar", JAR_POINTS)
+    store.visit()
+    widget.open_at_balance()
+    expect(widget.available()).to_have_text("0")
+    expect(owed).to_have_count(0)
+    expect(widget.entry(f"Order {again}", "+100")).to_be_visible()
+    expect(widget.entry("Owed points paid back", "−100")).to_be_visible()
+
+
+def test_a_guest_who_signs_up_later_with_the_same_address_finds_the_points_there(
+    store: Store, widget: Widget, demo: Demo
+) -> None:
+    email = "gus@newcomers.example"
+    order = store.buy("Moon jar", guest=("Gus", email))
+    store.collect(order)
+    demo.await_deliveries()
+    store.wait_three_days()
+
+    store.sign_up("Gus", email)
+    demo.shop.await_balance(f"email:{email}", available=SIGN_UP_POINTS)
+    store.visit()
+    widget.open_at_balance()
+    expect(widget.available()).to_have_text(str(SIGN_UP_POINTS))  # anybody could have typed that address
+
+    store.confirm_address(email)
+    demo.shop.await_balance(f"email:{email}", available=SIGN_UP_POINTS + JAR_POINTS)
+    store.visit()
+    widget.open_at_balance()
+    expect(widget.available()).to_have_text(str(SIGN_UP_POINTS + JAR_POINTS))
+    expect(widget.why(f"Order {order}", f"+{JAR_POINTS}")).to_contain_text("€1,000.00 → 100 points")
+
+
+def test_what_the_merchant_adds_and_takes_by_hand_is_listed_with_reason_and_author(
+    store: Store, widget: Widget, demo: Demo
+) -> None:
+    """S4.18."""
+    email = newcomer(store, demo, "Mona")
+    demo.shop.adjust(f"email:{email}", 25, "Sorry for the late parcel")
+    demo.shop.adjust(f"email:{email}", -5, "Counted twice")
+
+    store.visit()
+    widget.open_at_balance()
+    expect(widget.available()).to_have_text(str(SIGN_UP_POINTS + 20))
+    added = widget.why("Added by Kiln & Kettle: Sorry for the late parcel", "+25")
+    expect(added).to_contain_text("Sorry for the late parcel")
+    expect(added).to_contain_text("The shop’s team")
+    taken = widget.why("Deducted by Kiln & Kettle: Counted twice", "−5")
+    expect(taken).to_contain_text("Counted twice")
+
+
+def test_a_visitor_finds_every_way_to_earn_with_the_button_that_leads_there(
+    store: Store, widget: Widget, page: Page
+) -> None:
+    """S4.1 to S4.6."""
+    store.visit()
+    box = widget.launcher.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] > 1280 - 40
+    assert box["y"] + box["height"] > 800 - 40
+
+    widget.open()
+    expect(widget.dialog.get_by_role("tab")).to_have_count(1)
+    expect(widget.dialog.get_by_role("link", name="Log in")).to_have_attribute("href", f"{store.url}/log-in")
+    rules = widget.panel("Earn points").get_by_role("listitem")
+    expect(rules).to_have_count(2)
+    expect(rules.nth(0)).to_contain_text("Complete an order")
+    expect(rules.nth(0)).to_contain_text("1 point for every €10")
+    expect(rules.nth(1)).to_contain_text("Create an account")
+    expect(rules.nth(1)).to_contain_text("50 points")
+
+    rules.nth(0).get_by_role("link", name="Purchase").click()
+    expect(page).to_have_url(f"{store.url}/")
+    widget.open()
+    rules.nth(1).get_by_role("link", name="Sign up").click()
+    expect(page).to_have_url(f"{store.url}/sign-up")
+    widget.open()
+    widget.dialog.locator("#head").get_by_role("link", name="Sign up").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign up")
