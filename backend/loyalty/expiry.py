@@ -7,6 +7,7 @@ nobody loses points without having been told.
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import text
 
@@ -31,23 +32,26 @@ def expire_due(session: AnySession, now: datetime, limit: int = 5000) -> int:
 def remind(session: AnySession, now: datetime, limit: int = 500) -> int:
     """Put the reminders that are due into the outbox; returns how many lots were dealt with.
 
-    About 7 days before its end each lot is reminded of once; a friendly first reminder goes out 30 days before, never
-    late. A member without an address is reminded by the widget: nothing is sent and nothing is delayed.
+    About 7 days before its end each lot is reminded of once. A friendly first reminder goes out 30 days before, if the
+    points live longer than that, and never together with the last. A member without an address is reminded by the
+    widget: nothing is sent and nothing is delayed.
     """
     return _remind_last(session, now, limit) + _remind_early(session, now, limit)
 
 
 def reminder_went_out(session: AnySession, shop_id: int, payload: dict[str, Any], at: datetime) -> None:
-    """A reminder has gone out at `at` (business time). After the last one the lots live 7 days more at least."""
+    """A reminder has gone out at `at` (business time). After the last one the lots live 7 days more at least.
+
+    A lot that was empty by then was not in the mail: it waits for a reminder of its own, should its points come back.
+    """
     if payload["days"] != LAST_DAYS:
         return
     session.execute(
         text(
             """
-            update lot set reminder = 'sent',
-                expires_at = greatest(expires_at, :at + interval '7 days')
-            where shop_id = :shop and member_id = :member and id = any(cast(:lots as bigint[])) and open
-                and reminder = 'queued'
+            update lot set reminder = case when open then 'sent' else 'waiting' end,
+                expires_at = case when open then greatest(expires_at, :at + interval '7 days') else expires_at end
+            where shop_id = :shop and member_id = :member and id = any(cast(:lots as bigint[])) and reminder = 'queued'
             """
         ),
         {
@@ -60,13 +64,16 @@ def reminder_went_out(session: AnySession, shop_id: int, payload: dict[str, Any]
 
 
 def reminder_impossible(session: AnySession, shop_id: int, payload: dict[str, Any]) -> None:
-    """The mail server refuses the address for good: as if the member had none."""
+    """The reminder will never go out, the address being refused for good: as if the member had none.
+
+    If it did not because nothing was left of the points, they wait for another one, should they come back.
+    """
     if payload["days"] != LAST_DAYS:
         return
     session.execute(
         text(
-            "update lot set reminder = 'impossible' where shop_id = :shop and member_id = :member"
-            " and id = any(cast(:lots as bigint[])) and reminder = 'queued'"
+            "update lot set reminder = case when open then 'impossible' else 'waiting' end where shop_id = :shop"
+            " and member_id = :member and id = any(cast(:lots as bigint[])) and reminder = 'queued'"
         ),
         {"shop": shop_id, "member": payload["member_id"], "lots": payload["lot_ids"]},
     )
@@ -106,21 +113,27 @@ def _remind_early(session: AnySession, now: datetime, limit: int) -> int:
             update lot l set reminded_early = true
             from due d, member m
             where l.shop_id = d.shop_id and l.id = d.id and m.shop_id = l.shop_id and m.id = l.member_id
-            returning l.shop_id, l.member_id, l.id, l.remaining, l.expires_at, m.email is not null as reachable
+            returning l.shop_id, l.member_id, l.id, l.remaining, l.expires_at,
+                m.email is not null and l.expires_at > l.earned_at + make_interval(days => :early) as is_told
             """
         ),
         {
+            "early": EARLY_DAYS,
             "until": now + timedelta(days=EARLY_DAYS) + LEAD,
             "too_late": now + timedelta(days=LAST_DAYS) + LEAD,
             "limit": limit,
         },
     ).all()
-    _write(session, [row for row in rows if row.reachable], EARLY_DAYS)
+    _write(session, [row for row in rows if row.is_told], EARLY_DAYS)
     return len(rows)
 
 
 def _write(session: AnySession, rows: list[Any], days: int) -> None:
-    """One mail for each member and date, whatever the number of lots behind it."""
+    """One mail for each member and date, whatever the number of lots behind it.
+
+    The state of the lots, changed in this transaction, is what keeps a reminder from being written twice; a second one
+    about points that went and came back is another mail, so the keys are all different.
+    """
     mails: dict[tuple[int, int, datetime], list[Any]] = {}
     for row in rows:
         mails.setdefault((row.shop_id, row.member_id, row.expires_at), []).append(row)
@@ -130,7 +143,7 @@ def _write(session: AnySession, rows: list[Any], days: int) -> None:
         [
             (
                 shop_id,
-                f"mail:points_expiring:{days}:{min(row.id for row in lots)}",
+                f"mail:points_expiring:{days}:{min(row.id for row in lots)}:{uuid4().hex[:8]}",
                 {
                     "purpose": "points_expiring",
                     "days": days,
