@@ -86,6 +86,35 @@ def create_shop(
 
 
 @main.group()
+def key() -> None:
+    """Keys of the merchant API."""
+
+
+@key.command("create")
+@click.option("--shop", "shop_id", required=True, type=int)
+@click.option("--label", required=True, help="Who or what uses it; entries made with it say so.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(shops.ALL_SCOPES), default=("read",), show_default=True
+)
+def create_key(shop_id: int, label: str, scopes: tuple[str, ...]) -> None:
+    """Make a key and print it; it is shown only now. With the scope `read` alone it may look and not touch (S3.26)."""
+    with application(), transaction() as session:
+        _require_shop(session, shop_id)
+        made = shops.new_api_key(session, shop_id, clock.now(), label=label, scopes=scopes)
+        _print({"shop_id": str(shop_id), "label": label, "scopes": list(scopes), "api_key": made})
+
+
+@key.command("revoke")
+@click.option("--shop", "shop_id", required=True, type=int)
+@click.option("--label", required=True)
+def revoke_key(shop_id: int, label: str) -> None:
+    """Revoke the keys of that label."""
+    with application(), transaction() as session:
+        _require_shop(session, shop_id)
+        _print({"revoked": shops.revoke_api_keys(session, shop_id, label, clock.now())})
+
+
+@main.group()
 def program() -> None:
     """A shop's program: its settings."""
 

@@ -8,6 +8,7 @@ import click
 from flask import Flask
 
 from backend.app import create_app
+from backend.db import db
 from backend.embedded import filled_in
 from backend.errors import LagniappeError
 
@@ -22,7 +23,10 @@ def application() -> Iterator[Flask]:
         with filled_in(os.environ) as environ:
             app = create_app(environ)
             with app.app_context():
-                yield app
+                try:
+                    yield app
+                finally:
+                    db.engine.dispose()  # leave PostgreSQL without open connections: it may be about to stop
     except LagniappeError as error:
         for each in getattr(error, "errors", []):
             click.echo(f"{each['field']}: {each['message']}", err=True)

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from backend import clock, rehearsal
 from backend.app import create_app
-from backend.db import transaction
+from backend.db import db, transaction
 from backend.embedded import Addresses, running
 from backend.jobs import inbox, points
 from backend.loyalty import programs, shops
@@ -50,11 +50,13 @@ def environ(servers: Addresses) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def whole_app(environ: dict[str, str]) -> Flask:
+def whole_app(environ: dict[str, str]) -> Iterator[Flask]:
     app = create_app(environ)
     with app.app_context():
         flask_migrate.upgrade()
-    return app
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture

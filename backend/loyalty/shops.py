@@ -133,6 +133,18 @@ def new_api_key(session: AnySession, shop_id: int, now: datetime, *, label: str,
     return key
 
 
+def revoke_api_keys(session: AnySession, shop_id: int, label: str, now: datetime) -> int:
+    """Revoke the shop's keys of that label; how many were in use."""
+    keys = session.execute(
+        select(ApiKey).where(ApiKey.shop_id == shop_id, ApiKey.label == label, ApiKey.revoked_at.is_(None))
+    ).scalars()
+    revoked = 0
+    for each in keys:
+        each.revoked_at = now
+        revoked += 1
+    return revoked
+
+
 def api_key_hash(key: str) -> bytes:
     """SHA-256 is enough for 256 random bits; a slow hash is for passwords."""
     return sha256(key.encode()).digest()

@@ -1,0 +1,111 @@
+"""The commands of contract section 1, as a person at a shell meets them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+
+from backend.cli import main
+from backend.loyalty import shops
+from tests.conftest import TestShop
+
+Run = Callable[..., Any]
+
+CREATE = ["shop", "create", "--platform", "custom", "--name", "N", "--domain", "shop.example"]
+CREATE += ["--currency", "EUR", "--timezone", "Europe/Paris", "--locale", "fr"]
+
+
+@pytest.fixture
+def run(app: object, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*arguments: str, status: int = 0, stdin: str | None = None) -> Any:
+        done = CliRunner().invoke(main, arguments, input=stdin)
+        assert done.exit_code == status, done.output
+        shops.forget_facts()
+        return json.loads(done.stdout) if status == 0 else done.stderr
+
+    return command
+
+
+def test_a_new_shop_prints_its_addresses_and_secrets(run: Run) -> None:
+    made = run(*CREATE)
+    assert set(made) == {
+        "shop_id",
+        "webhook_url",
+        "webhook_secret",
+        "widget_key",
+        "identity_secret",
+        "api_key",
+        "admin_login_url",
+    }
+    assert made["webhook_url"].endswith(f"/webhooks/custom/{made['shop_id']}")
+    assert made["webhook_secret"].startswith("whsec_")
+
+
+@pytest.mark.parametrize(
+    "option, value, word",
+    [
+        ("--currency", "EURO", "EURO"),
+        ("--timezone", "Mars/Olympus", "Mars/Olympus"),
+        ("--platform", "nowhere", "platform"),
+        ("--domain", "https://user@evil/path", "domain"),
+    ],
+)
+def test_a_wrong_fact_is_named_in_one_sentence(run: Run, option: str, value: str, word: str) -> None:
+    arguments = list(CREATE)
+    arguments[arguments.index(option) + 1] = value
+    assert word in run(*arguments, status=1)
+
+
+def test_the_program_is_shown_set_and_shown_again(run: Run, tmp_path: Path) -> None:
+    shop_id = run(*CREATE)["shop_id"]
+    settings = run("program", "show", "--shop", shop_id)
+    assert settings["expiry"]["kind"] == "never"
+    file = tmp_path / "program.json"
+    file.write_text(json.dumps(settings | {"expiry": {"kind": "days", "days": 30}}))
+    run("program", "set", "--shop", shop_id, str(file))
+    assert run("program", "show", "--shop", shop_id)["expiry"] == {"kind": "days", "days": 30, "grace_days": 7}
+
+
+@pytest.mark.parametrize(
+    "document, word",
+    [
+        ('{"frob": 1}', "frob"),
+        ('{"earn": {"spend_step": "-1"}}', "spend_step"),
+        ("[]", "object"),
+        ('{"a":1,"a":2}', "a"),
+    ],
+)
+def test_a_wrong_program_is_refused_by_name_and_changes_nothing(run: Run, document: str, word: str) -> None:
+    shop_id = run(*CREATE)["shop_id"]
+    before = run("program", "show", "--shop", shop_id)
+    assert word in run("program", "set", "--shop", shop_id, "-", status=1, stdin=document)
+    assert run("program", "show", "--shop", shop_id) == before
+
+
+def test_a_shop_that_does_not_exist_is_said_so(run: Run) -> None:
+    for command in (["program", "show"], ["ledger", "check"]):
+        assert "99999999" in run(*command, "--shop", "99999999", status=1)
+
+
+def test_the_webhooks_that_arrived_are_listed_and_the_failed_ones_replayed(run: Run, shop: TestShop) -> None:
+    shop.post(b"hello", "msg_bad")
+    (item,) = run("webhooks", "list", "--shop", str(shop.id))["items"]
+    assert (item["delivery_id"], item["state"]) == ("msg_bad", "rejected")
+    assert run("webhooks", "replay", "--shop", str(shop.id)) == {"replayed": 0}
+
+
+def test_a_read_only_key_may_look_and_not_touch(run: Run, shop: TestShop, client: FlaskClient) -> None:  # S3.26
+    made = run("key", "create", "--shop", str(shop.id), "--label", "till")
+    headers = {"Authorization": f"Bearer {made['api_key']}"}
+    assert client.get("/api/v1/members", headers=headers).status_code == 200
+    wish = {"points": 5, "reason": "x"}
+    assert client.post("/api/v1/members/1/adjustments", json=wish, headers=headers).status_code == 403
+    assert run("key", "revoke", "--shop", str(shop.id), "--label", "till") == {"revoked": 1}
+    assert client.get("/api/v1/members", headers=headers).status_code == 401
