@@ -116,6 +116,8 @@ class Bell:
         """Have `name` rung soon, at most twice `PAUSE_SECONDS` from now. Costs no wait and raises nothing."""
         if self._pid != os.getpid() or self._ringer is None:
             self._start_ringer()
+        if name in self._notes:
+            return  # whoever left it woke the ringer, which has not taken it yet; waking costs threads their turns
         self._notes.add(name)
         self._note_left.set()
 
