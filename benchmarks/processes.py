@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 APP = "backend.app:create_app"
+PYTHON = Path(sys.executable)
 _PATIENCE = 30.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -51,7 +51,7 @@ class Sizes:
 
 FULL = Sizes(1_000_000, 10_000, 10_000, seconds=3.0, awards=40_000, jobs=200, singles=1_000)
 QUICK = Sizes(100_000, 10_000, 1_000, seconds=1.5, awards=10_000, jobs=60, singles=300)
-TINY = Sizes(600, 300, 60, seconds=0.2, awards=100, jobs=8, singles=20)
+TINY = Sizes(600, 300, 60, seconds=0.2, awards=50, jobs=8, singles=20)
 
 
 @dataclass(frozen=True)
