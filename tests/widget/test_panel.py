@@ -93,7 +93,7 @@ def test_each_entry_opens_into_its_why(store: Store) -> None:
     store.page.get_by_text("Order #1001").click()
     why = store.page.locator("details[open]")
     for text in (
-        "€1,000.00 → 100\u00a0points",
+        "€1,000.00 = 100\u00a0points",
         "Sofa",
         "× 2",
         "Delivery€5.00",

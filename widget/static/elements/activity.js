@@ -18,7 +18,7 @@ function why({ why: known, expires_at: end, balance_after: after }, format) {
     <small>${quantity > 1 && `× ${format.number(quantity)} · `}${counted && money(counted)}${excluded && ` · ${word("excluded", excluded)}`}</small></span>
     <b>${excluded ? format.number(0) : points != null && format.number(points)}${back > 0 && html`<small>${format.signed(-back)}</small>`}</b></li>`;
   return html`<div class="why">
-    ${told.counted && told.points != null && html`<p>${money(told.counted)} → <b>${format.points(told.points)}</b></p>`}
+    ${told.counted && told.points != null && html`<p>${money(told.counted)} = <b>${format.points(told.points)}</b></p>`}
     ${told.note && html`<p>${word("note", told.note)}</p>`}
     ${told.lines?.length > 0 && html`<ul role="list">${told.lines.map(line)}</ul>`}
     ${told.excluded?.length > 0 && html`<h4>${say("not_counted")}</h4><ul role="list">${told.excluded.map(
