@@ -88,7 +88,7 @@ def claim(session: AnySession, shop: ShopFacts, member_id: int, email: str, now:
         select(Order)
         .where(Order.shop_id == shop.id, Order.guest_email == email.lower(), Order.member_id.is_(None))
         .order_by(Order.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).scalars()
     for row in waiting.all():
         row.member_id = member_id
@@ -102,7 +102,7 @@ def forget_addresses(session: AnySession, shop_id: int, member_id: int) -> None:
         .where(
             Order.shop_id == shop_id, Order.member_id == member_id, Order.known.path_exists(cast(GUEST_EMAIL, JSONPATH))
         )
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).scalars()
     for row in claimed.all():
         row.guest_email = None
@@ -114,7 +114,10 @@ def forget_addresses(session: AnySession, shop_id: int, member_id: int) -> None:
 def placed_since(session: AnySession, shop_id: int, at: datetime) -> Iterable[Order]:
     """The orders that were made at `at` or later."""
     return session.execute(
-        select(Order).where(Order.shop_id == shop_id, Order.placed_at >= at).order_by(Order.id).with_for_update()
+        select(Order)
+        .where(Order.shop_id == shop_id, Order.placed_at >= at)
+        .order_by(Order.id)
+        .with_for_update(key_share=True)
     ).scalars()
 
 
@@ -127,7 +130,7 @@ def reckon_since(session: AnySession, shop: ShopFacts, at: datetime, now: dateti
 def by_external_id(session: AnySession, shop_id: int, external_id: str) -> Order | None:
     """The order of that platform id, locked, or None."""
     return session.execute(
-        select(Order).where(Order.shop_id == shop_id, Order.external_id == external_id).with_for_update()
+        select(Order).where(Order.shop_id == shop_id, Order.external_id == external_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
 
 
