@@ -6,6 +6,7 @@ checked by the same statement that answers (design section 8, performance 2.3).
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ MOST_UNREAD = 99
 PAGE = 20
 LONGEST_PAGE = 100
 
+_AFTER_FIRST = re.compile("[,;]")
 _TIME = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""
 _WHO = """
     m.shop_id = %(shop)s and m.id = %(member)s and m.token_version = %(version)s and m.status = 'active'
@@ -177,6 +179,11 @@ def activity(shop: ShopFacts, session: Session, wanted: str | None, after: str |
     items = [_item(document, entry) for entry in found[:wanted_items]]
     more = len(found) > wanted_items
     return strict_json.dumps({"items": items, "next": _cursor(items[-1]["id"]) if more else None})
+
+
+def first_language(accept_language: str | None) -> str | None:
+    """The first language of an Accept-Language header: a page's widget sends the one that it speaks."""
+    return _AFTER_FIRST.split(accept_language, maxsplit=1)[0].strip() if accept_language else None
 
 
 def mark_seen(session: Session) -> None:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
@@ -19,13 +19,13 @@ from backend.errors import BadInput, Conflict, NotFound, TooLarge
 from backend.loyalty import members, shops
 from backend.loyalty.shops import ShopFacts
 from backend.platforms.events import time_text
-from backend.widget_api import assets, cors, identity, program_document, reading, signing
+from backend.widget_api import answers, assets, cors, identity, program_document, reading
+from backend.widget_api.hot_path import HotPath
 from backend.widget_api.rate_limits import RateLimits
 from backend.widget_api.tokens import Session, SessionExpired, SessionTokens, bearer
 
 blueprint = Blueprint("widget_api", __name__, url_prefix="/widget/v1")
 
-PROGRAM_CACHE = "public, max-age=60, stale-while-revalidate=600"
 LARGEST_BODY = 16 * 1024
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -42,13 +42,12 @@ class _Settings:
 
 @blueprint.record_once
 def _set_up(state: BlueprintSetupState) -> None:
-    config: Config = state.app.config["LAGNIAPPE"]
-    state.app.extensions["widget_api"] = _Settings(
-        tokens=SessionTokens(config.secret_keys),
-        limits=RateLimits.from_setting(config.rate_limits, is_test=config.environment == "test"),
-        base_url=config.base_url,
-        is_rehearsal=config.is_rehearsal,
-    )
+    app: Flask = state.app  # type: ignore[assignment]  # said to be the base class of Flask's
+    config: Config = app.config["LAGNIAPPE"]
+    tokens = SessionTokens(config.secret_keys)
+    limits = RateLimits.from_setting(config.rate_limits, is_test=config.environment == "test")
+    app.extensions["widget_api"] = _Settings(tokens, limits, config.base_url, config.is_rehearsal)
+    app.wsgi_app = HotPath(app, tokens, limits)  # type: ignore[method-assign]
 
 
 def _settings() -> _Settings:
@@ -88,29 +87,17 @@ def _finish(answer: Response) -> Response:
     if request.endpoint in _PUBLIC:
         answer.headers.extend(cors.FOR_EVERYONE)
     else:
-        answer.headers.extend(_PRIVATE)
+        answer.headers.extend(answers.PRIVATE)
         answer.headers.extend(cors.for_own_shop(request.headers.get("Origin"), shop))
     answer.headers["X-Content-Type-Options"] = "nosniff"
     if shop is not None:
-        answer.headers[signing.HEADER] = signing.signature(answer.get_data(), shop.identity_secret, clock.wall())
+        answer.headers.extend([answers.signature(shop, answer.get_data())])
     return answer
-
-
-_PRIVATE = (("Cache-Control", "no-store"), ("Vary", "Origin"))
 
 
 def _own(shop: ShopFacts, body: bytes) -> Response:
     """A member's own answer, for pages of the shop alone."""
-    return _Finished(
-        body,
-        headers=[
-            ("Content-Type", "application/json"),
-            ("X-Content-Type-Options", "nosniff"),
-            *_PRIVATE,
-            *cors.for_own_shop(request.environ.get("HTTP_ORIGIN"), shop),
-            (signing.HEADER, signing.signature(body, shop.identity_secret, clock.wall())),
-        ],
-    )
+    return _Finished(body, headers=answers.own(shop, body, request.environ.get("HTTP_ORIGIN")))
 
 
 def _shop_of(widget_key: str) -> ShopFacts:
@@ -146,8 +133,7 @@ def _wanted_language() -> str | None:
     environ = request.environ
     if environ.get("QUERY_STRING") and (wanted := request.args.get("locale")):
         return wanted
-    accepted = environ.get("HTTP_ACCEPT_LANGUAGE")
-    return re.split("[,;]", accepted, maxsplit=1)[0].strip() if accepted else None
+    return reading.first_language(environ.get("HTTP_ACCEPT_LANGUAGE"))
 
 
 # Public --------------------------------------------------------------------------------------------------------------
@@ -159,18 +145,12 @@ def program(widget_key: str) -> Response:
     shop = _shop_of(widget_key)
     environ = request.environ
     document = program_document.of(shop, request.args.get("locale") if environ.get("QUERY_STRING") else None)
-    headers = [("ETag", document.etag), ("Cache-Control", PROGRAM_CACHE), *cors.FOR_EVERYONE]
     known = environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and (known == document.etag or request.if_none_match.contains_weak(document.etag[1:-1])):
-        answer = _Finished(status=304, headers=headers)
+        answer = _Finished(status=304, headers=answers.unchanged(document.etag))
         del answer.headers["Content-Type"]
         return answer
-    headers += (
-        ("Content-Type", "application/json"),
-        ("X-Content-Type-Options", "nosniff"),
-        (signing.HEADER, signing.signature(document.body, shop.identity_secret, clock.wall())),
-    )
-    return _Finished(document.body, headers=headers)
+    return _Finished(document.body, headers=answers.public(shop, document.body, document.etag))
 
 
 @blueprint.get("/loader.js")

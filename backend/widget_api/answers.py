@@ -1,0 +1,31 @@
+"""The headers of an answer of the widget API."""
+
+from backend import clock
+from backend.loyalty.shops import ShopFacts
+from backend.widget_api import cors, signing
+
+Headers = list[tuple[str, str]]
+
+PRIVATE = (("Cache-Control", "no-store"), ("Vary", "Origin"))
+PROGRAM_CACHE = "public, max-age=60, stale-while-revalidate=600"
+_JSON = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
+
+
+def signature(shop: ShopFacts, body: bytes) -> tuple[str, str]:
+    """The header that says that the body is ours."""
+    return signing.HEADER, signing.signature(body, shop.identity_secret, clock.wall())
+
+
+def own(shop: ShopFacts, body: bytes, origin: str | None) -> Headers:
+    """Of a member's own answer: for pages of the shop alone, and kept by nobody."""
+    return [*_JSON, *PRIVATE, *cors.for_own_shop(origin, shop), signature(shop, body)]
+
+
+def public(shop: ShopFacts, body: bytes, etag: str) -> Headers:
+    """Of the program: for everybody, and kept by everybody for a while."""
+    return [*_JSON, *unchanged(etag), signature(shop, body)]
+
+
+def unchanged(etag: str) -> Headers:
+    """Of a 304: what whoever kept the answer needs to know again."""
+    return [("ETag", etag), ("Cache-Control", PROGRAM_CACHE), *cors.FOR_EVERYONE]
