@@ -19,7 +19,7 @@ from backend.errors import BadInput, Conflict, NotFound, TooLarge
 from backend.loyalty import members, shops
 from backend.loyalty.shops import ShopFacts
 from backend.platforms.events import time_text
-from backend.widget_api import answers, assets, cors, identity, program_document, reading
+from backend.widget_api import addresses, answers, assets, cors, identity, program_document, reading
 from backend.widget_api.hot_path import HotPath
 from backend.widget_api.rate_limits import RateLimits
 from backend.widget_api.tokens import Session, SessionExpired, SessionTokens, bearer
@@ -68,7 +68,7 @@ def _admit() -> Response | None:
     g.widget_shop = None
     settings = _settings()
     environ = request.environ
-    settings.limits.hit("address", environ.get("REMOTE_ADDR"))
+    settings.limits.hit("address", addresses.visitor(environ))
     if environ["REQUEST_METHOD"] == "OPTIONS":
         return cors.preflight(
             environ.get("HTTP_ORIGIN"),

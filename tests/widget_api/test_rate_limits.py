@@ -7,6 +7,7 @@ import pytest
 from backend.app import create_app
 from backend.errors import ConfigError, TooManyRequests
 from backend.widget_api import rate_limits
+from backend.widget_api.addresses import visitor
 from backend.widget_api.rate_limits import DEFAULTS, Limit, RateLimits, Window
 from tests.conftest import TestShop
 from tests.widget_api.conftest import ORIGIN, Widget
@@ -164,3 +165,29 @@ class TestAtTheDoor:
         assert [answer.status_code for answer in answers] == [200, 401, 204, 404, 429]
         elsewhere = shop.client.get("/widget/v1/loader.js", environ_base={"REMOTE_ADDR": "10.0.0.9"})
         assert elsewhere.status_code == 404
+
+
+class TestWhoseAddress:
+    """Behind a proxy the visitors must not share one limit; without one nobody may choose an address."""
+
+    @pytest.mark.parametrize(
+        ("peer", "forwarded", "address"),
+        [
+            ("203.0.114.7", None, "203.0.114.7"),
+            ("203.0.114.7", "198.51.101.1", "203.0.114.7"),  # a visitor's own invention
+            ("127.0.0.1", None, "127.0.0.1"),
+            ("127.0.0.1", "198.51.101.1", "198.51.101.1"),
+            ("::1", "2606:4700::1", "2606:4700::1"),
+            ("", "198.51.101.1", "198.51.101.1"),  # a unix socket
+            ("10.0.0.3", "9.9.9.9, 198.51.101.1", "198.51.101.1"),  # the first is the visitor's invention
+            ("10.0.0.3", "198.51.101.1, 10.0.0.9", "198.51.101.1"),
+            ("10.0.0.3", "10.0.0.9, 192.168.1.1", "10.0.0.3"),
+            ("10.0.0.3", "", "10.0.0.3"),
+            ("10.0.0.3", "nonsense", "10.0.0.3"),
+            ("10.0.0.3", "," * 5000, "10.0.0.3"),
+            ("10.0.0.3", "198.51.101.1, <script>", "10.0.0.3"),
+        ],
+    )
+    def test_is_told(self, peer: str, forwarded: str | None, address: str) -> None:
+        environ = {"REMOTE_ADDR": peer} | ({} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded})
+        assert visitor(environ) == address
