@@ -1,5 +1,6 @@
 """Measuring an HTTP door: throughput and p50 from the client, CPU time from the processes behind it."""
 
+import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -59,26 +60,20 @@ def _measure(
 
 def same(one: Request) -> Requests:
     """The same request again and again."""
-    return lambda seconds: (one for _ in range(int(seconds * MOST_PER_SECOND * 10)))
+    return lambda seconds: itertools.repeat(one, int(seconds * MOST_PER_SECOND * 10))
 
 
 def deliveries(database: Database, path: str, bodies: list[bytes]) -> Requests:
     """Signed deliveries, each with an id of its own, signed just before they are sent."""
     secret, run = database.shop.webhook_secret, secrets.token_hex(6)
-    counter = iter(range(1 << 62))
+    numbers = itertools.count(1)
 
     def prepared(seconds: float) -> list[Request]:
         timestamp = int(time.time())
-        return [
-            _signed(path, secret, f"msg_{run}_{next(counter)}", timestamp, body) for body in _cycle(bodies, seconds)
-        ]
+        chosen = itertools.islice(itertools.cycle(bodies), max(1, round(seconds * MOST_PER_SECOND)))
+        return [_signed(path, secret, f"msg_{run}_{next(numbers)}", timestamp, body) for body in chosen]
 
     return prepared
-
-
-def _cycle(bodies: list[bytes], seconds: float) -> list[bytes]:
-    count = max(1, int(seconds * MOST_PER_SECOND))
-    return [bodies[i % len(bodies)] for i in range(count)]
 
 
 def _signed(path: str, secret: str, message_id: str, timestamp: int, body: bytes) -> Request:
@@ -100,7 +95,7 @@ def _signed(path: str, secret: str, message_id: str, timestamp: int, body: bytes
 def reads(path: str, tokens: Iterable[str]) -> Requests:
     """GETs with these tokens in turn, as a browser on the shop's page sends them."""
     prepared = [request("GET", path, widget_headers(token)) for token in tokens]
-    return lambda seconds: (prepared[i % len(prepared)] for i in range(int(seconds * MOST_PER_SECOND * 10)))
+    return lambda seconds: itertools.islice(itertools.cycle(prepared), int(seconds * MOST_PER_SECOND * 10))
 
 
 def sessions(database: Database, members: Iterable[int]) -> list[str]:
@@ -128,10 +123,11 @@ def some_members(database: Database, count: int) -> list[int]:
 
 def orders(count: int, size: int = 8192) -> list[bytes]:
     """Deliveries of realistic orders of about `size` bytes each, with as many lines as that takes."""
-    return [_order(number, size) for number in range(1, count + 1)]
+    return [order(number, size) for number in range(1, count + 1)]
 
 
-def _order(number: int, size: int) -> bytes:
+def order(number: int, size: int = 8192) -> bytes:
+    """A delivery about order `number` of member `number`."""
     lines: list[dict[str, object]] = []
     body = b""
     while len(body) < size - 150:

@@ -95,6 +95,30 @@ def _drive(
     return Load(len(latencies), clock() - begin, time.process_time() - cpu, latencies)
 
 
+def in_turn(doors: Sequence[tuple[int, Sequence[Request]]], *, expected: int) -> list[list[float]]:
+    """The latencies of doors (port, requests) that take turns, one request after the other, as often as all can.
+
+    So whatever else the machine does meets all of them alike.
+    """
+    status = str(expected).encode()
+    lines = [_Line(socket.create_connection(("127.0.0.1", port))) for port, _ in doors]
+    latencies: list[list[float]] = [[] for _ in doors]
+    gc.collect()
+    gc.disable()
+    try:
+        for turn in zip(*(requests for _, requests in doors), strict=False):
+            for line, following, taken in zip(lines, turn, latencies, strict=True):
+                line.send(iter((following,)))
+                while not line.receive(status):
+                    pass
+                taken.append(time.perf_counter() - line.sent_at)
+    finally:
+        gc.enable()
+        for line in lines:
+            line.socket.close()
+    return latencies
+
+
 class _Line:
     """One connection."""
 

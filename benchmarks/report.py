@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.rounds import Figure, Result, Sample
 
 README = Path(__file__).parent / "README.md"
-_BEGIN, _END = "<!-- figures: written by python -m benchmarks --write -->", "<!-- end of figures -->"
+BEGIN, END = "<!-- figures: written by python -m benchmarks --write -->", "<!-- end of figures -->"
 
 
 def markdown(machine: dict[str, str], results: dict[str, Result]) -> str:
@@ -15,11 +15,11 @@ def markdown(machine: dict[str, str], results: dict[str, Result]) -> str:
 
 def write_readme(text: str) -> None:
     """Put the figures between the two marks."""
-    before, _, rest = README.read_text().partition(_BEGIN)
-    _, mark, after = rest.partition(_END)
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, mark, after = rest.partition(END)
     if not mark:
         raise LookupError(f"{README} has lost its marks")
-    README.write_text(f"{before}{_BEGIN}\n\n{text}\n{_END}{after}")
+    README.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
 
 
 def _lines(machine: dict[str, str], results: dict[str, Result]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import psycopg
 EXPIRY_DAYS = 12
 """The first lots end on one of so many days, the first of them 30 days after the seed: each day holds 1/12 of them."""
 FIRST_EXPIRY_AFTER_DAYS = 30
+ENTRIES_EACH = 3
 FIRST_LOT, SECOND_LOT, PROMISED = 50, 70, 30
 
 _TABLES = ("member", "account", "entry", "lot", "entry_lot", "award", "orders", "delivery")
