@@ -178,6 +178,8 @@ def webhooks() -> None:
 def list_webhooks(shop_id: int | None, state: str | None, limit: int) -> None:
     """Print the newest deliveries as JSON."""
     with application(), transaction() as session:
+        if shop_id is not None:
+            _require_shop(session, shop_id)
         found = deliveries.newest(session, shop_id, state, limit)
         _print({"items": [_delivery(each) for each in found]})
 
@@ -191,6 +193,8 @@ def replay_webhooks(shop_id: int | None, row_id: int | None) -> None:
         raise click.UsageError("--id needs --shop.")
     with application():
         with transaction() as session:
+            if shop_id is not None:
+                _require_shop(session, shop_id)
             replayed = deliveries.replay_failed(session, clock.wall(), shop_id, row_id)
             queue.enqueue_after_commit(deliveries.DRAIN)
         _print({"replayed": replayed})

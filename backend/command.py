@@ -28,6 +28,8 @@ def application() -> Iterator[Flask]:
                 finally:
                     db.engine.dispose()  # leave PostgreSQL without open connections: it may be about to stop
     except LagniappeError as error:
-        for each in getattr(error, "errors", []):
-            click.echo(f"{each['field']}: {each['message']}", err=True)
+        several = getattr(error, "errors", [])
+        if len(several) > 1:  # one alone is in the sentence
+            for each in several:
+                click.echo(f"{each['field']}: {each['message']}", err=True)
         raise click.ClickException(error.detail) from error
