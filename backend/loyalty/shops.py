@@ -15,6 +15,7 @@ from backend import db
 from backend.errors import BadInput, NotFound
 from backend.ledger.posting import AnySession
 from backend.loyalty.calendar_rules import timezone
+from backend.loyalty.wording import is_language_tag
 from backend.models import ApiKey, Installation, Shop
 from backend.money import is_currency
 from backend.platforms.custom.signature import new_secret
@@ -24,6 +25,7 @@ from backend.vault import vault
 FACTS_TTL_SECONDS = 5.0
 """How long a process may go on with what it knew of a shop."""
 ALL_SCOPES = ("read", "write", "points:assign")
+MAX_NAME_CHARACTERS = 255
 _MAX_CACHED_SHOPS = 10_000
 
 
@@ -99,8 +101,15 @@ def create(
         raise BadInput(
             f"{currency!r} is not an ISO 4217 currency.", [{"field": "currency", "message": "unknown currency"}]
         )
+    if not name.strip() or len(name) > MAX_NAME_CHARACTERS:
+        raise _wrong("name", f"The name should have 1 to {MAX_NAME_CHARACTERS} characters.")
+    locale = locale.replace("_", "-")
+    if not is_language_tag(locale):
+        raise _wrong("locale", f"{locale[:64]!r} is not a language tag such as en, pt-BR or zh-Hant.")
     timezone(timezone_name)
     checked_domain = check_domain(domain, rehearsal)
+    if discounts_url is not None:
+        _check_discounts_url(discounts_url, rehearsal)
     keys = vault()
     webhook_secret, identity_secret = new_secret(), secrets.token_urlsafe(32)
     shop = Shop(
@@ -120,7 +129,6 @@ def create(
     session.flush()  # the secrets are sealed with the shop's id inside
     shop.webhook_secret = keys.seal(webhook_secret, shop_id=shop.id, purpose="webhook")
     shop.identity_secret = keys.seal(identity_secret, shop_id=shop.id, purpose="identity")
-    session.add(Installation(shop_id=shop.id, at=now, event="installed"))
     api_key = new_api_key(session, shop.id, now, label="first key", scopes=ALL_SCOPES)
     return NewShop(shop, shop.id, webhook_secret, identity_secret, api_key)
 
@@ -162,6 +170,18 @@ def check_domain(domain: str, rehearsal: bool) -> str:
             f"{domain!r} is not a domain such as shop.example.", [{"field": "domain", "message": "not a domain"}]
         )
     return parts.netloc if parts.scheme == "https" else value
+
+
+def _check_discounts_url(url: str, rehearsal: bool) -> None:
+    """Outgoing calls never go over plain http, except in demo and test (contract section 7). Raises BadInput."""
+    parts = urlsplit(url)
+    schemes = ("https", "http") if rehearsal else ("https",)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise _wrong("discounts_url", f"{url[:200]!r} is not an address such as https://shop.example/discounts.")
+
+
+def _wrong(field_name: str, message: str) -> BadInput:
+    return BadInput(message, [{"field": field_name, "message": message}])
 
 
 def _cached(cache_key: str, column: str, value: int | str) -> ShopFacts:
