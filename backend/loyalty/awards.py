@@ -105,7 +105,8 @@ def sign_up(session: AnySession, shop: ShopFacts, member: Member, seen: Customer
     """
     created_at = seen.customer.created_at or seen.at
     version = programs.version_for(session, shop.id, created_at)
-    if created_at < version.in_force_from or not shops.was_installed_at(session, shop.id, created_at):
+    began_later = programs.latest_moment(created_at) < version.in_force_from
+    if began_later or not shops.was_installed_at(session, shop.id, created_at):
         return
     settings = programs.settings_of(version)
     if not settings.enabled:

@@ -1,7 +1,7 @@
 """A shop's program: versions that are written once, and which of them an order or a moment falls under."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -80,7 +80,7 @@ def version_for(session: AnySession, shop_id: int, at: datetime) -> ProgramVersi
     """The version in force at `at`; the first one for a moment before it (contract section 8)."""
     in_force = session.execute(
         select(ProgramVersion)
-        .where(ProgramVersion.shop_id == shop_id, ProgramVersion.in_force_from <= at)
+        .where(ProgramVersion.shop_id == shop_id, ProgramVersion.in_force_from <= latest_moment(at))
         .order_by(ProgramVersion.version.desc())
         .limit(1)
     ).scalar_one_or_none()
@@ -89,6 +89,13 @@ def version_for(session: AnySession, shop_id: int, at: datetime) -> ProgramVersi
     return session.execute(
         select(ProgramVersion).where(ProgramVersion.shop_id == shop_id).order_by(ProgramVersion.version).limit(1)
     ).scalar_one()
+
+
+def latest_moment(at: datetime) -> datetime:
+    """The last moment that `at` may stand for. Most stores tell whole seconds: an order that was made right after a
+    new version came into force would seem older than it.
+    """
+    return at if at.microsecond else at + timedelta(microseconds=999_999)
 
 
 def by_number(session: AnySession, shop_id: int, version: int) -> ProgramVersion:

@@ -192,6 +192,17 @@ def test_an_order_made_before_the_uninstall_still_earns_and_one_after_does_not(
     assert of(shop, time).pending == 100
 
 
+def test_an_uninstall_that_is_older_than_our_own_shop_counts_too(
+    time: BusinessTime, new_shop: Callable[..., TestShop]
+) -> None:
+    time.set("2019-12-01T12:00:00+01:00")
+    shop = new_shop()
+    shop.tell("app.uninstalled", {"at": "2019-11-30T00:00:00+01:00"})
+    time.set("2019-12-02T12:00:00+01:00")
+    shop.tell("order.collected", collected(created_at="2019-12-02T10:00:00+01:00"))
+    assert of(shop, time).pending == 0
+
+
 def test_a_pos_order_earns_unless_the_merchant_says_no(time: BusinessTime, new_shop: Callable[..., TestShop]) -> None:
     time.set("2019-11-01T12:00:00+01:00")
     with_pos, without = new_shop(program={}), new_shop(program={"earn": {"pos": False}})
@@ -211,6 +222,16 @@ def test_a_sign_up_earns_once(time: BusinessTime, new_shop: Callable[..., TestSh
     shop.tell("customer.created", {"id": "c-2", "created_at": "2019-10-01T11:00:00+01:00"})
     assert of(shop, time).available == 50
     assert of(shop, time, "c-2").available == 0
+
+
+def test_a_sign_up_told_in_whole_seconds_is_not_older_than_a_rule_of_that_second(
+    time: BusinessTime, new_shop: Callable[..., TestShop]
+) -> None:
+    time.set("2019-12-01T11:00:00.700+01:00")
+    shop = new_shop(program={"rules": [{"id": "s", "kind": "signup", "points": 50, "title": {"en": "Sign up"}}]})
+    shop.tell("customer.created", {"id": "c-1", "created_at": "2019-12-01T11:00:00+01:00"})
+    shop.tell("customer.created", {"id": "c-2", "created_at": "2019-12-01T10:59:59+01:00"})
+    assert (of(shop, time).available, of(shop, time, "c-2").available) == (50, 0)
 
 
 def refund(refund_id: str, **line: Any) -> dict[str, Any]:

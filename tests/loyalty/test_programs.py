@@ -1,6 +1,6 @@
 """Which version of a program counts (contract section 8, docs/decisions/0005)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Flask
 from sqlalchemy import text
@@ -54,6 +54,23 @@ def test_later_versions_leave_the_past_alone(app: Flask) -> None:
     assert choose(shop_id, 4) == first + 1
     assert points_per_step(shop_id, days_ago=0) == 4
     assert points_per_step(shop_id, days_ago=100) == 3
+
+
+def test_a_time_told_in_whole_seconds_falls_under_what_was_set_within_that_second(app: Flask) -> None:
+    shop_id = new_shop()
+    choose(shop_id, 3)
+    second = clock.now().replace(microsecond=0)
+    with transaction() as session:
+        document = {"earn": {"points_per_step": 4}}
+        programs.set_program(session, shop_id, document, author="x", now=second + timedelta(milliseconds=700))
+
+    def at(moment: datetime) -> int:
+        with transaction() as session:
+            return programs.settings_of(programs.version_for(session, shop_id, moment)).earn.points_per_step
+
+    assert at(second) == 4
+    assert at(second + timedelta(milliseconds=300)) == 3
+    assert at(second - timedelta(seconds=1)) == 3
 
 
 def test_defaults_that_counted_something_stay(app: Flask) -> None:
