@@ -6,12 +6,13 @@ The limits: an empty POST of the same bytes under the same server, and PostgreSQ
 import re
 import subprocess
 from functools import partial
+from pathlib import Path
 
 from backend import clock
 from backend.embedded.places import postgres_binaries
 from backend.webhooks import inbox
 from benchmarks import http
-from benchmarks.processes import cpu_seconds, web
+from benchmarks.processes import cpu_seconds
 from benchmarks.rounds import Result, Sample, beside, faster, interleaved
 from benchmarks.stage import Database, Stage, socket_folder
 
@@ -22,21 +23,17 @@ def run(stage: Stage, rounds: int) -> Result:
     database, seconds = stage.large, stage.sizes.seconds
     bodies = http.orders(BODIES)
     path = f"/webhooks/custom/{database.shop.shop_id}"
-    log = stage.log("accept")
-    with (
-        web("backend.app:create_app", database.environ, log) as (ours, our_pid),
-        web("benchmarks.reference.bare:create_app", {}, log) as (bare, bare_pid),
-    ):
-        door = partial(http.door, postgres_pid=stage.postgres_pid, expected=202, seconds=seconds)
-        variants = interleaved(
-            {
-                "empty POST": door(bare, bare_pid, requests=http.deliveries(database, "/empty", bodies)),
-                "delivery accepted": door(ours, our_pid, requests=http.deliveries(database, path, bodies)),
-                "pgbench -c1": partial(_pgbench, stage, database, bodies[0].decode(), 1, seconds),
-                "pgbench -c8": partial(_pgbench, stage, database, bodies[0].decode(), 8, seconds),
-            },
-            rounds,
-        )
+    ours, bare = stage.product(database), stage.bare()
+    door = partial(http.door, postgres_pid=stage.postgres_pid, expected=202, seconds=seconds)
+    variants = interleaved(
+        {
+            "empty POST": door(bare, requests=http.deliveries(database, "/empty", bodies)),
+            "delivery accepted": door(ours, requests=http.deliveries(database, path, bodies)),
+            "pgbench -c1": partial(_pgbench, stage, database, bodies[0].decode(), 1, seconds),
+            "pgbench -c8": partial(_pgbench, stage, database, bodies[0].decode(), 8, seconds),
+        },
+        rounds,
+    )
     accepted = variants["delivery accepted"]
     return Result(
         f"accept: a delivery of {len(bodies[0])} bytes, {http.CONNECTIONS} connections",
@@ -64,7 +61,7 @@ def _pgbench(stage: Stage, database: Database, body: str, clients: int, seconds:
     statement = re.sub(r"%\((\w+)\)s", r":\1", inbox.STORE).replace(":error", "null")
     statement = statement.replace(":delivery,", "'pgbench_' || :delivery,")
     script.write_text(f"\\set delivery random(1, {2**62})\n{' '.join(statement.split())};\n")
-    command = [
+    command: list[str | Path] = [
         postgres_binaries() / "pgbench",
         *("--no-vacuum", "--protocol=prepared", f"--file={script}", f"--host={socket_folder(database.url)}"),
         *("--username=lagniappe", f"--client={clients}", f"--time={max(1, round(seconds))}"),

@@ -17,7 +17,6 @@ from backend.jobs import points
 from backend.ledger import posting
 from benchmarks import http
 from benchmarks.load import in_turn
-from benchmarks.processes import web
 from benchmarks.read import ME
 from benchmarks.rounds import Result, Sample, flat
 from benchmarks.seeding import ENTRIES_EACH
@@ -49,30 +48,26 @@ Latencies = list[list[float]]
 
 def run(stage: Stage, rounds: int) -> Result:
     small, large, count = stage.small, stage.large, stage.sizes.singles
-    log = stage.log("flat")
-    with (
-        web("backend.app:create_app", small.environ, log) as (small_port, _),
-        web("backend.app:create_app", large.environ, log) as (large_port, _),
-    ):
-        entries = [extra + ENTRIES_EACH for extra in (large.histories.short_entries, large.histories.long_entries)]
-        pairs = [
-            (
-                Side(f"{small.members:,} members", small_port, small, http.some_members(small, READERS)),
-                Side(f"{large.members:,} members", large_port, large, http.some_members(large, READERS)),
-            ),
-            (
-                Side(f"{entries[0]:,} entries", large_port, large, list(large.histories.short)),
-                Side(f"{entries[1]:,} entries", large_port, large, list(large.histories.long)),
-            ),
-        ]
-        verbs: dict[str, Callable[[Pair, int], Latencies]] = {"accept": _accept, "read": _read, "post": _post}
-        found: dict[str, list[float]] = {}
-        for number in range(rounds + 1):
-            for pair, (verb, measure) in itertools.product(pairs, verbs.items()):
-                latencies = measure(pair, count if number else min(count, 50))
-                if number:  # the first round only warms up
-                    for side, of_side in zip(pair, latencies, strict=True):
-                        found.setdefault(f"{verb}, {side.name}", []).append(statistics.median(of_side) * 1e3)
+    ports = stage.product(small).port, stage.product(large).port
+    entries = [extra + ENTRIES_EACH for extra in (large.histories.short_entries, large.histories.long_entries)]
+    pairs = [
+        (
+            Side(f"{small.members:,} members", ports[0], small, http.some_members(small, READERS)),
+            Side(f"{large.members:,} members", ports[1], large, http.some_members(large, READERS)),
+        ),
+        (
+            Side(f"{entries[0]:,} entries", ports[1], large, list(large.histories.short)),
+            Side(f"{entries[1]:,} entries", ports[1], large, list(large.histories.long)),
+        ),
+    ]
+    verbs: dict[str, Callable[[Pair, int], Latencies]] = {"accept": _accept, "read": _read, "post": _post}
+    found: dict[str, list[float]] = {}
+    for number in range(rounds + 1):
+        for pair, (verb, measure) in itertools.product(pairs, verbs.items()):
+            latencies = measure(pair, count if number else min(count, 50))
+            if number:  # the first round only warms up
+                for side, of_side in zip(pair, latencies, strict=True):
+                    found.setdefault(f"{verb}, {side.name}", []).append(statistics.median(of_side) * 1e3)
     variants = {name: Sample(1e3 / (p50 := statistics.median(each)), p50_ms=p50) for name, each in found.items()}
     return Result(
         "flat: one at a time, both sides in turn",

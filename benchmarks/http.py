@@ -12,7 +12,7 @@ import orjson
 from backend.platforms.custom import signature
 from backend.widget_api.tokens import Session, SessionTokens
 from benchmarks.load import Request, drive, request
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import Server, cpu_seconds
 from benchmarks.rounds import Measure, Sample
 from benchmarks.stage import Database
 
@@ -25,32 +25,21 @@ Requests = Callable[[float], Iterable[Request]]
 """Requests for so many seconds."""
 
 
-def door(
-    port: int,
-    pid: int,
-    postgres_pid: int,
-    requests: Requests,
-    *,
-    expected: int,
-    seconds: float,
-    connections: int = CONNECTIONS,
-) -> Measure:
+def door(server: Server, postgres_pid: int, requests: Requests, *, expected: int, seconds: float) -> Measure:
     """A measurement of one door, warmed up now."""
-    measure = partial(_measure, port, pid, postgres_pid, requests, expected, connections)
+    measure = partial(_measure, server, postgres_pid, requests, expected)
     measure(min(WARM_UP_SECONDS, seconds))
     return partial(measure, seconds)
 
 
-def _measure(
-    port: int, pid: int, postgres_pid: int, requests: Requests, expected: int, connections: int, seconds: float
-) -> Sample:
+def _measure(server: Server, postgres_pid: int, requests: Requests, expected: int, seconds: float) -> Sample:
     prepared = requests(seconds)
-    server, postgres = cpu_seconds(pid), cpu_seconds(postgres_pid)
-    load = drive(port, prepared, expected=expected, connections=connections, seconds=seconds)
-    server, postgres = cpu_seconds(pid) - server, cpu_seconds(postgres_pid) - postgres
+    used, postgres = cpu_seconds(server.pid), cpu_seconds(postgres_pid)
+    load = drive(server.port, prepared, expected=expected, connections=CONNECTIONS, seconds=seconds)
+    used, postgres = cpu_seconds(server.pid) - used, cpu_seconds(postgres_pid) - postgres
     return Sample(
         per_second=load.count / load.seconds,
-        server_us=server / load.count * 1e6,
+        server_us=used / load.count * 1e6,
         postgres_us=postgres / load.count * 1e6,
         p50_ms=load.p50 * 1e3,
         p99_ms=load.p99 * 1e3,
@@ -63,7 +52,7 @@ def same(one: Request) -> Requests:
     return lambda seconds: itertools.repeat(one, int(seconds * MOST_PER_SECOND * 10))
 
 
-def deliveries(database: Database, path: str, bodies: list[bytes]) -> Requests:
+def deliveries(database: Database, path: str, bodies: list[bytes]) -> Callable[[float], list[Request]]:
     """Signed deliveries, each with an id of its own, signed just before they are sent."""
     secret, run = database.shop.webhook_secret, secrets.token_hex(6)
     numbers = itertools.count(1)

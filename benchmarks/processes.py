@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -33,8 +34,16 @@ def cpu_seconds(root: int) -> float:
     return sum(found[pid][1] for pid in family if pid in found) / _TICKS
 
 
+@dataclass(frozen=True)
+class Server:
+    """A web server that answers."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: Sequence[str | Path], environ: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process group of its own for as long as the block; it ends with it, whatever happens."""
     with log.open("ab") as out:
         child = subprocess.Popen(
@@ -53,14 +62,14 @@ def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> It
 
 
 @contextmanager
-def web(target: str, environ: Mapping[str, str], log: Path) -> Iterator[tuple[int, int]]:
-    """(port, pid) of the Procfile's web server with `target` in place of the product's app."""
+def web(target: str, environ: Mapping[str, str], log: Path) -> Iterator[Server]:
+    """The Procfile's web server with `target` in place of the product's app."""
     port = _free_port()
     command = f"exec {_procfile_web().replace(APP, target)}"
     given = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "1", "PYTHONPATH": str(ROOT), **environ}
     with started(["/bin/sh", "-c", command], given, log) as child:
         _wait_for(port, child, log)
-        yield port, child.pid
+        yield Server(port, child.pid)
 
 
 def with_our_programs(environ: Mapping[str, str]) -> dict[str, str]:

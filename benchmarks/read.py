@@ -5,7 +5,6 @@ from functools import partial
 
 from benchmarks import http
 from benchmarks.load import request
-from benchmarks.processes import web
 from benchmarks.reference import naive_view
 from benchmarks.rounds import Result, beside, faster, interleaved
 from benchmarks.stage import Stage
@@ -16,30 +15,26 @@ ME = "/widget/v1/me"
 
 def run(stage: Stage, rounds: int) -> Result:
     database, seconds = stage.large, stage.sizes.seconds
-    log = stage.log("read")
     program = f"/widget/v1/{database.widget_key}/program"
     readers = http.some_members(database, READERS)
-    with (
-        web("backend.app:create_app", database.environ, log) as (ours, our_pid),
-        web("benchmarks.reference.naive_view:create_app", database.environ, log) as (naive, naive_pid),
-        web("benchmarks.reference.bare:create_app", {}, log) as (bare, bare_pid),
-    ):
-        door = partial(http.door, postgres_pid=stage.postgres_pid, seconds=seconds, expected=200)
-        naive_tokens = naive_view.serializer(database.environ["SECRET_KEY"])
-        naive_requests = http.reads(ME, [naive_tokens.dumps([database.shop.shop_id, each, 1]) for each in readers])
-        not_modified = request("GET", program, http.widget_headers() | {"If-None-Match": _etag(ours, program)})
-        hello = request("GET", "/hello", http.widget_headers())
-        raw = request("GET", "/raw", http.widget_headers())
-        variants = interleaved(
-            {
-                "bare answer": door(bare, bare_pid, requests=http.same(hello)),
-                "GET /me": door(ours, our_pid, requests=http.reads(ME, http.sessions(database, readers))),
-                "304 for the program": door(ours, our_pid, requests=http.same(not_modified), expected=304),
-                "naive ORM view": door(naive, naive_pid, requests=naive_requests),
-                "answer before Flask (the client's ceiling)": door(bare, bare_pid, requests=http.same(raw)),
-            },
-            rounds,
-        )
+    ours, bare = stage.product(database), stage.bare()
+    naive = stage.server("benchmarks.reference.naive_view:create_app", database)
+    naive_tokens = naive_view.serializer(database.environ["SECRET_KEY"])
+    naive_requests = http.reads(ME, [naive_tokens.dumps([database.shop.shop_id, each, 1]) for each in readers])
+    not_modified = request("GET", program, http.widget_headers() | {"If-None-Match": _etag(ours.port, program)})
+    hello = request("GET", "/hello", http.widget_headers())
+    raw = request("GET", "/raw", http.widget_headers())
+    door = partial(http.door, postgres_pid=stage.postgres_pid, seconds=seconds, expected=200)
+    variants = interleaved(
+        {
+            "bare answer": door(bare, requests=http.same(hello)),
+            "GET /me": door(ours, requests=http.reads(ME, http.sessions(database, readers))),
+            "304 for the program": door(ours, requests=http.same(not_modified), expected=304),
+            "naive ORM view": door(naive, requests=naive_requests),
+            "answer before Flask (the client's ceiling)": door(bare, requests=http.same(raw)),
+        },
+        rounds,
+    )
     me_read, hello_read = variants["GET /me"], variants["bare answer"]
     return Result(
         f"read: {len(readers):,} members in turn, {http.CONNECTIONS} connections",

@@ -3,10 +3,11 @@
 import base64
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,11 +17,12 @@ from flask import Flask
 
 from backend import clock
 from backend.app import create_app
-from backend.db import transaction
+from backend.db import db, transaction
 from backend.embedded import Addresses, running
 from backend.loyalty import programs, shops
 from backend.loyalty.shops import NewShop
 from benchmarks import seeding
+from benchmarks.processes import APP, Server, web
 from benchmarks.seeding import Histories
 
 PROGRAM: dict[str, Any] = {
@@ -76,6 +78,20 @@ class Stage:
         self.addresses = addresses
         self.sizes = sizes
         self._databases: dict[int, Database] = {}
+        self._servers: dict[tuple[str, str], Server] = {}
+        self._running = ExitStack()
+
+    def __enter__(self) -> "Stage":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+        for database in self._databases.values():
+            with database.app.app_context():
+                db.session.remove()
+                db.engine.dispose()
 
     @property
     def postgres_pid(self) -> int:
@@ -99,6 +115,21 @@ class Stage:
         if members not in self._databases:
             self._databases[members] = self._make(members)
         return self._databases[members]
+
+    def server(self, target: str, database: Database | None = None) -> Server:
+        """The web server of that app, on that database; it runs until the stage ends, and idles for nothing."""
+        key = target, database.name if database else ""
+        if key not in self._servers:
+            environ = database.environ if database else {}
+            self._servers[key] = self._running.enter_context(web(target, environ, self.log("web")))
+        return self._servers[key]
+
+    def product(self, database: Database) -> Server:
+        return self.server(APP, database)
+
+    def bare(self) -> Server:
+        """What the same server does with next to no app."""
+        return self.server("benchmarks.reference.bare:create_app")
 
     def databases(self) -> list[Database]:
         """Those made so far."""
@@ -155,17 +186,12 @@ class Stage:
 @contextmanager
 def stage(sizes: Sizes) -> Iterator[Stage]:
     """A stage for as long as the block; nothing of it is left afterwards."""
-    with TemporaryDirectory(prefix="lagniappe-bench-") as folder, running(Path(folder)) as addresses:
-        built = Stage(Path(folder), addresses, sizes)
-        try:
-            yield built
-        finally:
-            for database in built.databases():
-                with database.app.app_context():
-                    from backend.db import db
-
-                    db.session.remove()
-                    db.engine.dispose()
+    with (
+        TemporaryDirectory(prefix="lagniappe-bench-") as folder,
+        running(Path(folder)) as addresses,
+        Stage(Path(folder), addresses, sizes) as built,
+    ):
+        yield built
 
 
 def socket_folder(url: str) -> str:
