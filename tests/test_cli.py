@@ -70,6 +70,22 @@ def test_a_wrong_fact_is_named_in_one_sentence(run: Run, option: str, value: str
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ("Shop.Example", "shop.example"),
+        ("https://shop.example/", "shop.example"),
+        ("shop.example:443", "shop.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("127.0.0.1:8001", "http://127.0.0.1:8001"),
+        ("http://localhost:80", "http://localhost"),
+        ("[::1]:8001", "http://[::1]:8001"),
+    ],
+)
+def test_a_domain_is_kept_as_browsers_name_it(given: str, kept: str) -> None:
+    assert shops.check_domain(given, rehearsal=True) == kept
+
+
 def test_the_program_is_shown_set_and_shown_again(run: Run, tmp_path: Path) -> None:
     shop_id = run(*CREATE)["shop_id"]
     settings = run("program", "show", "--shop", shop_id)
@@ -86,6 +102,7 @@ def test_the_program_is_shown_set_and_shown_again(run: Run, tmp_path: Path) -> N
         ('{"frob": 1}', "frob"),
         ('{"earn": {"spend_step": "-1"}}', "spend_step"),
         ("[]", "object"),
+        ('{"rules": [{"id": "order", "kind": "signup", "points": 1, "title": {"en": "x"}}]}', "order"),
         ('{"a":1,"a":2}', "a"),
     ],
 )

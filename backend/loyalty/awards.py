@@ -123,7 +123,7 @@ def sign_up(session: AnySession, shop: ShopFacts, member: Member, seen: Customer
             member.id,
             rule.points,
             at=now,
-            key=f"rule:{rule.id}:member:{member.id}",
+            key=rule_key(rule.id, member.id),
             rule=rule.id,
             reason="Sign-up",
             why={
@@ -141,6 +141,11 @@ def sign_up(session: AnySession, shop: ShopFacts, member: Member, seen: Customer
         )
         if due_at <= now:
             enqueue_after_commit(POST_DUE)
+
+
+def rule_key(rule_id: str, member_id: int) -> str:
+    """The ledger's key of what a rule gives a member once."""
+    return f"rule:{rule_id}:member:{member_id}"
 
 
 def post_due(session: AnySession, now: datetime, limit: int = 1000) -> int:

@@ -27,6 +27,8 @@ from backend.errors import BadInput
 from backend.loyalty import merchant_html
 from backend.loyalty.wording import PLURAL_FORMS, default_points_name, is_language_tag
 
+ORDER_RULE = "order"
+"""The id of what orders earn, beside the merchant's own rules."""
 MAX_LANGUAGES = 60
 MAX_RULES = 100
 MAX_LEVELS = 50
@@ -243,6 +245,12 @@ class Rule(_Part):
     delay_days: DelayDays = 0
     limit: Limit | None = None
     button: Button | None = None
+
+    @model_validator(mode="after")
+    def _is_not_the_order(self) -> Self:
+        if self.id == ORDER_RULE:
+            raise ValueError(f"id should not be {ORDER_RULE!r}: that is what orders earn by")
+        return self
 
     @model_validator(mode="after")
     def _signs_up_once(self) -> Self:

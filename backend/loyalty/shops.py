@@ -161,15 +161,21 @@ def api_key_hash(key: str) -> bytes:
 def check_domain(domain: str, rehearsal: bool) -> str:
     """The shop's domain as it is kept: `shop.example`, or `http://host:port` in demo and test. Raises BadInput."""
     value = domain.strip().rstrip("/").lower()
-    if rehearsal and "://" not in value and ":" in value:
+    if rehearsal and "://" not in value and ":" in value and not value.endswith(":443"):
         value = f"http://{value}"  # a port says that it is a store on this machine
     parts = urlsplit(value if "://" in value else f"https://{value}")
     schemes = ("https", "http") if rehearsal else ("https",)
     if parts.scheme not in schemes or not parts.hostname or parts.path or parts.query or parts.fragment or "@" in value:
-        raise BadInput(
-            f"{domain!r} is not a domain such as shop.example.", [{"field": "domain", "message": "not a domain"}]
-        )
-    return parts.netloc if parts.scheme == "https" else value
+        raise _wrong("domain", f"{domain[:200]!r} is not a domain such as shop.example.")
+    try:
+        host, port = parts.hostname.encode("idna").decode(), parts.port
+    except ValueError:  # UnicodeError is one
+        raise _wrong("domain", f"{domain[:200]!r} is not a domain such as shop.example.") from None
+    # as browsers write it in Origin: the ASCII form, without the port that goes without saying
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    address = f"[{host}]" if ":" in host else host
+    address = address if port in (None, usual) else f"{address}:{port}"
+    return address if parts.scheme == "https" else f"http://{address}"
 
 
 def _check_discounts_url(url: str, rehearsal: bool) -> None:

@@ -50,7 +50,7 @@ class Platform(Protocol):
         ...
 
 
-class NotForUs(Exception):  # noqa: N818 - it is no error: the delivery is stored as ignored
+class NotForUs(Exception):
     """A topic that we do not know."""
 
 
@@ -62,7 +62,7 @@ class MalformedDelivery(BadInput):
     title = "The delivery is malformed"
 
 
-class TryAgain(Exception):  # noqa: N818 - read at the call: raise TryAgain(...)
+class TryAgain(Exception):
     """An outgoing call failed in a way that may pass: 429, 5xx, time-outs, broken connections.
 
     `retry_after_seconds` is what the platform asked for, or None: then the outbox's own back-off decides. The call may
@@ -75,7 +75,7 @@ class TryAgain(Exception):  # noqa: N818 - read at the call: raise TryAgain(...)
         self.retry_after_seconds = retry_after_seconds
 
 
-class Never(Exception):  # noqa: N818
+class Never(Exception):
     """An outgoing call that no repetition will help: the outbox parks it and shows `reason` to the merchant."""
 
     def __init__(self, reason: str) -> None:

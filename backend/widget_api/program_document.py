@@ -17,13 +17,12 @@ from babel.numbers import format_currency
 from backend import strict_json
 from backend.errors import BadInput
 from backend.loyalty import merchant_html, programs
-from backend.loyalty.settings import Appearance, Earn, ProgramSettings, Rule
+from backend.loyalty.settings import ORDER_RULE, Appearance, Earn, ProgramSettings, Rule
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import is_language_tag, pick, pick_language, points_text
 from backend.widget_api.colours import ink_on
 from backend.widget_api.words import SENTENCES, sentences
 
-ORDER_RULE = "order"
 DEFAULT_LABEL = "Rewards"
 """The launcher's name until the merchant gives one (contract section 9)."""
 _LETTER_BESIDE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")  # Unicode CLDR wants "KWD 1.250", Babel writes "KWD1.250"

@@ -16,10 +16,12 @@ import orjson
 from backend import strict_json
 from backend.errors import BadInput, Unauthorized
 from backend.hot_statement import HotStatement
+from backend.loyalty.awards import rule_key
+from backend.loyalty.settings import ORDER_RULE
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import pick
 from backend.widget_api import program_document
-from backend.widget_api.program_document import ORDER_RULE, ProgramDocument
+from backend.widget_api.program_document import ProgramDocument
 from backend.widget_api.tokens import Session
 
 MOST_UNREAD = 99
@@ -123,7 +125,7 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
             "member": session.member_id,
             "version": session.token_version,
             "now": now,
-            "rule_keys": "{" + ",".join(f'"{_earned_key(rule.id, session.member_id)}"' for rule in rules) + "}",
+            "rule_keys": "{" + ",".join(f'"{rule_key(rule.id, session.member_id)}"' for rule in rules) + "}",
         }
     )
     if row is None:
@@ -140,18 +142,13 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
     return answer
 
 
-def _earned_key(rule_id: str, member_id: int) -> str:
-    """The ledger's own key of what a rule has given a member (`loyalty/awards.py`)."""
-    return f"rule:{rule_id}:member:{member_id}"
-
-
 def _earn(document: ProgramDocument, earned: list[str], member_id: int) -> Iterable[dict[str, Any]]:
     """The ways to earn with how far the member is: `done` when nothing more comes of it, `limit` as times and used."""
     for rule in document.earn:
         if rule["id"] == ORDER_RULE:
             yield {**rule, "done": False, "limit": None}
             continue
-        used = int(_earned_key(rule["id"], member_id) in earned)
+        used = int(rule_key(rule["id"], member_id) in earned)
         # Somebody who is signed in has signed up: there is no page left to send them to.
         yield {**rule, "button": None, "done": used > 0, "limit": {"times": 1, "used": used}}
 

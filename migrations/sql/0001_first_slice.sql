@@ -18,6 +18,8 @@ create table shop (
     created_at timestamptz not null
 );
 
+create index shop_domain on shop (domain);
+
 -- When the app was installed and uninstalled: an order earns if the app was installed when it was created (S3.25).
 create table installation (
     shop_id bigint not null references shop,
