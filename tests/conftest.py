@@ -13,6 +13,7 @@ import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from werkzeug.test import TestResponse
 
 from backend import clock, rehearsal
@@ -23,6 +24,11 @@ from backend.jobs import inbox, points
 from backend.loyalty import programs, shops
 from backend.loyalty.shops import NewShop
 from backend.platforms.custom import signature
+
+# `pytest --hypothesis-profile nightly`: far more of every property test, and failures made small.
+settings.register_profile(
+    "nightly", max_examples=2000, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 PROGRAM = {
     "earn": {"spend_step": "10", "points_per_step": 1, "base": "items", "round": "floor"},
