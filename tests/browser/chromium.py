@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = (
@@ -41,7 +41,7 @@ def chromium_running() -> Iterator[Browser]:
 def browsing(browser: Browser, request: pytest.FixtureRequest, **options: Any) -> Iterator[Page]:
     """A page in a browser without a past. An error that the page's scripts let through fails the test.
 
-    Of a test that failed, a picture of the page and what it said to its console stay in `tests/browser/output`.
+    Of a test that failed, a picture of the page and what it asked for and said stay in `tests/browser/output`.
     """
     settings = {"viewport": DESKTOP, "reduced_motion": "reduce", "locale": "en-US"} | options
     context = browser.new_context(**settings)
@@ -56,11 +56,19 @@ def browsing(browser: Browser, request: pytest.FixtureRequest, **options: Any) -
     def note_error(error: Error) -> None:
         uncaught.append(error.stack or error.message)
 
+    def note_request(sent: Request) -> None:
+        said.append(f"asked: {sent.method} {sent.url}")
+
+    def note_answer(answer: Response) -> None:
+        said.append(f"answered: {answer.status} {answer.url}")
+
     def note_lost(lost: Request) -> None:
         said.append(f"lost: {lost.method} {lost.url}: {lost.failure}")
 
     page.on("console", note_console)
     page.on("pageerror", note_error)
+    page.on("request", note_request)
+    page.on("response", note_answer)
     page.on("requestfailed", note_lost)
     failed_before = request.session.testsfailed
     try:
