@@ -7,14 +7,10 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.boutique import Boutique
 from tests.browser.members import ADA, NOVA, OLU, identity
+from tests.browser.network import away
 from tests.browser.widget import Widget
 
 SAFE = "Your points are safe."
-
-
-def away(page: Page, boutique: Boutique, part: str = "") -> None:
-    """From now on nobody answers at Lagniappe's address, or at that part of it."""
-    page.route(f"{boutique.shop.lagniappe.base_url}/**{part}", lambda route: route.abort("connectionrefused"))
 
 
 def test_an_identity_that_has_expired_asks_for_a_fresh_page(page: Page, widget: Widget, boutique: Boutique) -> None:
