@@ -5,12 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+import flask_migrate
+import psycopg
 from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from backend.app import create_app
-from backend.db import db
+from backend.db import is_away, sqlstate, transaction
 from backend.embedded import filled_in
 from backend.errors import LagniappeError
+
+_UNDEFINED_TABLE = "42P01"
 
 
 @contextmanager
@@ -23,13 +29,27 @@ def application() -> Iterator[Flask]:
         with filled_in(os.environ) as environ:
             app = create_app(environ)
             with app.app_context():
-                try:
-                    yield app
-                finally:
-                    db.engine.dispose()  # leave PostgreSQL without open connections: it may be about to stop
+                if not os.environ.get("DATABASE_URL"):
+                    _make_first_tables()
+                yield app
     except LagniappeError as error:
         several = getattr(error, "errors", [])
         if len(several) > 1:  # one alone is in the sentence
             for each in several:
                 click.echo(f"{each['field']}: {each['message']}", err=True)
         raise click.ClickException(error.detail) from error
+    except (DBAPIError, psycopg.Error) as error:
+        if is_away(error):
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise click.ClickException(f"The database of DATABASE_URL does not answer: {reason}") from error
+        if sqlstate(error) == _UNDEFINED_TABLE:
+            raise click.ClickException("The database has no tables yet: run lagniappe migrate first.") from error
+        raise
+
+
+def _make_first_tables() -> None:
+    """In a new data folder any command may be the first, and nobody else migrates a server of our own."""
+    with transaction() as session:
+        is_new = session.execute(text("select to_regclass('alembic_version') is null")).scalar_one()
+    if is_new:
+        flask_migrate.upgrade()

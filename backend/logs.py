@@ -11,8 +11,10 @@ from uuid import uuid4
 import orjson
 import sentry_sdk
 from flask import g, has_request_context, request
+from sentry_sdk.utils import BadDsn
 
 from backend.config import Config
+from backend.errors import ConfigError
 
 _PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -48,7 +50,10 @@ def configure(config: Config) -> None:
     for chatty in ("rq", "rq.worker", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if config.sentry_dsn is not None:
-        sentry_sdk.init(dsn=config.sentry_dsn, environment=config.environment, send_default_pii=False)
+        try:
+            sentry_sdk.init(dsn=config.sentry_dsn, environment=config.environment, send_default_pii=False)
+        except BadDsn:
+            raise ConfigError("SENTRY_DSN must be an address such as https://key@sentry.example.com/1.") from None
 
 
 def request_id() -> str:

@@ -120,6 +120,38 @@ def test_a_shop_that_does_not_exist_is_said_so(run: Run) -> None:
         assert "99999999" in run(*command, "--shop", "99999999", status=1)
 
 
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        ("DATABASE_URL", "postgresql://127.0.0.1:1/nowhere", "DATABASE_URL"),
+        ("SENTRY_DSN", "nonsense", "SENTRY_DSN"),
+    ],
+)
+def test_a_server_that_does_not_answer_and_a_malformed_setting_are_named_in_one_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    answer = run("ledger", "check", status=1)
+    assert said in answer
+    assert len(answer.splitlines()) == 1
+
+
+def test_a_database_without_our_tables_is_said_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", environ["DATABASE_URL"].replace("@/lagniappe", "@/postgres"))
+    assert run("ledger", "check", status=1) == "Error: The database has no tables yet: run lagniappe migrate first.\n"
+
+
+def test_the_first_command_of_a_new_data_folder_makes_its_tables(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LAGNIAPPE_DATA_DIR", str(tmp_path / "data"))
+    assert run("ledger", "check") == {"members": 0, "entries": 0, "violations": []}
+
+
 def test_the_webhooks_that_arrived_are_listed_and_the_failed_ones_replayed(run: Run, shop: TestShop) -> None:
     shop.post(b"hello", "msg_bad")
     (item,) = run("webhooks", "list", "--shop", str(shop.id))["items"]
