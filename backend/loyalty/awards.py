@@ -55,12 +55,11 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
     settings = _settings(session, row)
     made = _outcome(session, shop, row, known.order, settings)
     received_at = received(known, settings.assign)
-    if received_at is None:
-        row.expected_points = made.target if row.member_id is not None else 0
-        return
-    row.expected_points = 0
-    _date(session, shop, row, settings, received_at)
-    if row.member_id is None:
+    was_received = row.due_at is not None
+    if received_at is not None:
+        _date(session, shop, row, settings, received_at)
+    row.expected_points = made.target if received_at is None and row.member_id is not None else 0
+    if row.member_id is None or not (received_at or was_received):
         return
     why = earning.why(
         made,
@@ -69,11 +68,15 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
         due_at=row.due_at,
         expires_at=row.expires_at,
     )
-    _move(session, row, made.target, known.order, why, now)
+    # A newer state may take back that it was received: an arrival counts with some carriers alone.
+    _move(session, row, made.target if received_at is not None else 0, known.order, why, now)
 
 
-def move_to(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, member_id: int, now: datetime) -> None:
-    """The order turns out to be another member's: the old one gives back what it brought, `reckon` then gives anew."""
+def move_to(
+    session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, member_id: int | None, now: datetime
+) -> None:
+    """The order turns out to be another member's, or nobody's yet: the old one gives back what it brought, `reckon`
+    then gives anew."""
     if row.member_id is not None:
         _move(session, row, 0, known.order, {"rule": "order", "note": "moved", "order": _called(known.order)}, now)
         row.expired_taken_back = 0

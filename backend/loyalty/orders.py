@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Text, cast, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, Text, cast, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONPATH, insert
 
 from backend.ledger.posting import AnySession
@@ -42,7 +43,7 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
         if member is not None:
             take_over_profile(session, shop, member, customer, seen.at, now)
     owner = _owner_of(session, shop.id, known.order, now)
-    if owner is not None and owner != row.member_id:
+    if owner != row.member_id and (owner is not None or _is_unclaimed_again(session, row, known.order)):
         awards.move_to(session, shop, row, known, owner, now)
     awards.reckon(session, shop, row, known, now)
 
@@ -63,8 +64,7 @@ def refund(session: AnySession, shop: ShopFacts, refunded: OrderRefunded, now: d
         telling.on_conflict_do_update(
             index_elements=["shop_id", "order_external_id", "external_id"],
             set_={"document": telling.excluded.document},
-            where=tuple_(telling.excluded.document["at"].astext, cast(telling.excluded.document, Text))
-            > tuple_(Refund.document["at"].astext, cast(Refund.document, Text)),
+            where=_place(telling.excluded.document) > _place(Refund.document),
         )
     )
     row = by_external_id(session, shop.id, refunded.order_id)
@@ -159,3 +159,15 @@ def _owner_of(session: AnySession, shop_id: int, order: OrderState, now: datetim
     if order.guest_email is not None:
         return members.owner_of_address(session, shop_id, order.guest_email)
     return None
+
+
+def _place(document: Any) -> ColumnElement[Any]:
+    """Where a telling of a refund stands among its tellings: by its moment, else by what it says."""
+    return tuple_(cast(document["at"].astext, DateTime(timezone=True)), cast(document, Text))
+
+
+def _is_unclaimed_again(session: AnySession, row: Order, order: OrderState) -> bool:
+    """True if the guest's address was corrected to one that nobody has verified yet. An erased member keeps the order."""
+    if order.customer is not None or order.guest_email is None:
+        return False
+    return session.get_one(Member, (row.shop_id, row.member_id)).status == "active"
