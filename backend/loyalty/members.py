@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -12,6 +13,8 @@ from backend.errors import Unauthorized
 from backend.ledger.posting import AnySession
 from backend.models import Account, Member, Tombstone, VerifiedAddress
 from backend.platforms.events import Customer
+
+_PLAIN_FIELDS = ("phone", "first_name", "last_name", "locale", "birthday")
 
 
 @dataclass(frozen=True)
@@ -60,32 +63,25 @@ def enrol(session: AnySession, shop_id: int, external_id: str, now: datetime) ->
 
 
 def describe(member: Member, customer: Customer, at: datetime) -> None:
-    """Take over the profile, unless a newer event described the customer already. What is not said stays."""
-    if member.profile_at is not None and member.profile_at > at:
-        _fill_gaps(member, customer)
-        return
-    for name in ("phone", "first_name", "last_name", "locale", "birthday"):
-        if (said := getattr(customer, name)) is not None:
-            setattr(member, name, said)
-    if customer.email is not None:
-        member.email = customer.email
+    """Take over what the event says of the customer, each field unless a newer event said it. What is not said stays.
+
+    Field by field, so that the end is the same in whatever order the events arrive (contract section 3).
+    """
+    moment = at.astimezone(UTC).isoformat(timespec="microseconds")  # of equal length, so that texts compare as times
+    newer = {name: value for name, value in _said(customer).items() if member.profile_times.get(name, moment) <= moment}
+    for name, value in newer.items():
+        setattr(member, name, value)
+    if "email" in newer:
         member.email_verified = customer.email_verified
-    if customer.tags is not None:
-        member.tags = list(customer.tags)
-    if customer.address is not None:
-        member.address = dict(customer.address)
-    member.profile_at = at
+    member.profile_times = member.profile_times | dict.fromkeys(newer, moment)
+    member.profile_at = max(at, member.profile_at or at)
 
 
-def _fill_gaps(member: Member, customer: Customer) -> None:
-    """An older event says only what no newer one has said, so that the order of arrival does not matter."""
-    for name in ("email", "phone", "first_name", "last_name", "locale", "birthday"):
-        if getattr(member, name) is None and (said := getattr(customer, name)) is not None:
-            setattr(member, name, said)
-    if not member.tags and customer.tags:
-        member.tags = list(customer.tags)
-    if member.address is None and customer.address is not None:
-        member.address = dict(customer.address)
+def _said(customer: Customer) -> dict[str, Any]:
+    said = {name: getattr(customer, name) for name in ("email", *_PLAIN_FIELDS)}
+    said["tags"] = None if customer.tags is None else list(customer.tags)
+    said["address"] = None if customer.address is None else dict(customer.address)
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def verify_address(session: AnySession, member: Member, email: str) -> bool:
@@ -116,14 +112,9 @@ def see_in_widget(session: AnySession, shop_id: int, visitor: WidgetVisitor, now
     member = enrol(session, shop_id, visitor.external_id, now)
     if member is None:
         raise Unauthorized("This customer has been erased.")
-    seen = Customer(
-        external_id=visitor.external_id,
-        email=visitor.email,
-        first_name=visitor.first_name,
-        last_name=visitor.last_name,
-        locale=visitor.locale,
-    )
-    _fill_gaps(member, seen)
+    for name in ("email", "first_name", "last_name", "locale"):
+        if getattr(member, name) is None:
+            setattr(member, name, getattr(visitor, name))
     return member
 
 
@@ -147,7 +138,7 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     )
     for name in ("external_id", "email", "phone", "first_name", "last_name", "locale", "birthday", "address"):
         setattr(member, name, None)
-    member.tags, member.segments = [], []
+    member.tags, member.segments, member.profile_times = [], [], {}
     member.email_verified = False
     member.status = "erased"
     member.token_version += 1

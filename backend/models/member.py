@@ -29,6 +29,7 @@ class Member(db.Model):  # type: ignore[name-defined,misc]
     status: Mapped[Str]
     enrolled_at: Mapped[At]
     profile_at: Mapped[At | None]
+    profile_times: Mapped[Document] = mapped_column(default=dict)
     token_version: Mapped[int]
     seen_entry_id: Mapped[Ref]
 

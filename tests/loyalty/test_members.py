@@ -1,0 +1,44 @@
+"""What is known of a customer (contract section 3): the end is the same in whatever order the events arrive."""
+
+from itertools import permutations
+from typing import Any
+
+from backend.db import transaction
+from backend.loyalty import members
+from tests.conftest import TestShop
+
+EVENTS: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "customer.created",
+        "2026-01-01T00:00:00Z",
+        {"email": "ada@example.com", "email_verified": True, "tags": ["new"], "first_name": "A.", "locale": "fr"},
+    ),
+    ("customer.updated", "2026-01-02T00:00:00Z", {"first_name": "Ada", "tags": ["b", "c"], "phone": "1"}),
+    ("customer.updated", "2026-01-03T00:00:00+00:00", {"tags": [], "phone": "2", "address": {"city": "Paris"}}),
+    ("customer.updated", "2026-01-03T02:00:00.5+01:00", {"phone": "3"}),
+]
+
+
+def profile(shop: TestShop, external_id: str) -> dict[str, Any]:
+    with transaction() as session:
+        member = members.by_external_id(session, shop.id, external_id)
+        assert member is not None
+        names = ("email_verified", "phone", "first_name", "locale", "tags", "address")
+        return {name: getattr(member, name) for name in names}
+
+
+def test_the_newest_word_on_each_field_counts_whatever_the_order_of_arrival(shop: TestShop) -> None:
+    for number, order in enumerate(permutations(EVENTS)):
+        for type_, at, said in order:
+            # an address belongs to one customer
+            own = said | ({"email": f"ada{number}@example.com"} if "email" in said else {})
+            shop.deliver(type_, {"id": f"c-{number}", **own}, at=at)
+        shop.work()
+        assert profile(shop, f"c-{number}") == {
+            "email_verified": True,
+            "phone": "3",
+            "first_name": "Ada",
+            "locale": "fr",
+            "tags": [],
+            "address": {"city": "Paris"},
+        }
