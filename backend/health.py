@@ -43,7 +43,8 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """200 when the database answers with the schema that this code expects. The queue is only reported."""
-    version = db.session.execute(text("select version_num from alembic_version")).scalar()
+    has_tables = db.session.execute(text("select to_regclass('alembic_version') is not null")).scalar()
+    version = db.session.execute(text("select version_num from alembic_version")).scalar() if has_tables else None
     expected = ScriptDirectory(current_app.extensions["migrate"].directory).get_current_head()
     is_current = version == expected
     report = {

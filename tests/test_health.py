@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
@@ -26,13 +27,23 @@ def test_it_is_ready_when_the_schema_is_current(client: FlaskClient) -> None:
     assert (answer.status_code, answer.get_json()["status"], answer.get_json()["queue"]) == (200, "ready", "ok")
 
 
-def test_it_is_not_ready_with_another_schema(client: FlaskClient) -> None:
-    db.session.execute(text("update alembic_version set version_num = 'older'"))
+@pytest.mark.parametrize(
+    "spoil, mend",
+    [
+        ("update alembic_version set version_num = 'x' || version_num", "set version_num = substr(version_num, 2)"),
+        ("alter table alembic_version rename to no_version", ""),
+    ],
+)
+def test_it_is_not_ready_with_another_schema_or_none(client: FlaskClient, spoil: str, mend: str) -> None:
+    db.session.execute(text(spoil))
     db.session.commit()
     try:
-        assert client.get("/readyz").status_code == 503
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.get_json()["status"] == "schema is not current: run lagniappe migrate"
     finally:
-        db.session.execute(text("update alembic_version set version_num = '0001'"))
+        mending = f"update alembic_version {mend}" if mend else "alter table no_version rename to alembic_version"
+        db.session.execute(text(mending))
         db.session.commit()
 
 
