@@ -97,7 +97,7 @@ def test_each_entry_opens_into_its_why(store: Store) -> None:
         "Sofa",
         "× 2",
         "Delivery€5.00",
-        "1\u00a0point for every €10.00",
+        "1\u00a0point for every €10",
         "Items before discounts",
         "RoundingDown",
         "Available fromNov 20, 2026",

@@ -57,9 +57,10 @@ export class Format {
     return (n < 0 ? "−" : "+") + this.number(Math.abs(n));
   }
 
-  money(amount, currency = this.#shop.currency) {
+  /** "€12.50"; "€10" and not "€10.00" if whole amounts are to be written `"stripIfInteger"`. */
+  money(amount, currency = this.#shop.currency, trailingZeroDisplay = "auto") {
     return attempt(
-      () => new Intl.NumberFormat(this.#locale, { style: "currency", currency }).format(amount),
+      () => new Intl.NumberFormat(this.#locale, { style: "currency", currency, trailingZeroDisplay }).format(amount),
       () => `${amount} ${currency ?? ""}`,
     );
   }

@@ -23,7 +23,7 @@
 }
 [part]:hover { transform: translateY(-2px) }
 [part]:focus-visible { outline: 3px solid var(--lagniappe-accent, ${look.accent}); outline-offset: 3px; box-shadow: 0 0 0 3px #fff }
-[part=sorry] { margin-bottom: 68px }
+[part=sorry] { max-width: calc(100vw - 80px); margin-bottom: 68px; padding: 10px 20px; line-height: 24px }
 [part]:empty { display: none }
 @media (max-width: 480px) { [part=launcher] { padding: 0 16px } [part] span { position: absolute; clip-path: inset(50%) } }
 @media (prefers-reduced-motion) { [part] { transition: none } }

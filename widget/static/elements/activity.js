@@ -25,7 +25,7 @@ function why({ why: known, expires_at: end, balance_after: after }, format) {
       ({ what, amount }) => html`<li><span>${word("excluded", what)}</span><b>${money(amount)}</b></li>`,
     )}</ul>`}
     <dl>${fact(say("reason"), told.reason)}${fact(say("by"), word("actor", told.actor))}
-    ${fact(say("rule"), told.spend_step && format.say("why.rate", { points: format.points(told.points_per_step ?? 1), step: money(told.spend_step) }))}
+    ${fact(say("rule"), told.spend_step && format.say("why.rate", { points: format.points(told.points_per_step ?? 1), step: format.money(told.spend_step, told.currency, "stripIfInteger") }))}
     ${fact(say("base"), word("base", told.base))}${fact(say("round"), word("round", told.round))}
     ${fact(say("due"), told.due_at && format.day(told.due_at))}${fact(say("until"), until && format.lastDay(until))}
     ${fact(say("version"), told.program_version)}${fact(say("after"), after != null && format.points(after))}</dl></div>`;
