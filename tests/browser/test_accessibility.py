@@ -139,6 +139,30 @@ def test_every_state_is_accessible_on_every_width_in_light_and_dark(
     assert {where: what for where, what in found.items() if what} == {}
 
 
+BROKEN = """() => [...document.querySelector("lagniappe-widget").shadowRoot.querySelectorAll(
+    ".figure, .points, .total dd, .dated b, .why li > b")].filter((number) => {
+        const text = document.createRange();
+        text.selectNodeContents(number);
+        return new Set([...text.getClientRects()].map(({ top }) => Math.round(top))).size > 1;
+    }).map((number) => number.textContent)"""
+
+
+def test_no_number_breaks_across_lines_on_a_narrow_phone(page: Page, boutique: Boutique, widget: Widget) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    why(page, boutique, widget)
+    expect(widget.dialog.locator(".why:visible li > b")).to_have_count(5)
+    assert page.evaluate(BROKEN) == []
+
+
+def test_words_beside_the_launcher_stay_on_a_narrow_phone(page: Page, boutique: Boutique, widget: Widget) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    not_loaded(page, boutique, widget)
+    box = widget.host.get_by_role("status").bounding_box()
+    assert box is not None
+    assert box["x"] >= 20
+    assert box["x"] + box["width"] <= 300
+
+
 @pytest.mark.parametrize("arrange", [guest, balance, why, expired], ids=lambda state: state.__name__)
 def test_at_twice_the_size_everything_can_be_reached(
     page: Page, boutique: Boutique, widget: Widget, arrange: Arrange
