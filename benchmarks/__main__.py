@@ -33,6 +33,7 @@ def run(names: list[str], sizes: Sizes, rounds: int) -> tuple[dict[str, str], di
                 begin = time.monotonic()
                 results[name] = _benchmark(name)(built, rounds)
                 print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+        facts["load afterwards"] = machine.load()
         facts["ledger check afterwards"] = prove(built)
         return facts, results
 

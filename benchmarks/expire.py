@@ -1,4 +1,4 @@
-"""Expiry: the product's job in its chunks of 5,000 lots, against a loop over rows with the ORM.
+"""Expiry: the product's job in its chunks, against a loop over rows with the ORM.
 
 The job's rounds together expire one lot of every member. The loop runs for a few seconds a round, on lots of its own.
 """

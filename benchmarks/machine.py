@@ -21,11 +21,16 @@ def facts(database_url: str) -> dict[str, str]:
         "processor": f"{os.cpu_count()} × {_processor()}",
         "memory": _memory(),
         "system": f"{platform.system()} {platform.release()}",
-        "load": " ".join(f"{each:.1f}" for each in os.getloadavg()),
+        "load before": load(),
         "python": platform.python_version(),
         "postgresql": row[0],
         "packages": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
     }
+
+
+def load() -> str:
+    """The load average of 1, 5 and 15 minutes: what else the machine did."""
+    return " ".join(f"{each:.1f}" for each in os.getloadavg())
 
 
 def _processor() -> str:
