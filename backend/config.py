@@ -56,8 +56,8 @@ class Config:
             environment=environment,
             database_url=_url(environ, "DATABASE_URL", ("postgresql", "postgres")),
             redis_url=_url(environ, "REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys")),
-            secret_keys=_secret_keys(environ, rehearsal, data_dir),
-            encryption_keys=_encryption_keys(environ, rehearsal, data_dir),
+            secret_keys=_secret_keys(environ, rehearsal),
+            encryption_keys=_encryption_keys(environ, rehearsal),
             base_url=_base_url(environ, rehearsal, data_dir),
             mail_url=_mail_url(environ, rehearsal),
             data_dir=data_dir,
@@ -76,28 +76,28 @@ def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str
     return value
 
 
-def _rehearsal_seed(name: str, data_dir: Path) -> bytes:
-    """A key of demo and test: stable for a data folder, worth nothing anywhere else."""
-    return hashlib.sha256(f"lagniappe rehearsal {name} {data_dir}".encode()).digest()
+def _rehearsal_seed(name: str) -> bytes:
+    """A key of demo and test, known to everybody: all processes on one database must agree on it, wherever they run."""
+    return hashlib.sha256(f"lagniappe rehearsal {name}".encode()).digest()
 
 
-def _secret_keys(environ: Mapping[str, str], rehearsal: bool, data_dir: Path) -> tuple[str, ...]:
+def _secret_keys(environ: Mapping[str, str], rehearsal: bool) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in environ.get("SECRET_KEY", "").split(",") if key.strip())
     if not keys:
         if not rehearsal:
             raise ConfigError("SECRET_KEY is not set.")
-        return (_rehearsal_seed("SECRET_KEY", data_dir).hex(),)
+        return (_rehearsal_seed("SECRET_KEY").hex(),)
     if any(len(key) < 32 for key in keys) and not rehearsal:
         raise ConfigError("SECRET_KEY is too short: each key needs at least 32 characters.")
     return keys
 
 
-def _encryption_keys(environ: Mapping[str, str], rehearsal: bool, data_dir: Path) -> tuple[bytes, ...]:
+def _encryption_keys(environ: Mapping[str, str], rehearsal: bool) -> tuple[bytes, ...]:
     keys = tuple(key.strip().encode() for key in environ.get("ENCRYPTION_KEY", "").split(",") if key.strip())
     if not keys:
         if not rehearsal:
             raise ConfigError("ENCRYPTION_KEY is not set.")
-        return (base64.urlsafe_b64encode(_rehearsal_seed("ENCRYPTION_KEY", data_dir)),)
+        return (base64.urlsafe_b64encode(_rehearsal_seed("ENCRYPTION_KEY")),)
     for key in keys:
         try:
             usable = len(base64.urlsafe_b64decode(key)) == 32
