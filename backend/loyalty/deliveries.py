@@ -40,6 +40,10 @@ LONGEST_RETRY = timedelta(hours=1)
 GIVE_UP_AFTER_TRIES = 80
 """About three days of trying; then the merchant's replay is what is left."""
 
+Name = tuple[int, str, str]
+"""A shop, a kind of thing and what the platform calls it."""
+WHOLE_SHOP = ("shop", "")
+
 log = logging.getLogger(__name__)
 
 
@@ -179,24 +183,38 @@ def _postpone(delivery: Delivery, error: Exception, wall: datetime) -> None:
 
 
 def _lock(session: AnySession, batch: Iterable[Claimed]) -> None:
-    """Lock all that the batch touches in one global order: first the names that events carry, then the accounts.
+    """Lock all that the batch touches in one global order: the names that events carry, then orders, then accounts.
 
-    The names are advisory locks, because what they stand for may not exist yet; with them held, the members behind the
-    orders cannot change, and their accounts are locked by id.
+    The names are advisory locks, because what they stand for may not exist yet. With them held, the orders of each name
+    are known, and with these held the members behind them cannot change; both are locked by id. An event about the
+    whole shop has it alone: an order handled beside it would be counted by neither.
     """
-    names: set[tuple[int, str, str]] = set()
+    alone: set[Name] = set()
+    shops_touched: set[int] = set()
+    erased: set[Name] = set()
     for claimed in batch:
+        shops_touched.add(claimed.shop.id)
         for event in claimed.events:
-            names |= {(claimed.shop.id, kind, name) for kind, name in _touched(event)}
-    if not names:
+            touched = {(claimed.shop.id, kind, name) for kind, name in _touched(event)}
+            alone |= touched
+            if isinstance(event, CustomerErased):
+                erased |= touched
+    if not shops_touched:
         return
-    keys = sorted({_lock_key(shop_id, kind, name) for shop_id, kind, name in names})
+    keys = {_lock_key(*name): True for name in alone}
+    for shop_id in shops_touched:
+        keys.setdefault(_lock_key(shop_id, *WHOLE_SHOP), False)
     session.execute(
-        text("select pg_advisory_xact_lock(key) from unnest(cast(:keys as bigint[])) as t (key)"),
-        {"keys": keys},
+        text(
+            "select case when alone then pg_advisory_xact_lock(key) else pg_advisory_xact_lock_shared(key) end"
+            " from unnest(cast(:keys as bigint[]), cast(:alone as boolean[])) as t (key, alone)"
+        ),
+        {"keys": sorted(keys), "alone": [keys[key] for key in sorted(keys)]},
     )
-    for shop_id in sorted({shop_id for shop_id, _, _ in names}):
-        posting.lock_accounts(session, shop_id, _member_ids(session, shop_id, names))
+    for shop_id in sorted(shops_touched):
+        _lock_orders(session, shop_id, alone, erased)
+    for shop_id in sorted(shops_touched):
+        posting.lock_accounts(session, shop_id, _member_ids(session, shop_id, alone))
 
 
 def _touched(event: Event) -> list[tuple[str, str]]:
@@ -220,13 +238,33 @@ def _touched(event: Event) -> list[tuple[str, str]]:
         case CustomerErased():
             return [("customer", event.external_id)]
         case _:
-            return [("shop", "")]
+            return [WHOLE_SHOP]
 
 
-def _member_ids(session: AnySession, shop_id: int, names: set[tuple[int, str, str]]) -> list[int]:
-    def of(kind: str) -> list[str]:
-        return [name for shop, name_kind, name in names if shop == shop_id and name_kind == kind]
+def _lock_orders(session: AnySession, shop_id: int, names: set[Name], erased: set[Name]) -> None:
+    """The orders that are named, that wait for an address, and that an erased customer made."""
+    session.execute(
+        text(
+            """
+            select 1 from orders where shop_id = :shop and id in (
+                select id from orders where shop_id = :shop and external_id = any(cast(:orders as text[]))
+                union select id from orders where shop_id = :shop and member_id is null
+                    and guest_email = any(cast(:addresses as text[]))
+                union select o.id from orders o join member m on m.shop_id = o.shop_id and m.id = o.member_id
+                    where m.shop_id = :shop and m.external_id = any(cast(:erased as text[])))
+            order by id for no key update
+            """
+        ),
+        {
+            "shop": shop_id,
+            "orders": _of("order", shop_id, names),
+            "addresses": _of("address", shop_id, names),
+            "erased": _of("customer", shop_id, erased),
+        },
+    )
 
+
+def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int]:
     rows = session.execute(
         text(
             """
@@ -237,9 +275,18 @@ def _member_ids(session: AnySession, shop_id: int, names: set[tuple[int, str, st
                 and email = any(cast(:addresses as text[]))
             """
         ),
-        {"shop": shop_id, "customers": of("customer"), "orders": of("order"), "addresses": of("address")},
+        {
+            "shop": shop_id,
+            "customers": _of("customer", shop_id, names),
+            "orders": _of("order", shop_id, names),
+            "addresses": _of("address", shop_id, names),
+        },
     )
     return [row.id for row in rows]
+
+
+def _of(kind: str, shop_id: int, names: set[Name]) -> list[str]:
+    return [name for shop, name_kind, name in names if (shop, name_kind) == (shop_id, kind)]
 
 
 def _lock_key(shop_id: int, kind: str, name: str) -> int:

@@ -1,0 +1,233 @@
+"""What the processes of a race do. Each task runs in the context of an app and returns something that can be pickled."""
+
+import random
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from typing import Any
+
+from sqlalchemy import text
+
+from backend import clock
+from backend.app import create_app
+from backend.db import retrying, transaction
+from backend.errors import NotEnoughPoints
+from backend.jobs import points
+from backend.ledger import posting
+from backend.loyalty import adjustments, deliveries, members, programs
+from backend.loyalty.members import WidgetVisitor
+
+
+def be_a_hand(environ: dict[str, str], line: Connection, task: str, arguments: tuple[Any, ...]) -> None:
+    """The life of a process: make the app, connect, say so, wait for the word, do the task, tell the result."""
+    try:
+        app = create_app(environ)
+        with app.app_context():
+            with transaction() as session:
+                session.execute(text("select 1"))
+            line.send("ready")
+            line.recv()
+            line.send((True, TASKS[task](*arguments)))
+    except BaseException:
+        with suppress(OSError):
+            line.send((False, traceback.format_exc()))
+
+
+def work_until_all_is_done(most_at_once: int) -> int:
+    """Drain the inbox, post and expire, as the workers do, until nothing waits. Returns how many deliveries it took."""
+    taken = 0
+    while something_waits():
+        taken += _drain(random.randint(1, most_at_once))
+        points.post_due()
+        points.expire()
+    return taken
+
+
+@retrying
+def _drain(limit: int) -> int:
+    with transaction() as session:
+        return deliveries.drain(session, clock.now(), limit)
+
+
+def something_waits() -> bool:
+    with transaction() as session:
+        return bool(
+            session.execute(
+                text(
+                    "select exists (select 1 from delivery where next_try_at is not null)"
+                    " or exists (select 1 from award where state = 'pending' and due_at <= :now)"
+                    " or exists (select 1 from lot where open and expires_at <= :now + interval '1 minute')"
+                ),
+                {"now": clock.now()},
+            ).scalar_one()
+        )
+
+
+def deduct(shop_id: int, member_id: int, cost: int, tries: int) -> int:
+    """Take `cost` from one member again and again; how often it went."""
+    went = 0
+    for number in range(tries):
+        with suppress(NotEnoughPoints):
+            _deduct(shop_id, member_id, cost, f"race:{random.getrandbits(64)}:{number}")
+            went += 1
+    return went
+
+
+@retrying
+def _deduct(shop_id: int, member_id: int, cost: int, key: str) -> None:
+    with transaction() as session:
+        posting.deduct(
+            session,
+            shop_id,
+            member_id,
+            cost,
+            at=clock.now(),
+            key=key,
+            author=posting.SYSTEM,
+            reason="a race",
+            why={},
+        )
+
+
+def redeem_and_undo(shop_id: int, member_ids: list[int], times: int, seed: int) -> int:
+    """Hold, then capture, release, or give back, of random members; how often there was enough."""
+    chance = random.Random(seed)
+    went = 0
+    for number in range(times):
+        member_id = chance.choice(member_ids)
+        with suppress(NotEnoughPoints):
+            hold_id = _hold(shop_id, member_id, chance.randint(1, 30), f"race:{seed}:{number}")
+            went += 1
+            _end(shop_id, member_id, hold_id, chance.randrange(3))
+    return went
+
+
+@retrying
+def _hold(shop_id: int, member_id: int, amount: int, key: str) -> int:
+    with transaction() as session:
+        hold_id = posting.hold(
+            session,
+            shop_id,
+            member_id,
+            amount,
+            at=clock.now(),
+            key=key,
+            author=posting.SYSTEM,
+            reason="a race",
+            why={},
+        )
+    assert hold_id is not None
+    return hold_id
+
+
+@retrying
+def _end(shop_id: int, member_id: int, hold_id: int, how: int) -> None:
+    given: dict[str, Any] = {"at": clock.now(), "reason": "a race", "why": {}}
+    back: dict[str, Any] = {**given, "author": posting.SYSTEM, "grace_days": 7}
+    with transaction() as session:
+        if how == 0:
+            posting.release(session, shop_id, member_id, hold_id, **back)
+        else:
+            posting.capture(session, shop_id, member_id, hold_id, **given)
+            if how == 2:
+                posting.give_back(session, shop_id, member_id, hold_id, **back)
+
+
+def claw_back(shop_id: int, member_ids: list[int], times: int, seed: int) -> None:
+    """Take points back that may have been spent."""
+    chance = random.Random(seed)
+    for number in range(times):
+        _claw_back(shop_id, chance.choice(member_ids), chance.randint(1, 10), f"race:claw:{seed}:{number}")
+
+
+@retrying
+def _claw_back(shop_id: int, member_id: int, amount: int, key: str) -> None:
+    with transaction() as session:
+        posting.claw_back(
+            session,
+            shop_id,
+            member_id,
+            amount,
+            at=clock.now(),
+            key=key,
+            reason="a race",
+            why={},
+            order_id=None,
+            program_version=None,
+        )
+
+
+def grant_what_soon_ends(shop_id: int, member_ids: list[int], times: int, seed: int) -> None:
+    """Give points that end within a second, and sweep and post in between."""
+    chance = random.Random(seed)
+    for number in range(times):
+        _grant(shop_id, chance.choice(member_ids), f"race:grant:{seed}:{number}", chance.random())
+        points.expire()
+        points.post_due()
+
+
+@retrying
+def _grant(shop_id: int, member_id: int, key: str, seconds: float) -> None:
+    with transaction() as session:
+        posting.grant(
+            session,
+            shop_id,
+            member_id,
+            7,
+            at=clock.now(),
+            key=key,
+            author=posting.SYSTEM,
+            reason="a race",
+            why={},
+            expires_at=clock.now() + timedelta(seconds=seconds),
+        )
+
+
+def see_in_widget(shop_id: int, customers: list[str]) -> list[int]:
+    """Open the widget as each of these customers; the members' ids."""
+    return [_see(shop_id, customer) for customer in customers]
+
+
+@retrying
+def _see(shop_id: int, customer: str) -> int:
+    with transaction() as session:
+        return members.see_in_widget(session, shop_id, WidgetVisitor(customer, first_name="Ada"), clock.now()).id
+
+
+def set_program(shop_id: int, times: int) -> list[int]:
+    """Put new versions of the program in force; their numbers."""
+    made = []
+    for _ in range(times):
+        with transaction() as session:
+            made.append(programs.set_program(session, shop_id, {}, author="a race", now=clock.now()).version)
+    return made
+
+
+def adjust(shop_id: int, member_id: int, amount: int, key: str, times: int) -> list[int]:
+    """The same adjustment so many times; the entries that it returned."""
+    made = []
+    for _ in range(times):
+        with transaction() as session:
+            made.append(
+                adjustments.adjust(
+                    session, shop_id, member_id, amount, "a race", posting.SYSTEM, key, clock.now(), None
+                )
+            )
+    return made
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    task.__name__: task
+    for task in (
+        work_until_all_is_done,
+        deduct,
+        redeem_and_undo,
+        claw_back,
+        grant_what_soon_ends,
+        see_in_widget,
+        set_program,
+        adjust,
+    )
+}
