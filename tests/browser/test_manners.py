@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.browser.boutique import HOSTILE_STYLE, PROGRAM, Boutique
 from tests.browser.chromium import DESKTOP
@@ -67,6 +67,23 @@ def test_the_loader_is_all_that_is_asked_for_before_the_first_sign_of_interest(
     else:  # only who opens it becomes a member
         page.evaluate("new Promise(requestIdleCallback)")
         assert not any(request.url.endswith("/session") for request in requests)
+
+
+def test_hands_that_are_quicker_than_the_server_begin_one_session(
+    page: Page, widget: Widget, boutique: Boutique
+) -> None:
+    """Two would count twice against the limit, and only one of them would bring the friend's code."""
+    held: list[Route] = []
+    page.route("**/session", lambda route: held.append(route))
+    page.goto(boutique.page("/quick", identity=identity(boutique, ADA)) + "?ref=FRIEND-7")
+    widget.open()
+    widget.choose("My balance")
+    expect(widget.panel("My balance").locator(".skeleton").first).to_be_visible()
+    page.evaluate("new Promise(requestIdleCallback)")
+    for route in held:
+        route.continue_()
+    expect(widget.entry("Order A1", "+100")).to_be_visible()
+    assert ["FRIEND-7" in (route.request.post_data or "") for route in held] == [True]
 
 
 def test_no_cookie_is_set_and_nothing_is_stored(page: Page, widget: Widget, boutique: Boutique) -> None:

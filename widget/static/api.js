@@ -22,6 +22,7 @@ export class Api {
   #locale;
   #identity;
   #token;
+  #beginning;
 
   constructor({ base, key }, locale) {
     this.#base = `${base}/widget/v1/`;
@@ -53,11 +54,26 @@ export class Api {
         if (problem.kind !== "expired") throw problem;
       }
     }
-    const proof = { identity, ...(friend && { ref: friend }) };
-    const begun = await this.#call(`${this.#key}/session`, { "Content-Type": "application/json" }, proof);
-    this.#token = begun.session;
-    this.#identity = identity;
+    const begun = await this.#begin(identity, friend);
     return begun[path] ?? ask();
+  }
+
+  /** A session: one for all who ask for it at the same time. */
+  #begin(identity, friend) {
+    if (this.#beginning?.identity !== identity) this.#beginning = { identity, answer: this.#session(identity, friend) };
+    return this.#beginning.answer;
+  }
+
+  async #session(identity, friend) {
+    const proof = { identity, ...(friend && { ref: friend }) };
+    try {
+      const begun = await this.#call(`${this.#key}/session`, { "Content-Type": "application/json" }, proof);
+      this.#token = begun.session;
+      this.#identity = identity;
+      return begun;
+    } finally {
+      this.#beginning = null;
+    }
   }
 
   async #call(path, headers, body) {
