@@ -24,7 +24,7 @@ from backend.webhooks import inbox
 from tests.races.crew import Crew, eventually
 
 CUSTOMERS = 8
-ORDERS = 40
+ORDERS = 30
 WORKERS = 3
 
 Told = tuple[str, str, dict[str, Any]]
@@ -163,7 +163,7 @@ def test_killed_workers_lose_nothing_and_double_nothing(crew: Crew, open_shop: C
     hands = [crew.ready("work_until_all_is_done", 20) for _ in range(WORKERS + 2)]
     for hand in hands:
         crew.wait_until_ready(hand)
-    give_each_points_that_soon_end(raced, clock.now() + timedelta(seconds=1.5))
+    give_each_points_that_soon_end(raced, clock.now() + timedelta(seconds=0.7))
     shuffled = [(number, each, False) for number, each in enumerate(told)]
     shuffled += [(number, each, True) for number, each, _ in chance.sample(shuffled, len(shuffled) * 3 // 10)]
     chance.shuffle(shuffled)
