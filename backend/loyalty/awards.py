@@ -61,15 +61,25 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
     row.expected_points = made.target if received_at is None and row.member_id is not None else 0
     if row.member_id is None or not (received_at or was_received):
         return
-    why = earning.why(
+    why = _why(row, known, made)
+    # A newer state may take back that it was received: an arrival counts with some carriers alone.
+    _move(session, row, made.target if received_at is not None else 0, known.order, why, now)
+
+
+def explain(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) -> tuple[int, dict[str, Any]]:
+    """What the order should have brought by now, in points, and the sum behind it, also if that is nothing."""
+    made = _outcome(session, shop, row, known.order, _settings(session, row))
+    return made.target, _why(row, known, made)
+
+
+def _why(row: Order, known: KnownOrder, made: Sum) -> dict[str, Any]:
+    return earning.why(
         made,
         program_version=row.program_version,
         order=_called(known.order),
         due_at=row.due_at,
         expires_at=row.expires_at,
     )
-    # A newer state may take back that it was received: an arrival counts with some carriers alone.
-    _move(session, row, made.target if received_at is not None else 0, known.order, why, now)
 
 
 def move_to(

@@ -52,6 +52,7 @@ a 409. Another shop's id answers like one that does not exist.
 
 TAGS = {
     "Members": "Customers who take part: who they are, what they have, how it came about.",
+    "Orders": "What the store told of each order, and the sum behind its points.",
     "Deliveries": "The webhooks that the store sent, and what became of each.",
     "Program": "The rules by which points are earned and end. Every change is a new version.",
     "Shop": "The shop of the API key.",

@@ -7,13 +7,24 @@ from flask import Blueprint, Response
 from flask.sansio.app import App
 from werkzeug.routing import BaseConverter, Rule, ValidationError
 
-from backend.merchant_api import adjustments, balances, deliveries, docs, members, openapi, program, shop, transactions
+from backend.merchant_api import (
+    adjustments,
+    balances,
+    deliveries,
+    docs,
+    members,
+    openapi,
+    orders,
+    program,
+    shop,
+    transactions,
+)
 from backend.merchant_api.members import MemberRef
 from backend.merchant_api.operations import OPERATIONS, Operation, run
 from backend.merchant_api.shapes import LARGEST_ID
 
 PREFIX = "/api/v1"
-NOUNS = (members, balances, transactions, adjustments, deliveries, program, shop)
+NOUNS = (members, balances, transactions, adjustments, orders, deliveries, program, shop)
 """Importing them declared their operations."""
 PUBLIC = frozenset({"openapi_document", "readable_docs"})
 """The only routes that answer without a key."""
