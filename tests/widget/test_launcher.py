@@ -23,17 +23,15 @@ def test_nothing_but_the_loader_is_asked_for_before_somebody_is_interested(store
 
 def test_the_pointer_brings_the_panel_and_the_program_but_makes_nobody_a_member(store: Store) -> None:
     store.visit(identity="jwt")
-    store.page.get_by_role("button", name="Rewards").hover()
-    store.page.wait_for_load_state("networkidle")
+    with store.page.expect_response("**/elements/panel.js"), store.page.expect_response("**/program?locale=en"):
+        store.page.get_by_role("button", name="Rewards").hover()
     assert store.calls() == ["loader.js?shop=wk_test", "wk_test/program?locale=en"]
-    assert any(url.endswith("/elements/panel.js") for url in store.requests)
 
 
 def test_focus_brings_them_too(store: Store) -> None:
     store.visit()
-    store.page.keyboard.press("Tab")
-    store.page.wait_for_load_state("networkidle")
-    assert "wk_test/program?locale=en" in store.calls()
+    with store.page.expect_response("**/program?locale=en"):
+        store.page.keyboard.press("Tab")
 
 
 def test_the_launcher_shifts_nothing_and_leaves_no_global(store: Store) -> None:
