@@ -135,15 +135,15 @@ def test_more_activity_comes_when_asked_for_and_focus_goes_to_it(store: Store) -
 
 def test_opening_costs_a_member_one_request(store: Store) -> None:
     store.visit(identity="jwt")
-    store.page.get_by_role("button", name="Rewards").hover()
-    store.page.wait_for_load_state("networkidle")
+    with store.page.expect_response("**/program?locale=en"):
+        store.page.get_by_role("button", name="Rewards").hover()
     before = len(store.calls())
     store.open()
     expect(store.page.get_by_text("Hello, Ada")).to_be_visible()
     assert store.calls()[before:] == ["wk_test/session"]
     store.page.keyboard.press("Escape")
-    store.open()
-    store.page.wait_for_load_state("networkidle")
+    with store.page.expect_response("**/widget/v1/me"):
+        store.open()
     assert store.calls()[before:] == ["wk_test/session", "me"]
 
 
@@ -308,8 +308,8 @@ def test_a_session_that_has_expired_is_begun_anew_unseen(store: Store) -> None:
     expect(store.page.get_by_text("Hello, Ada")).to_be_visible()
     store.page.keyboard.press("Escape")
     store.answers["me"] = (401, {}, {})
-    store.open()
-    store.page.wait_for_load_state("networkidle")
+    with store.page.expect_response("**/session"):
+        store.open()
     expect(store.page.get_by_text("Hello, Ada")).to_be_visible()
     assert store.calls()[-2:] == ["me", "wk_test/session"]
 
