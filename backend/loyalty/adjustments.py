@@ -9,7 +9,7 @@ from backend import outbox
 from backend.errors import Conflict, IdempotencyKeyReused, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession, Author
-from backend.loyalty import calendar_rules, programs, shops
+from backend.loyalty import awards, calendar_rules, programs, shops
 from backend.models import Entry, Member
 from backend.platforms.events import time_text
 
@@ -83,9 +83,11 @@ def _move(
 ) -> None:
     why: dict[str, Any] = {"rule": "adjustment", "points": points}
     if points < 0:
-        posting.deduct(
+        entry_id = posting.deduct(
             session, shop_id, member_id, -points, at=now, key=source_key, author=author, reason=reason, why=why
         )
+        if entry_id is not None:
+            awards.tell_of_swept(session, shop_id, member_id, entry_id)
         return
     version = programs.version_for(session, shop_id, now)
     if expires_at is None:

@@ -6,6 +6,7 @@ stands in the ledger and moves the difference: refunds, edits, cancellations and
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,8 @@ from backend.platforms.known_orders import KnownOrder
 from backend.queue import enqueue_after_commit
 
 POST_DUE = "points.post_due"
+MOST_SWEPT_LOTS = 1000
+"""Of how many lots that ended together a member hears one by one."""
 _REASONS = {
     "cancelled": "Order {order} was cancelled",
     "returned": "Order {order} was returned",
@@ -201,6 +204,22 @@ def tell(session: AnySession, posted: list[posting.Posted], purpose: str) -> Non
     )
 
 
+def tell_of_swept(session: AnySession, shop_id: int, member_id: int, taking_entry_id: int) -> None:
+    """Tell the owner of the points that had ended when others were taken: taking them swept what no sweep had found yet.
+
+    The entries of that sweep stand right before `taking_entry_id`, which was written in this transaction.
+    """
+    taking, *before = session.execute(
+        text(
+            "select id, kind, points, at from entry where shop_id = :shop and member_id = :member and id <= :entry"
+            " order by id desc limit :most"
+        ),
+        {"shop": shop_id, "member": member_id, "entry": taking_entry_id, "most": MOST_SWEPT_LOTS},
+    )
+    swept = takewhile(lambda entry: entry.kind == "expire" and entry.at == taking.at, before)
+    tell(session, [posting.Posted(shop_id, member_id, each.id, each.points) for each in swept], "points_expired")
+
+
 def _settings(session: AnySession, row: Order) -> ProgramSettings:
     version = programs.by_number(session, row.shop_id, row.program_version)
     return programs.settings_of(version)
@@ -366,6 +385,7 @@ def _take_back(
         program_version=row.program_version,
     )
     if entry_id is not None:
+        tell_of_swept(session, row.shop_id, row.member_id, entry_id)
         tell(session, [posting.Posted(row.shop_id, row.member_id, entry_id, points)], "points_clawed_back")
 
 

@@ -32,6 +32,7 @@ class Ada:
     def __init__(self, shop: TestShop, time: BusinessTime, **said: Any) -> None:
         self.shop, self.time = shop, time
         customer = {"id": f"ada-{next(_keys)}", "email": "ada@example.com"} | said
+        self.customer = customer["id"]
         shop.tell("customer.created", {name: value for name, value in customer.items() if value is not None})
         (self.id,) = self._column(
             "select id from member where shop_id = :shop and external_id = :id", id=customer["id"]
@@ -49,6 +50,20 @@ class Ada:
                 str(next(_keys)),
                 self.time.now,
                 expires_at,
+            )
+
+    def is_deducted(self, points: int) -> None:
+        with transaction() as session:
+            adjustments.adjust(
+                session,
+                self.shop.id,
+                self.id,
+                -points,
+                "an error",
+                posting.SYSTEM,
+                str(next(_keys)),
+                self.time.now,
+                None,
             )
 
     def spends(self, points: int) -> int:
@@ -229,9 +244,49 @@ def test_the_owner_hears_of_the_end_itself(ada: Ada, time: BusinessTime) -> None
     ada.is_given(100)
     time.set(END)
     points.expire()
-    assert ada._column(
-        "select payload ->> 'points' from outbox where shop_id = :shop and payload ->> 'purpose' = 'points_expired'"
-    ) == ["100"]
+    assert ends_told(ada) == [100]
+
+
+def ends_told(ada: Ada) -> list[int]:
+    return ada._column(
+        "select (payload ->> 'points')::int from outbox where shop_id = :shop and payload ->> 'purpose' ="
+        " 'points_expired' and payload -> 'member_id' = to_jsonb(:member) order by id"
+    )
+
+
+def test_the_owner_hears_of_the_end_once_even_if_something_else_found_it_before_the_sweep(
+    ada: Ada, time: BusinessTime
+) -> None:
+    days_before(time, 3)
+    ada.is_given(100)
+    ada.is_given(20)
+    ada.is_given(50, None)
+    time.set(END)
+    ada.is_deducted(10)
+    ada.is_deducted(10)
+    points.expire()
+    assert ada.expiries == [100, 20]
+    assert sorted(ends_told(ada)) == [20, 100]
+
+
+def test_the_owner_hears_of_the_end_that_a_refund_found(ada: Ada, shop: TestShop, time: BusinessTime) -> None:
+    order = {
+        "id": "o-1",
+        "customer": {"id": ada.customer},
+        "currency": "EUR",
+        "created_at": (END - timedelta(days=20)).isoformat(),
+        "subtotal": "1000.00",
+        "line_items": [{"id": "l-1", "quantity": 2, "total": "1000.00"}],
+        "delivery_status": "collected",
+        "collected_at": (END - timedelta(days=20)).isoformat(),
+    }
+    days_before(time, 3)
+    shop.tell("order.collected", order)
+    ada.is_given(20)
+    time.set(END)
+    refund = {"id": "r-1", "line_items": [{"line_item_id": "l-1", "quantity": 1}]}
+    shop.tell("order.refunded", {"order_id": "o-1", "refund": refund})
+    assert (ada.has, ends_told(ada)) == (50, [20])
 
 
 # No end before the reminder went out
