@@ -101,9 +101,16 @@ def loading(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> Non
     expect(widget.dialog.locator(".skeleton").first).to_be_visible()
 
 
+def loading_for_a_visitor(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    page.goto(boutique.page("/axe", **given))
+    unanswered(page, boutique, "/program*")
+    widget.open()
+    expect(widget.dialog.locator(".skeleton").first).to_be_visible()
+
+
 STATES: list[Arrange] = [
     *(closed, guest, earning, balance, balance_owed, balance_without_activity, why),
-    *(expired, old_news, not_loaded, loading),
+    *(expired, old_news, not_loaded, loading, loading_for_a_visitor),
 ]
 
 

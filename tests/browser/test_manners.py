@@ -94,15 +94,32 @@ def test_no_cookie_is_set_and_nothing_is_stored(page: Page, widget: Widget, bout
     assert page.evaluate(f"Promise.all({stored})") == [0, 0, 0]
 
 
-def test_nothing_on_the_page_moves(page: Page, widget: Widget, boutique: Boutique) -> None:
+@pytest.mark.parametrize("who", ["visitor", "member"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_moves_neither_on_the_page_nor_in_the_panel(
+    page: Page, widget: Widget, boutique: Boutique, who: str, width: int
+) -> None:
+    """Also if the answers come long after the click: what waits for them has its height already."""
+    page.set_viewport_size({"width": width, "height": 800})
     page.add_init_script(WATCH_SHIFTS)
-    page.goto(boutique.page("/still", identity=identity(boutique, ADA)))
+    page.goto(boutique.page("/still", identity=identity(boutique, ADA) if who == "member" else None))
     before = [page.locator(part).bounding_box() for part in ("h1", "main", "body", "html")]
     expect(widget.launcher).to_be_visible()
     page.wait_for_load_state("networkidle")
     assert page.evaluate("shifts") == []
+
+    held: list[Route] = []
+    for answer in ("**/program?locale=en", "**/session"):
+        page.route(answer, lambda route: held.append(route))
     widget.open()
+    expect(widget.dialog.locator(".skeleton").first).to_be_visible()
+    page.evaluate("new Promise(requestAnimationFrame)")
+    for route in held:
+        route.continue_()
     expect(widget.panel("Earn points").get_by_role("link", name="Purchase")).to_be_visible()
+    expect(widget.dialog.locator(".skeleton")).to_have_count(0)
+    page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
+    assert page.evaluate("shifts") == []
     assert [page.locator(part).bounding_box() for part in ("h1", "main", "body", "html")] == before
 
 
