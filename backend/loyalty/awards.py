@@ -37,16 +37,15 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the ledger says of one order and member, in points."""
+    """What the ledger says of one order and member, in points.
 
-    promised: int
-    voided: int
-    clawed_back: int
-    expired_unspent: int
+    `net` is what was promised less what was voided and clawed back, `expired` what ended unspent, and
+    `net_when_expired` the net when the last of it did.
+    """
 
-    @property
-    def net(self) -> int:
-        return self.promised - self.voided - self.clawed_back
+    net: int
+    expired: int
+    net_when_expired: int
 
 
 def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime) -> None:
@@ -302,26 +301,19 @@ def _date(session: AnySession, shop: ShopFacts, row: Order, settings: ProgramSet
 def _move(session: AnySession, row: Order, target: int, order: OrderState, why: dict[str, Any], now: datetime) -> None:
     """Bring what stands in the ledger for this order and its member to `target`.
 
-    Down: out of pending; then what expired unspent counts as taken back; then the order's lots, other lots, owed.
-    Up: a new award with the order's own days.
+    Down: out of pending, then the order's lots, other lots, owed; but below what stood when points expired, those that
+    expired unspent count as taken back first. Up: a new award with the order's own days, for what did not expire. All
+    of it follows from the target alone, so an order that goes down and up again stands where it stood.
     """
     assert row.member_id is not None
     posting.lock_accounts(session, row.shop_id, [row.member_id])
     standing = _standing(session, row)
-    difference = target - (standing.net - row.expired_taken_back)
+    row.expired_taken_back = min(max(standing.net_when_expired - target, 0), standing.expired)
+    difference = target + row.expired_taken_back - standing.net
     if difference > 0:
-        # What was clawed back comes back first; only then does an expiry stop to count as taken back.
-        difference -= _uncount_expired(row, difference - min(difference, standing.clawed_back))
-        if difference > 0:
-            _promise(session, row, difference, order, why, now)
+        _promise(session, row, difference, order, why, now)
     elif difference < 0:
-        _take_back(session, row, -difference, standing, order, why, now)
-
-
-def _uncount_expired(row: Order, at_most: int) -> int:
-    uncounted = min(at_most, row.expired_taken_back)
-    row.expired_taken_back -= uncounted
-    return uncounted
+        _take_back(session, row, -difference, order, why, now)
 
 
 def _promise(
@@ -351,7 +343,6 @@ def _take_back(
     session: AnySession,
     row: Order,
     points: int,
-    standing: Standing,
     order: OrderState,
     why: dict[str, Any],
     now: datetime,
@@ -366,9 +357,6 @@ def _take_back(
         part = min(points, pending)
         posting.void(session, row.shop_id, award_id, part, at=now, key=_next_key(row), reason=reason, why=why)
         points -= part
-    counted = min(points, standing.expired_unspent - row.expired_taken_back)
-    row.expired_taken_back += counted
-    points -= counted
     if points == 0:
         return
     key = _next_key(row)
@@ -393,11 +381,15 @@ def _standing(session: AnySession, row: Order) -> Standing:
     sums = session.execute(
         text(
             """
-            select coalesce(sum(points) filter (where kind = 'promise'), 0) as promised,
-                coalesce(sum(points) filter (where kind = 'void'), 0) as voided,
-                coalesce(sum(points) filter (where kind = 'claw_back'), 0) as clawed_back,
-                coalesce(sum(points) filter (where kind = 'expire'), 0) as expired_unspent
-            from entry where shop_id = :shop and order_id = :order and member_id = :member
+            select coalesce(sum(change), 0) as net,
+                coalesce(sum(points) filter (where kind = 'expire'), 0) as expired,
+                coalesce(sum(change) filter (where id < last_expiry), 0) as net_when_expired
+            from (
+                select id, kind, points, max(id) filter (where kind = 'expire') over () as last_expiry,
+                    case when kind = 'promise' then points when kind in ('void', 'claw_back') then -points else 0 end
+                        as change
+                from entry where shop_id = :shop and order_id = :order and member_id = :member
+            ) movements
             """
         ),
         {"shop": row.shop_id, "order": row.id, "member": row.member_id},

@@ -411,6 +411,55 @@ def test_expired_points_whose_refund_is_taken_back_do_not_live_again(shop: TestS
     assert_proved(shop)
 
 
+def test_points_that_expired_after_a_part_was_taken_back_do_not_live_again_either(
+    shop: TestShop, time: BusinessTime
+) -> None:
+    shop.tell("order.collected", collected(), at=COLLECTED)
+    time.set(POSTED)
+    shop.work()
+    shop.tell("order.updated", with_rug_at("0.00"), at=POSTED)
+    assert of(shop) == available(50)
+    expire(time)
+    shop.tell("order.updated", collected(subtotal="0.00", line_items=[]), at="2028-01-02T00:00:00+01:00")
+    shop.tell("order.updated", with_rug_at("0.00"), at="2028-01-03T00:00:00+01:00")
+    assert of(shop) == available(0)
+    shop.tell("order.updated", with_rug_at("500.00"), at="2028-01-04T00:00:00+01:00")
+    assert of(shop) == available(50)
+    assert_proved(shop)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_spent_is_not_owed_once_the_order_is_worth_as_much_again(
+    shop: TestShop, time: BusinessTime, times: int
+) -> None:
+    """60 were spent and 40 expired; an order that is worth 60 or more in the end owes nothing, however it got there."""
+    shop.tell("order.collected", collected(), at=COLLECTED)
+    time.set(POSTED)
+    shop.work()
+    spend(shop, 60)
+    expire(time)
+    for day in range(2, 2 + 3 * times, 3):
+        shop.tell("order.updated", collected(subtotal="0.00", line_items=[]), at=f"2028-01-0{day}T00:00:00+01:00")
+        assert of(shop) == available(0, owed=-60)
+        shop.tell("order.updated", with_rug_at("100.00"), at=f"2028-01-0{day + 1}T00:00:00+01:00")
+        assert of(shop) == available(0)
+        shop.tell("order.updated", with_rug_at("500.00"), at=f"2028-01-0{day + 2}T00:00:00+01:00")
+        assert of(shop) == available(0)
+    assert_proved(shop)
+
+
+def test_an_edit_down_takes_back_what_an_edit_up_gave_after_the_expiry(shop: TestShop, time: BusinessTime) -> None:
+    shop.tell("order.collected", collected(), at=COLLECTED)
+    time.set(POSTED)
+    shop.work()
+    expire(time)
+    worth = [("1000.00", 50), ("700.00", 20), ("500.00", 0), ("0.00", 0), ("700.00", 20)]
+    for day, (price, left) in enumerate(worth, start=2):
+        shop.tell("order.updated", with_rug_at(price), at=f"2028-01-0{day}T00:00:00+01:00")
+        assert of(shop) == available(left)
+    assert_proved(shop)
+
+
 # Whose order it is
 
 
