@@ -25,7 +25,7 @@ from backend.loyalty import programs, shops
 from backend.loyalty.shops import NewShop
 from backend.platforms.custom import signature
 
-# `pytest --hypothesis-profile nightly`: far more of every property test, and failures made small.
+# `pytest --hypothesis-profile nightly`: many long walks of the ledger, and what fails is made small.
 settings.register_profile(
     "nightly", max_examples=2000, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )

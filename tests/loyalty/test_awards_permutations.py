@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
+from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.check import check
 from backend.loyalty import awards, deliveries
@@ -90,6 +91,9 @@ def stories(draw: st.DrawFn) -> Story:
         line = {"line_item_id": draw(st.sampled_from(["l-1", "l-2"])), **draw(parts)}
         refund = {"order_id": "o-1", "refund": {"id": f"r-{number}", "line_items": [line]}}
         events.append(("order.refunded", refund, at()))
+        if draw(st.integers(0, 4)) == 0:  # corrected: the later telling counts
+            corrected = {"id": f"r-{number}", "line_items": [{**line, **draw(parts)}]}
+            events.append(("order.refunded", {**refund, "refund": corrected}, at()))
     for customer, address in (("c-1", "guest@example.com"), ("c-2", "other@example.com")):
         seen = {"id": customer, "email": address, "email_verified": True, "created_at": BEGIN.isoformat()}
         events.append(("customer.created", seen, at()))
@@ -146,6 +150,48 @@ def test_one_order_ends_alike_in_whatever_order_it_is_told(
     assert ends[1] == ends[0]
 
 
+EXPIRED = BEGIN + timedelta(days=100)
+WORTHS = st.sampled_from(["0.00", "100.00", "400.00", "700.00", "1000.00", "1300.00"])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=WORTHS, spent=st.sampled_from([0, 30, 60, 1000]), then=st.lists(WORTHS, min_size=2, max_size=5))
+def test_after_its_points_were_spent_and_expired_only_what_the_order_is_worth_in_the_end_counts(
+    make: Callable[[Story], TestShop], time: BusinessTime, first: str, spent: int, then: list[str]
+) -> None:
+    ends = []
+    for worths in (then, then[-1:]):
+        shop = make(Story({"expiry": {"kind": "days", "days": 30}}, ()))
+        tell(shop, [("order.updated", worth("1000.00", 3), BEGIN), ("order.updated", worth(first, 3), later(4))], time)
+        spend_up_to(shop, spent)
+        time.set(EXPIRED)
+        points.remind()
+        points.expire()
+        told = [("order.updated", worth(price, 3), later(101 + day)) for day, price in enumerate(worths)]
+        for each in told:
+            tell_one(shop, each)
+        ends.append(end_of(shop))
+        with transaction() as session:
+            assert check(session, clock.now(), clock.wall(), shop.id).violations == []
+    assert ends[0] == ends[1]
+
+
+def worth(price: str, collected_after: int) -> dict[str, Any]:
+    return {
+        "id": "o-1",
+        "currency": "EUR",
+        "created_at": BEGIN.isoformat(),
+        "customer": {"id": "c-1"},
+        "subtotal": price,
+        "delivery_status": "collected",
+        "collected_at": later(collected_after).isoformat(),
+    }
+
+
+def later(days: int) -> datetime:
+    return BEGIN + timedelta(days=days)
+
+
 def tell(shop: TestShop, way: Any, time: BusinessTime) -> None:
     for each in way:
         if isinstance(each, int):
@@ -153,13 +199,17 @@ def tell(shop: TestShop, way: Any, time: BusinessTime) -> None:
             post()
             spend_up_to(shop, each)
         else:
-            type_, data, at = each
-            document = {"type": type_, "timestamp": at.isoformat(), "data": data}
-            with transaction() as session:
-                for event in platform("custom").interpret(type_, document):
-                    deliveries.apply(session, shop.facts, event, clock.now())
-            post()
+            tell_one(shop, each)
     time.set(POSTED)
+    post()
+
+
+def tell_one(shop: TestShop, told: Told) -> None:
+    type_, data, at = told
+    document = {"type": type_, "timestamp": at.isoformat(), "data": data}
+    with transaction() as session:
+        for event in platform("custom").interpret(type_, document):
+            deliveries.apply(session, shop.facts, event, clock.now())
     post()
 
 
@@ -168,14 +218,14 @@ def post() -> None:
         awards.post_due(session, clock.now())
 
 
-def spend_up_to(shop: TestShop, points: int) -> None:
+def spend_up_to(shop: TestShop, most: int) -> None:
     for member in rows(shop, "select member_id, available from account where shop_id = :shop and available > 0"):
         with transaction() as session:
             posting.spend(
                 session,
                 shop.id,
                 member.member_id,
-                min(points, member.available),
+                min(most, member.available),
                 at=clock.now(),
                 key=f"spend:{member.member_id}",
                 author=posting.SYSTEM,
