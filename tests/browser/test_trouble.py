@@ -6,7 +6,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from tests.browser.boutique import Boutique
-from tests.browser.members import ADA, NOVA, OLU, identity
+from tests.browser.members import ADA, OLU, identity
 from tests.browser.network import away
 from tests.browser.widget import Widget
 
@@ -91,9 +91,9 @@ def test_activity_that_does_not_come_is_said_where_it_would_be(page: Page, widge
 def test_somebody_who_asks_too_often_is_told_to_wait_and_how_long(
     page: Page, widget: Widget, boutique: Boutique
 ) -> None:
-    page.goto(boutique.page("/busy", identity=identity(boutique, NOVA)))
+    page.goto(boutique.page("/busy", identity=identity(boutique, "cus_hasty")))
     address = f"{boutique.shop.lagniappe.base_url}/widget/v1/{boutique.shop.made['widget_key']}/session"
-    who = {"identity": identity(boutique, NOVA)}
+    who = {"identity": identity(boutique, "cus_hasty")}
     with requests.Session() as session:
         statuses = [session.post(address, json=who, timeout=10).status_code for _ in range(62)]
     assert statuses.count(429) >= 1, set(statuses)  # the limit: 60 writes a minute (contract section 5)
