@@ -342,10 +342,12 @@ begin
         select a.shop_id, a.member_id
         from account a
         join (
-            select distinct d.shop_id, d.member_id
-            from (select w.shop_id, w.member_id from award w
+            select d.shop_id, d.member_id, sum(d.pending) as points
+            from (select w.shop_id, w.member_id, w.pending from award w
                   where w.state = 'pending' and w.due_at <= p_at order by w.due_at limit p_limit) d
-        ) due using (shop_id, member_id)
+            group by d.shop_id, d.member_id
+        ) due on due.shop_id = a.shop_id and due.member_id = a.member_id
+            and due.points <= a.pending -- a corrupt account is left to the ledger check; the others go on
         order by a.shop_id, a.member_id
         for no key update of a skip locked
     ) l;
@@ -431,11 +433,12 @@ begin
         select a.shop_id, a.member_id
         from account a
         join (
-            select distinct d.shop_id, d.member_id
-            from (select t.shop_id, t.member_id from lot t
+            select d.shop_id, d.member_id, sum(d.remaining) as points
+            from (select t.shop_id, t.member_id, t.remaining from lot t
                   where t.open and t.reminder in ('none', 'sent', 'impossible') and t.expires_at <= p_at
                   order by t.expires_at limit p_limit) d
-        ) due using (shop_id, member_id)
+            group by d.shop_id, d.member_id
+        ) due on due.shop_id = a.shop_id and due.member_id = a.member_id and due.points <= a.available
         order by a.shop_id, a.member_id
         for no key update of a skip locked
     ) l;

@@ -249,3 +249,24 @@ def spend(shop: TestShop, points: int, time: BusinessTime) -> None:
         posting.spend(
             session, shop.id, member, points, at=time.now, key="spend:1", author=posting.SYSTEM, reason="test", why={}
         )
+
+
+def test_a_corrupt_account_does_not_hold_up_the_others(
+    shop: TestShop, time: BusinessTime, new_shop: Callable[..., TestShop]
+) -> None:  # reliability F-65
+    shop.tell("order.collected", collected())
+    shop.tell("order.collected", collected(id="o-2", customer={"id": "c-2"}))
+    corrupt = text(
+        "update account set pending = :pending where shop_id = :shop and member_id ="
+        " (select id from member where shop_id = :shop and external_id = 'c-1')"
+    )
+    db.session.execute(corrupt, {"pending": 99, "shop": shop.id})
+    db.session.commit()
+    time.set("2019-12-05T00:00:00+01:00")
+    shop.work()
+    assert of(shop, time, "c-2").available == 100
+    assert of(shop, time).available == 0
+    db.session.execute(corrupt, {"pending": 100, "shop": shop.id})
+    db.session.commit()
+    shop.work()
+    assert of(shop, time).available == 100
