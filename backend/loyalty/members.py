@@ -1,6 +1,5 @@
 """Members: first sight, profile, verified addresses, erasure."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -33,15 +32,6 @@ def by_external_id(session: AnySession, shop_id: int, external_id: str) -> Membe
     return session.execute(
         select(Member).where(Member.shop_id == shop_id, Member.external_id == external_id)
     ).scalar_one_or_none()
-
-
-def ids_of(session: AnySession, shop_id: int, external_ids: Iterable[str]) -> list[int]:
-    """The ids of those customers that are members already."""
-    return list(
-        session.execute(
-            select(Member.id).where(Member.shop_id == shop_id, Member.external_id.in_(list(external_ids)))
-        ).scalars()
-    )
 
 
 def enrol(session: AnySession, shop_id: int, external_id: str, now: datetime) -> Member | None:
