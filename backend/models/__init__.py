@@ -3,6 +3,8 @@
 from backend.models.account import Account
 from backend.models.api_key import ApiKey
 from backend.models.award import Award
+from backend.models.campaign import Campaign, CampaignGift
+from backend.models.coupon import Coupon, FreeCoupon
 from backend.models.delivery import Delivery
 from backend.models.entry import Entry, EntryLot
 from backend.models.lot import Lot
@@ -10,24 +12,33 @@ from backend.models.member import Member, Tombstone, VerifiedAddress
 from backend.models.order import Order, Refund
 from backend.models.outbox import OutboxMessage
 from backend.models.program_version import ProgramVersion
+from backend.models.redemption import Redemption
 from backend.models.remembered_answer import RememberedAnswer
+from backend.models.reward import Image, Reward
 from backend.models.shop import Installation, Shop
 
 __all__ = [
     "Account",
     "ApiKey",
     "Award",
+    "Campaign",
+    "CampaignGift",
+    "Coupon",
     "Delivery",
     "Entry",
     "EntryLot",
+    "FreeCoupon",
+    "Image",
     "Installation",
     "Lot",
     "Member",
     "Order",
     "OutboxMessage",
     "ProgramVersion",
+    "Redemption",
     "Refund",
     "RememberedAnswer",
+    "Reward",
     "Shop",
     "Tombstone",
     "VerifiedAddress",
