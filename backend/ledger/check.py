@@ -279,8 +279,9 @@ QUESTIONS = (
         left join entry a on a.shop_id = e.shop_id and a.id = e.answers_entry_id
         left join lateral (select exists (select 1 from entry c where c.shop_id = a.shop_id
             and c.answers_entry_id = a.id and c.kind = 'capture') as captured) c on true
+        left join entry w on w.shop_id = a.shop_id and w.source_key = a.source_key || '\\:owed' and w.kind = 'spend'
         where e.kind in ('release', 'capture', 'return') and (a.id is null or a.member_id <> e.member_id
-            or a.points <> e.points or a.kind not in ('hold', 'spend')
+            or a.points + coalesce(w.points, 0) <> e.points or a.kind not in ('hold', 'spend')
             or (e.kind in ('release', 'capture') and a.kind <> 'hold')
             or (e.kind = 'return' and a.kind = 'hold' and not c.captured))
         """,

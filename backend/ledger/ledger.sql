@@ -62,11 +62,14 @@ end $$;
 
 -- Points enter `available`: post, grant, release, return. Writes the entry and, in the same breath, settles what is owed.
 -- With p_answers the points go back to the lots that entry took them from; into a lot that has expired meanwhile: a new
--- lot that lives p_grace days. Without it they make one new lot.
+-- lot that lives p_grace days. p_owed of them came from `owed`, so from no lot: they make a lot that ends at p_expires.
+-- Without p_answers they make one new lot.
+drop function if exists ledger_credit(bigint, bigint, timestamptz, text, text, bigint, text, text, text, text, jsonb, bigint,
+    bigint, integer, timestamptz, timestamptz, bigint, integer);
 create or replace function ledger_credit(
     p_shop bigint, p_member bigint, p_at timestamptz, p_kind text, p_from text, p_points bigint, p_key text,
     p_actor text, p_actor_name text, p_reason text, p_why jsonb, p_order bigint, p_award bigint, p_version integer,
-    p_earned timestamptz, p_expires timestamptz, p_answers bigint, p_grace integer) returns bigint
+    p_earned timestamptz, p_expires timestamptz, p_answers bigint, p_grace integer, p_owed bigint default 0) returns bigint
 language plpgsql as $$
 declare
     v_entry bigint;
@@ -90,7 +93,8 @@ begin
     insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
         actor_name, reason, order_id, award_id, program_version, expires_at, answers_entry_id, why)
     values (p_shop, p_member, p_at, p_kind, p_from, 'available', p_points, v_available + v_settled, p_key, p_actor,
-        p_actor_name, p_reason, p_order, p_award, p_version, p_expires, p_answers, coalesce(p_why, '{}'))
+        p_actor_name, p_reason, p_order, p_award, p_version, case when p_answers is null then p_expires end, p_answers,
+        coalesce(p_why, '{}'))
     returning id into v_entry;
 
     if p_answers is not null then
@@ -111,8 +115,13 @@ begin
             end if;
             v_restored := v_restored + v_back.points;
         end loop;
-        if v_restored <> p_points then
-            raise exception 'entry % took % points from its lots, not %', p_answers, v_restored, p_points;
+        if v_restored + p_owed <> p_points then
+            raise exception 'entry % took % points from its lots, not %', p_answers, v_restored, p_points - p_owed;
+        end if;
+        if p_owed > 0 then -- what had been owed came from no lot
+            insert into lot (shop_id, member_id, entry_id, points, remaining, open, earned_at, expires_at, reminder)
+            values (p_shop, p_member, v_entry, p_owed, p_owed, true, p_at, p_expires,
+                case when p_expires > p_at + interval '7 days' then 'waiting' else 'none' end);
         end if;
     else
         insert into lot (shop_id, member_id, entry_id, order_id, points, remaining, open, earned_at, expires_at, reminder)
@@ -250,13 +259,16 @@ end $$;
 
 
 -- on_hold -> available (release) or spent -> available (return): ends the hold or spend p_answers, whole, into the same lots.
--- Only a hold is released; only what was spent is returned: a spend, or a hold that was captured.
+-- Only a hold is released; only what was spent is returned: a spend, or a hold that was captured. A spend that was owed in
+-- part (key || ':owed') comes back with that part, which settles what is still owed and otherwise ends at p_expires.
+drop function if exists ledger_give_back(bigint, bigint, timestamptz, text, bigint, text, text, text, text, jsonb, integer);
 create or replace function ledger_give_back(
     p_shop bigint, p_member bigint, p_at timestamptz, p_kind text, p_answers bigint, p_key text, p_actor text,
-    p_actor_name text, p_reason text, p_why jsonb, p_grace integer) returns bigint
+    p_actor_name text, p_reason text, p_why jsonb, p_grace integer, p_expires timestamptz) returns bigint
 language plpgsql as $$
 declare
     v_answered entry;
+    v_owed bigint;
 begin
     if not ledger_begin(p_shop, p_member, p_key) then
         return null;
@@ -268,9 +280,12 @@ begin
         select 1 from entry where shop_id = p_shop and answers_entry_id = p_answers and kind = 'capture') then
         raise exception 'hold % was not captured: there is nothing to return', p_answers;
     end if;
+    select coalesce(sum(points), 0) into v_owed from entry
+    where shop_id = p_shop and source_key = v_answered.source_key || ':owed';
     return ledger_credit(p_shop, p_member, p_at, p_kind, case p_kind when 'release' then 'on_hold' else 'spent' end,
-        v_answered.points, p_key, p_actor, p_actor_name, p_reason, p_why, v_answered.order_id, null,
-        v_answered.program_version, null, null, p_answers, p_grace);
+        v_answered.points + v_owed, p_key, p_actor, p_actor_name, p_reason, p_why, v_answered.order_id, null,
+        v_answered.program_version, null, p_expires, p_answers, p_grace,
+        v_owed + case v_answered.from_bucket when 'owed' then v_answered.points else 0 end);
 end $$;
 
 

@@ -267,9 +267,15 @@ def give_back(
     reason: str,
     why: Why,
     grace_days: int,
+    owed_expires_at: datetime | None = None,
 ) -> int | None:
-    """spent → available (kind `return`), into the lots that the hold or spend `taken_entry_id` took from."""
-    return _give_back(session, shop_id, member_id, "return", taken_entry_id, at, author, reason, why, grace_days)
+    """spent → available (kind `return`), into the lots that the hold or spend `taken_entry_id` took from.
+
+    What of a spend was owed comes back as well: it settles what is still owed, and the rest ends at `owed_expires_at`.
+    """
+    return _give_back(
+        session, shop_id, member_id, "return", taken_entry_id, at, author, reason, why, grace_days, owed_expires_at
+    )
 
 
 def capture(
@@ -366,12 +372,13 @@ def _give_back(
     reason: str,
     why: Why,
     grace_days: int,
+    owed_expires_at: datetime | None = None,
 ) -> int | None:
     key = f"hold:{answers}:end" if kind == "release" else f"entry:{answers}:return"
     return _call(
         session,
         "ledger_give_back(:shop, :member, :at, :kind, :answers, :key, :actor, :name, :reason, cast(:why as jsonb),"
-        " :grace)",
+        " :grace, :owed_expires)",
         shop=shop_id,
         member=member_id,
         at=at,
@@ -383,6 +390,7 @@ def _give_back(
         reason=reason,
         why=_json(why),
         grace=grace_days,
+        owed_expires=owed_expires_at,
     )
 
 

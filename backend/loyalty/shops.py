@@ -43,6 +43,8 @@ class ShopFacts:
     widget_key: str
     webhook_secrets: tuple[str, ...] = field(repr=False)
     identity_secret: str = field(repr=False)
+    discounts_url: str | None = None
+    """Where the store takes discount codes; None: it looks them up at the merchant API."""
 
     @property
     def address(self) -> str:
@@ -217,6 +219,7 @@ def _facts_of(row: Mapping[str, Any]) -> ShopFacts:
         widget_key=row["widget_key"],
         webhook_secrets=(keys.open(row["webhook_secret"], shop_id=row["id"], purpose="webhook"),),
         identity_secret=keys.open(row["identity_secret"], shop_id=row["id"], purpose="identity"),
+        discounts_url=row["discounts_url"],
     )
 
 

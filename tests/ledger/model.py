@@ -53,11 +53,13 @@ class Taken:
     entry_id: int
     kind: str
     parts: list[tuple[Lot, int]]
+    owed: int = 0
+    """What of a spend was not there and came from no lot."""
     state: str = "open"  # open, captured, released, returned
 
     @property
     def points(self) -> int:
-        return sum(points for _, points in self.parts)
+        return sum(points for _, points in self.parts) + self.owed
 
 
 @dataclass
@@ -129,7 +131,7 @@ class Account:
         if taken < points:
             self.owed -= points - taken
             self._note(kind, "owed", to, points - taken)
-        return Taken(0, kind, parts)
+        return Taken(0, kind, parts, owed=points - taken)
 
     def claw_back(self, order_id: int, points: int, now: datetime) -> None:
         self.sweep(now)
@@ -159,6 +161,8 @@ class Account:
             else:
                 lot.remaining += points
                 same.append((lot, points))
+        if taken.owed:  # came from no lot, so it makes one
+            self._new_lot(taken.owed, now, None, None)
         if is_release:
             self._note("release", "on_hold", "available", taken.points, same)
         else:
