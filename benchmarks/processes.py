@@ -15,7 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 APP = "backend.app:create_app"
 PYTHON = Path(sys.executable)
-_PATIENCE = 30.0
+PROGRAMS = PYTHON.parent
+_PATIENCE = 60.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,12 +44,14 @@ class Server:
 
 
 @contextmanager
-def started(command: Sequence[str | Path], environ: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    command: Sequence[str | Path], environ: Mapping[str, str], log: Path, folder: Path = ROOT
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process group of its own for as long as the block; it ends with it, whatever happens."""
     with log.open("ab") as out:
         child = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env=with_our_programs(environ),
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -62,20 +65,20 @@ def started(command: Sequence[str | Path], environ: Mapping[str, str], log: Path
 
 
 @contextmanager
-def web(target: str, environ: Mapping[str, str], log: Path) -> Iterator[Server]:
-    """The Procfile's web server with `target` in place of the product's app."""
-    port = _free_port()
-    command = f"exec {_procfile_web().replace(APP, target)}"
+def web(target: str, environ: Mapping[str, str], log: Path, programs: Path = PROGRAMS) -> Iterator[Server]:
+    """The Procfile's web server with `target` in place of the product's app; `programs` holds another Python's."""
+    port = free_port()
+    command = f"exec {programs}/{_procfile_web().replace(APP, target)}"
     given = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": "1", "PYTHONPATH": str(ROOT), **environ}
     with started(["/bin/sh", "-c", command], given, log) as child:
-        _wait_for(port, child, log)
+        wait_for(port, child, log)
         yield Server(port, child.pid)
 
 
 def with_our_programs(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment with this interpreter's programs first in PATH."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
+    path = f"{PROGRAMS}{os.pathsep}{inherited.get('PATH', os.defpath)}"
     return {**inherited, **environ, "PATH": path}
 
 
@@ -92,14 +95,16 @@ def _procfile_web() -> str:
     raise LookupError("the Procfile names no web process")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_for(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
+    """Until the child takes connections. Raises RuntimeError with the end of its log."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if child.poll() is not None:

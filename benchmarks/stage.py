@@ -131,15 +131,19 @@ class Stage:
         """What the same server does with next to no app."""
         return self.server("benchmarks.reference.bare:create_app")
 
+    def empty_database(self, name: str) -> str:
+        """The URL of a new database with nothing in it, on the same PostgreSQL."""
+        with psycopg.connect(self.addresses.database_url, autocommit=True) as connection:
+            connection.execute(f"create database {name}")
+        return urlsplit(self.addresses.database_url)._replace(path=f"/{name}").geturl()
+
     def databases(self) -> list[Database]:
         """Those made so far."""
         return list(self._databases.values())
 
     def _make(self, members: int) -> Database:
         name = f"bench_{members}"
-        with psycopg.connect(self.addresses.database_url, autocommit=True) as connection:
-            connection.execute(f"create database {name}")
-        url = urlsplit(self.addresses.database_url)._replace(path=f"/{name}").geturl()
+        url = self.empty_database(name)
         environ = self._environ(url)
         app = create_app(environ)
         now = clock.wall()
