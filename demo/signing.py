@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,9 @@ import jwt
 
 IDENTITY_LIFETIME = timedelta(minutes=10)
 """The contract allows 15 minutes; the rest is room for clocks that disagree."""
+
+WEBHOOK_TOLERANCE = timedelta(minutes=5)
+"""How old, or how far ahead, what others sign may be."""
 
 
 def webhook_headers(secret: str, webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:
@@ -22,6 +26,19 @@ def webhook_headers(secret: str, webhook_id: str, at: datetime, body: bytes) -> 
         "webhook-timestamp": str(seconds),
         "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
     }
+
+
+def is_genuine(secret: str, headers: Mapping[str, str], at: datetime, body: bytes) -> bool:
+    """Whether `body` was signed with the secret, and lately. `at` is the machine's time; `headers` know no case."""
+    webhook_id, seconds = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not webhook_id or not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12):
+        return False
+    if abs(at.timestamp() - int(seconds)) > WEBHOOK_TOLERANCE.total_seconds():
+        return False
+    digest = hmac.new(_key(secret), f"{webhook_id}.{seconds}.".encode() + body, hashlib.sha256).digest()
+    expected = f"v1,{base64.b64encode(digest).decode()}".encode()
+    given = headers.get("webhook-signature", "").split()
+    return any(hmac.compare_digest(each.encode(), expected) for each in given)
 
 
 def identity_token(secret: str, customer: dict[str, Any], at: datetime) -> str:
