@@ -58,6 +58,24 @@ CREATE TABLE IF NOT EXISTS mail (
     is_read INTEGER NOT NULL DEFAULT 0,
     raw BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS discount (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    code TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    reference TEXT NOT NULL,
+    source TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    told INTEGER NOT NULL DEFAULT 1,
+    created_at TEXT NOT NULL,
+    disabled_at TEXT
+);
+CREATE TABLE IF NOT EXISTS discount_use (
+    discount_id INTEGER NOT NULL REFERENCES discount (id),
+    order_id TEXT NOT NULL REFERENCES purchase (id),
+    used_at TEXT NOT NULL,
+    given_back_at TEXT,
+    UNIQUE (discount_id, order_id)
+);
+CREATE INDEX IF NOT EXISTS discount_use_of_order ON discount_use (order_id);
 """
 
 

@@ -2,7 +2,9 @@
 which webhooks tell of it; nothing here sends or stores.
 
 Amounts are `Decimal` in the shop's currency. A line's `total` is unit price × quantity, before discounts and never
-reduced by refunds; the same holds for `subtotal` (contract section 3).
+reduced by refunds; the same holds for `subtotal` (contract section 3). Codes for money off are in the lines' discounts;
+free delivery is in `shipping_total`, which is what is paid for it, and a gift is a line that costs nothing: neither is
+a discount of the items, so `subtotal` - `discount_total` stays what was paid for them.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -10,7 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from demo import money, times
+from demo import discounts, money, times
+from demo.discounts import Applied
 
 CARRIERS = {
     "courier": "Bike courier",
@@ -43,6 +46,11 @@ class Line:
     @property
     def total(self) -> Decimal:
         return self.unit_price * self.quantity
+
+    @property
+    def is_gift(self) -> bool:
+        """Put in by a code: nothing that the shop sells costs nothing."""
+        return self.unit_price == 0
 
 
 @dataclass
@@ -80,10 +88,12 @@ class Order:
     arrived_at: datetime | None = None
     collected_at: datetime | None = None
     cancelled_at: datetime | None = None
-    shipping_total: Decimal = Decimal("0.00")
+    shipping_price: Decimal = Decimal("0.00")
+    """Before a code for free delivery."""
+    shipping_discount: Decimal = Decimal("0.00")
     fee_total: Decimal = Decimal("0.00")
     tax_total: Decimal = Decimal("0.00")
-    discount_codes: list[str] = field(default_factory=list)
+    discounts: list[Applied] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
 
     @property
@@ -93,6 +103,14 @@ class Order:
     @property
     def discount_total(self) -> Decimal:
         return sum((line.discount for line in self.lines), Decimal("0.00"))
+
+    @property
+    def discount_codes(self) -> list[str]:
+        return [each.code for each in self.discounts]
+
+    @property
+    def shipping_total(self) -> Decimal:
+        return self.shipping_price - self.shipping_discount
 
     @property
     def total(self) -> Decimal:
@@ -144,6 +162,7 @@ def place(order: Order, at: datetime, *, paid: bool) -> list[Told]:
     if not order.lines:
         raise Refusal("The cart is empty.")
     order.created_at = order.updated_at = at
+    _reckon(order)
     told = [Told("order.created", at)]
     if order.source == "pos":
         order.payment_status, order.delivery_status, order.collected_at = "paid", "collected", at
@@ -194,20 +213,30 @@ def cancel(order: Order, at: datetime) -> list[Told]:
 def change_quantity(order: Order, line_id: str, quantity: int, at: datetime) -> list[Told]:
     _refuse_if_cancelled(order)
     line = order.line(line_id)
+    if line.is_gift:
+        raise Refusal(f"{line.title}: there is one, as promised.")
     least = max(1, order.refunded_quantity(line_id))
     if not least <= quantity <= MAX_QUANTITY:
         raise Refusal(f"{line.title}: the quantity must be between {least} and {MAX_QUANTITY}.")
     if quantity == line.quantity:
         raise Refusal(f"{line.title}: the quantity is {quantity} already.")
-    if line.unit_price * (line.quantity - quantity) > order.refundable:
+    before, line.quantity = line.quantity, quantity
+    _reckon(order)
+    if order.refundable < 0:
+        line.quantity = before
+        _reckon(order)
         raise Refusal("More than that was refunded already.")
-    line.quantity = quantity
     return [Told("order.updated", _touch(order, at))]
 
 
 def refund_line(order: Order, line_id: str, quantity: int, refund_id: str, at: datetime) -> list[Told]:
-    """Give back `quantity` of one line at what was paid: the unit price less its share of the line's discount."""
+    """Give back `quantity` of one line at what was paid: the unit price less its share of the line's discount.
+
+    That is nothing for what was paid with points alone; its refund still says what came back.
+    """
     line = order.line(line_id)
+    if line.is_gift:
+        raise Refusal(f"{line.title} is a gift: there is nothing to refund.")
     left = line.quantity - order.refunded_quantity(line_id)
     if left == 0:
         raise Refusal(f"{line.title} is refunded already.")
@@ -227,15 +256,32 @@ def _refund(order: Order, refund: Refund, at: datetime) -> list[Told]:
     _refuse_if_cancelled(order)
     if order.payment_status == "pending":
         raise Refusal("Nothing was paid for this order yet.")
-    if not 0 < refund.amount <= order.refundable:
+    if refund.amount > order.refundable or (refund.amount <= 0 and not refund.line_items):
         raise Refusal(f"At most {money.shown(order.refundable)} can be refunded.")
     refund.created_at = _touch(order, at)
     order.refunds.append(refund)
-    order.payment_status = "refunded" if order.refundable == 0 else "partially_refunded"
+    is_all_back = order.refundable == 0 and (order.refunded > 0 or _is_every_piece_back(order))
+    order.payment_status = "refunded" if is_all_back else "partially_refunded"
     return [
         Told("order.refunded", refund.created_at, refund_id=refund.id),
         Told("order.updated", refund.created_at),
     ]
+
+
+def _reckon(order: Order) -> None:
+    """Share what the order's codes take off among its lines as they now are."""
+    if not order.discounts:
+        return
+    shares = discounts.share([line.total for line in order.lines], order.shipping_price, order.discounts)
+    for line, amount in zip(order.lines, shares.by_line, strict=True):
+        line.discount = amount
+    for each, amount in zip(order.discounts, shares.by_code, strict=True):
+        each.amount = amount
+    order.shipping_discount = shares.shipping
+
+
+def _is_every_piece_back(order: Order) -> bool:
+    return all(line.is_gift or order.refunded_quantity(line.id) == line.quantity for line in order.lines)
 
 
 def _move(order: Order, to: str, after: tuple[str, ...]) -> None:
@@ -266,8 +312,18 @@ def from_record(record: dict[str, Any]) -> Order:
     values = dict(record)
     for name in ("created_at", "updated_at", "arrived_at", "collected_at", "cancelled_at"):
         values[name] = times.from_iso(values[name]) if values[name] else None
-    for name in ("shipping_total", "fee_total", "tax_total"):
+    values.setdefault("shipping_price", values.pop("shipping_total", "0.00"))  # a book from before the shop took codes
+    values.pop("discount_codes", None)
+    values.setdefault("shipping_discount", "0.00")
+    values.setdefault("discounts", [])
+    for name in ("shipping_price", "shipping_discount", "fee_total", "tax_total"):
         values[name] = Decimal(values[name])
+    values["discounts"] = [
+        Applied(
+            **{**each, "value": Decimal(each["value"]) if each["value"] else None, "amount": Decimal(each["amount"])}
+        )
+        for each in values["discounts"]
+    ]
     values["lines"] = [
         Line(**{**line, "unit_price": Decimal(line["unit_price"]), "discount": Decimal(line["discount"])})
         for line in values["lines"]

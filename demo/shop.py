@@ -3,14 +3,14 @@
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from email.message import EmailMessage
 from typing import Any
 
-from demo import catalogue, mailbox, orders, outbox, payloads, people
+from demo import catalogue, codes, mailbox, orders, outbox, payloads, people
 from demo.book import Book, business_now, next_number
 from demo.orders import Line, Order, Refusal, Told
 from demo.outbox import Sender
@@ -39,14 +39,25 @@ class Shop:
         self._sender = sender
 
     def check_out(
-        self, buyer: Buyer, cart: Mapping[str, int], *, carrier: str, paid: bool, source: str = "online"
+        self,
+        buyer: Buyer,
+        cart: Mapping[str, int],
+        *,
+        carrier: str,
+        paid: bool,
+        source: str = "online",
+        discount_codes: Sequence[str] = (),
     ) -> Order:
-        """Place an order for what is in the cart. Raises Refusal."""
+        """Place an order for what is in the cart, and use up its codes. Raises Refusal, also for a code that no longer
+        counts: nobody pays more than the page said.
+        """
         with self.book.writing() as db:
             now = business_now(db)
             order = new_order(db, buyer, cart, carrier=carrier, source=source, at=now)
+            _put_in_codes(db, order, discount_codes, now)
             told = orders.place(order, now, paid=paid)
             record(db, order, told)
+            codes.note_use(db, order, now)
         self._sender.ring()
         return order
 
@@ -153,13 +164,13 @@ def new_order(
         updated_at=at,
         carrier="pickup" if counter else carrier,
         source=source,
-        shipping_total=Decimal("0.00") if counter else orders.SHIPPING[carrier],
+        shipping_price=Decimal("0.00") if counter else orders.SHIPPING[carrier],
         lines=lines,
     )
 
 
 def record(db: sqlite3.Connection, order: Order, told: list[Told]) -> None:
-    """Write the order down and queue each webhook that tells of the change."""
+    """Write the order down and queue each webhook that tells of the change. A cancelled order gives its codes back."""
     db.execute(
         "INSERT INTO purchase (id, number, customer_id, email, created_at, record) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET record = excluded.record",
@@ -172,6 +183,7 @@ def record(db: sqlite3.Connection, order: Order, told: list[Told]) -> None:
             json.dumps(orders.to_record(order)),
         ),
     )
+    codes.give_back(db, order)
     customer = people.known_as(db, order.customer_id) if order.customer_id else None
     for one in told:
         if one.refund_id:
@@ -207,6 +219,18 @@ def orders_of(db: sqlite3.Connection, customer: Customer) -> list[Order]:
 
 def name_of(customer: Customer) -> str:
     return f"{customer.get('first_name', '')} {customer.get('last_name', '')}".strip() or str(customer["email"])
+
+
+def _put_in_codes(db: sqlite3.Connection, order: Order, typed: Sequence[str], now: datetime) -> None:
+    """The order's discounts, and a line for each gift. Raises Refusal for the first code that does not count."""
+    order.discounts, refused = codes.apply(db, typed, order.subtotal, order.customer_id, now)
+    if refused:
+        raise Refusal(refused[0][1])
+    gifts = [each.product_id for each in order.discounts if each.product_id]
+    for index, slug in enumerate(gifts, start=len(order.lines) + 1):
+        line = _line(order.id, index, slug, 1)
+        line.unit_price = Decimal("0.00")
+        order.lines.append(line)
 
 
 def _line(order_id: str, index: int, slug: str, quantity: int) -> Line:

@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask, Response, render_template
 
 from demo import money, times
-from demo.pages import account, backroom, common, desk, storefront
+from demo.pages import account, backroom, common, desk, discounts, storefront
 from demo.shop import Shop
 
 
@@ -16,7 +16,7 @@ def create_app(shop: Shop) -> Flask:
     # Cookies do not know ports: this name must not be the one that Lagniappe uses on the same host.
     app.config.update(SESSION_COOKIE_NAME="kiln_and_kettle", SESSION_COOKIE_SAMESITE="Lax", MAX_CONTENT_LENGTH=65536)
     app.extensions["shop"] = shop
-    for group in (storefront, account, desk, backroom):
+    for group in (storefront, account, desk, backroom, discounts):
         app.register_blueprint(group.pages)
     app.context_processor(common.page_context)
     app.add_template_filter(money.shown, "money")

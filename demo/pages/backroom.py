@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, abort, flash, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from demo import mailbox, outbox, timebar, times
+from demo import codes, mailbox, moods, outbox, timebar, times
 from demo.book import business_now
 from demo.orders import Refusal
 from demo.pages.common import back, shop
@@ -29,6 +29,7 @@ def state() -> ResponseReturnValue:
             "waiting": outbox.waiting(db),
             "sent": int(db.execute("SELECT count(*) FROM attempt").fetchone()[0]),
             "letters": len(letters),
+            "codes": codes.happenings(db),
             "unread": mailbox.unread(db),
         }
     return jsonify(answer)
@@ -91,8 +92,15 @@ def sent() -> ResponseReturnValue:
             " ORDER BY d.id DESC LIMIT 200"
         ).fetchall()
         switches = outbox.mischief(db)
+        mood = moods.mood(db)
     return render_template(
-        "sent.html", rows=rows, mischief=outbox.MISCHIEF, switches=switches, wall=times.wall().timestamp()
+        "sent.html",
+        rows=rows,
+        mischief=outbox.MISCHIEF,
+        switches=switches,
+        mood=mood,
+        moods=moods.MOODS,
+        wall=times.wall().timestamp(),
     )
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from flask import Response, current_app, g, redirect, request, session
 
-from demo import outbox, people, signing, timebar, times
+from demo import money, outbox, people, signing, timebar, times
+from demo.basket import Basket, look
 from demo.book import business_now
 from demo.mailbox import unread
 from demo.people import Customer
@@ -40,6 +41,19 @@ def cart() -> dict[str, int]:
     return found
 
 
+def cart_codes() -> list[str]:
+    """The discount codes in the cart, as they were typed."""
+    found: list[str] = session.get("codes", [])
+    return found
+
+
+def basket() -> Basket:
+    """What the visitor's cart comes to now."""
+    customer = visitor()
+    with shop().book.reading() as db:
+        return look(db, cart(), cart_codes(), customer["id"] if customer else None, business_now(db))
+
+
 def local_path(text: str | None, otherwise: str = "/") -> str:
     """A path of this store and nothing else: what a form says about where to go back is never trusted."""
     return text if text and _LOCAL_PATH.fullmatch(text) else otherwise
@@ -61,6 +75,7 @@ def page_context() -> dict[str, Any]:
         "customer": customer,
         "identity": signing.identity_token(settings.identity_secret, customer, times.wall()) if customer else None,
         "settings": settings,
+        "currency": money.CURRENCY,
         "now": now,
         "time_steps": timebar.STEPS,
         "cart_count": sum(cart().values()),

@@ -3,11 +3,12 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
-from demo import catalogue, orders, people, tour
+from demo import catalogue, codes, orders, people, tour
 from demo.book import business_now
+from demo.discounts import MOST_CODES
 from demo.mailbox import letter_about
-from demo.orders import MAX_QUANTITY, Refusal
-from demo.pages.common import back, cart, shop, sign_in, visitor
+from demo.orders import MAX_QUANTITY, Order, Refusal
+from demo.pages.common import back, basket, cart, cart_codes, shop, sign_in, visitor
 from demo.shop import Buyer, find_order
 
 pages = Blueprint("storefront", __name__)
@@ -28,7 +29,13 @@ def home() -> ResponseReturnValue:
         letter = (
             letter_about(db, order.email, order.collected_at, order.number) if order and order.collected_at else None
         )
-        progress = tour.progress(order, business_now(db), letter.id if letter else None)
+        progress = tour.progress(
+            order,
+            business_now(db),
+            letter.id if letter else None,
+            has_code=bool(cart_codes()),
+            spent=find_order(db, session.get("spent_order", "")),
+        )
     return render_template("home.html", products=catalogue.PRODUCTS, tour=progress)
 
 
@@ -44,7 +51,7 @@ def buy_on_tour() -> ResponseReturnValue:
         sign_in(customer)
     buyer = Buyer(customer["email"], customer["first_name"], customer["last_name"], customer["id"])
     order = shop().check_out(buyer, tour.PURCHASE, carrier="courier", paid=True)
-    session["latest_order"] = order.id
+    _remember(order)
     flash(f"You are {customer['first_name']}, and the moon jar is yours: order {order.number}.")
     return redirect("/#tour", 303)
 
@@ -58,9 +65,27 @@ def product(slug: str) -> ResponseReturnValue:
 
 @pages.get("/cart")
 def show_cart() -> ResponseReturnValue:
-    lines = [(product, quantity) for slug, quantity in cart().items() if (product := catalogue.find(slug))]
-    subtotal = sum(product.price * quantity for product, quantity in lines)
-    return render_template("cart.html", lines=lines, subtotal=subtotal)
+    return render_template("cart.html", basket=basket())
+
+
+@pages.get("/discount/<code>")
+def use_code(code: str) -> ResponseReturnValue:
+    """A link with a code, such as the widget's "Use it now": the code is in the cart, and the shopper is too."""
+    _put_in(code)
+    return redirect("/cart", 303)
+
+
+@pages.post("/cart/codes")
+def add_code() -> ResponseReturnValue:
+    _put_in(request.form.get("code", ""))
+    return back("/cart")
+
+
+@pages.post("/cart/codes/remove")
+def remove_code() -> ResponseReturnValue:
+    unwanted = request.form.get("code", "").casefold()
+    session["codes"] = [each for each in cart_codes() if each.casefold() != unwanted]
+    return back("/cart")
 
 
 @pages.post("/cart")
@@ -83,13 +108,10 @@ def change_cart() -> ResponseReturnValue:
 
 @pages.get("/checkout")
 def checkout() -> ResponseReturnValue:
-    lines = [(product, quantity) for slug, quantity in cart().items() if (product := catalogue.find(slug))]
-    if not lines:
+    found = basket()
+    if not found.lines:
         return redirect("/cart", 303)
-    subtotal = sum(product.price * quantity for product, quantity in lines)
-    return render_template(
-        "checkout.html", lines=lines, subtotal=subtotal, carriers=orders.CARRIERS, shipping=orders.SHIPPING
-    )
+    return render_template("checkout.html", basket=found, carriers=orders.CARRIERS, shipping=orders.SHIPPING)
 
 
 @pages.post("/checkout")
@@ -105,12 +127,14 @@ def place_order() -> ResponseReturnValue:
             carrier=form.get("carrier", ""),
             paid=form.get("payment") != "transfer",
             source="pos" if "pos" in form else "online",
+            discount_codes=cart_codes(),
         )
     except Refusal as refusal:
         flash(str(refusal), "error")
         return redirect("/checkout", 303)
     session["cart"] = {}
-    session["latest_order"] = order.id
+    session["codes"] = []
+    _remember(order)
     flash(f"Thank you. Order {order.number} is placed.")
     return redirect(f"/orders/{order.id}", 303)
 
@@ -119,3 +143,36 @@ def place_order() -> ResponseReturnValue:
 def empty_cart() -> ResponseReturnValue:
     session["cart"] = {}
     return back("/cart")
+
+
+def _remember(order: Order) -> None:
+    """For the tour: an order with a code is its last step, any other its first."""
+    if order.discounts:
+        session["spent_order"] = order.id
+    else:
+        session["latest_order"] = order.id
+        session.pop("spent_order", None)
+
+
+def _put_in(typed: str) -> None:
+    """Put the code in the cart if this shopper can use it, and say what came of it."""
+    typed = typed.strip()
+    if not typed:
+        return
+    held = cart_codes()
+    if typed.casefold() in (each.casefold() for each in held):
+        flash(f"The code {typed[:60]} is in your cart already.")
+        return
+    if len(held) == MOST_CODES:
+        flash(f"One order takes {MOST_CODES} codes at most: remove another first.", "error")
+        return
+    customer = visitor()
+    try:
+        with shop().book.reading() as db:
+            code = codes.usable(db, typed, customer["id"] if customer else None, business_now(db))
+    except Refusal as refusal:
+        flash(str(refusal), "error")
+        return
+    session["codes"] = [*held, typed]
+    if all(typed != each for each, _ in basket().waiting):  # the page says of those that wait why they do
+        flash(f"The code {typed} is in your cart: {code.label}.")

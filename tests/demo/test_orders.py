@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 
 from demo import orders
+from demo.discounts import Applied
 from demo.orders import Line, Order, Refusal
 
 DAY = datetime(2026, 11, 29, 10, tzinfo=UTC)
 
 
-def an_order(*, paid: bool = True, source: str = "online", discount: str = "0.00") -> Order:
+def an_order(*codes: Applied, paid: bool = True, source: str = "online", discount: str = "0.00") -> Order:
     order = Order(
         id="ord_1",
         number="1001",
@@ -23,7 +24,8 @@ def an_order(*, paid: bool = True, source: str = "online", discount: str = "0.00
         updated_at=DAY,
         carrier="courier",
         source=source,
-        shipping_total=Decimal("6.90"),
+        shipping_price=Decimal("6.90"),
+        discounts=list(codes),
         lines=[
             Line("ord_1_1", "plate", "KK-PL-06", "Breakfast plate", 6, Decimal("30.00"), Decimal(discount)),
             Line("ord_1_2", "sencha", "KK-SE-08", "Sencha", 1, Decimal("18.50")),
@@ -132,8 +134,53 @@ def test_a_parcel_does_not_go_backwards() -> None:
         orders.ship(order, DAY)
 
 
+def test_a_codes_amount_is_shared_by_the_lines_and_follows_a_changed_quantity() -> None:
+    order = an_order(Applied("twenty", "percentage", Decimal(20), None))
+    assert [line.discount for line in order.lines] == [Decimal("36.00"), Decimal("3.70")]
+    assert (order.discount_total, order.total) == (Decimal("39.70"), Decimal("165.70"))
+    orders.change_quantity(order, "ord_1_1", 1, DAY)
+    assert (order.subtotal, order.discount_total) == (Decimal("48.50"), Decimal("9.70"))
+
+
+def test_an_amount_larger_than_what_is_left_of_the_order_leaves_nothing_to_pay_for_the_items() -> None:
+    order = an_order(Applied("big", "fixed_amount", Decimal(150), None))
+    orders.change_quantity(order, "ord_1_1", 1, DAY)
+    assert (order.discount_total, order.total) == (order.subtotal, Decimal("6.90"))
+
+
+def test_free_delivery_lowers_what_is_paid_for_delivery_and_is_no_discount_of_the_items() -> None:
+    order = an_order(Applied("ship", "free_shipping", None, None))
+    assert (order.shipping_total, order.discount_total, order.total) == (0, 0, order.subtotal)
+
+
+def test_pieces_paid_with_points_alone_come_back_for_nothing_and_all_of_them_make_the_order_refunded() -> None:
+    order = an_order(Applied("all", "fixed_amount", Decimal(500), None), Applied("s", "free_shipping", None, None))
+    assert order.total == 0
+    orders.refund_line(order, "ord_1_1", 6, "ref_1", DAY)
+    assert (order.refunds[0].amount, order.payment_status) == (0, "partially_refunded")
+    orders.refund_line(order, "ord_1_2", 1, "ref_2", DAY)
+    assert order.payment_status == "refunded"
+
+
+def test_a_gift_is_neither_refunded_nor_doubled() -> None:
+    order = an_order()
+    order.lines.append(Line("ord_1_3", "whisk", "KK-WH-07", "Matcha whisk", 1, Decimal("0.00")))
+    with pytest.raises(Refusal, match="is a gift"):
+        orders.refund_line(order, "ord_1_3", 1, "ref_1", DAY)
+    with pytest.raises(Refusal, match="as promised"):
+        orders.change_quantity(order, "ord_1_3", 2, DAY)
+
+
+def test_an_order_of_a_book_from_before_the_shop_took_codes_is_read() -> None:
+    record = orders.to_record(an_order())
+    for name in ("discounts", "shipping_price", "shipping_discount"):
+        del record[name]
+    read = orders.from_record({**record, "shipping_total": "6.90", "discount_codes": []})
+    assert (read.total, read.discount_codes) == (Decimal("205.40"), [])
+
+
 def test_an_order_survives_the_book() -> None:
-    order = an_order(discount="20.00")
+    order = an_order(Applied("twenty", "percentage", Decimal("20.00"), None), Applied("s", "free_shipping", None, None))
     orders.ship(order, DAY)
     orders.refund_line(order, "ord_1_1", 1, "ref_1", DAY)
     assert orders.from_record(orders.to_record(order)) == order
