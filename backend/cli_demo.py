@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,22 @@ from urllib.parse import urlsplit
 
 import click
 import requests
+from sqlalchemy import select
 
 from backend import clock, machine, strict_json
 from backend.app import create_app
 from backend.db import db, transaction
 from backend.errors import ConfigError, LagniappeError
-from backend.loyalty import programs, shops
-from backend.models import Shop
+from backend.loyalty import campaigns, programs, rewards, shops
+from backend.models import Reward, Shop
 from backend.supervisor import Program
 
-PROGRAM_FILE = Path(__file__).parent.parent / "demo" / "program.json"
+_STORE = Path(__file__).parent.parent / "demo"
+PROGRAM_FILE = _STORE / "program.json"
+REWARDS_FILE = _STORE / "rewards.json"
+CAMPAIGN_FILE = _STORE / "campaign.json"
+DISCOUNTS_PATH = "/lagniappe/discounts"
+"""Where the store takes discount codes."""
 PLATFORM = "custom"
 SHOP_NAME = "Kiln & Kettle"
 _SEEDS_LIMIT_SECONDS = 60.0
@@ -90,8 +97,8 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
     known: dict[str, Any] = {}
 
     def prepare(served: dict[str, str]) -> list[Program]:
-        domain = urlsplit(store_url).netloc
-        made = _kept_shop(folder, served, domain) or _new_shop(folder, served, domain)
+        made = _kept_shop(folder, served, store_url) or _new_shop(folder, served, store_url)
+        _fill_shelf(served, int(made["shop_id"]))
         base_url = served["BASE_URL"]
         made["webhook_url"] = f"{base_url}/webhooks/{PLATFORM}/{made['shop_id']}"
         made["admin_login_url"] = f"{base_url}/admin"
@@ -155,7 +162,7 @@ def _alone(folder: _Folder) -> Iterator[None]:
         yield
 
 
-def _kept_shop(folder: _Folder, environ: Mapping[str, str], domain: str) -> dict[str, Any] | None:
+def _kept_shop(folder: _Folder, environ: Mapping[str, str], store_url: str) -> dict[str, Any] | None:
     """The shop that an earlier run made, if this database still has it; moved to where its store listens now."""
     if not folder.shop.exists():
         return None
@@ -164,11 +171,12 @@ def _kept_shop(folder: _Folder, environ: Mapping[str, str], domain: str) -> dict
         shop = session.get(Shop, int(made["shop_id"]))
         if shop is None or shop.widget_key != made["widget_key"]:
             return None
-        shop.domain = shops.check_domain(domain, rehearsal=True)
+        shop.domain = shops.check_domain(urlsplit(store_url).netloc, rehearsal=True)
+        shop.discounts_url = store_url + DISCOUNTS_PATH
     return made
 
 
-def _new_shop(folder: _Folder, environ: Mapping[str, str], domain: str) -> dict[str, Any]:
+def _new_shop(folder: _Folder, environ: Mapping[str, str], store_url: str) -> dict[str, Any]:
     """Make the demo's shop, whose program is the demo's from its first version on: the store's past orders fall under it.
 
     A store that belonged to another shop is put aside.
@@ -182,10 +190,11 @@ def _new_shop(folder: _Folder, environ: Mapping[str, str], domain: str) -> dict[
             now,
             platform=PLATFORM,
             name=SHOP_NAME,
-            domain=domain,
+            domain=urlsplit(store_url).netloc,
             currency="EUR",
             timezone_name="Europe/Paris",
             locale="en",
+            discounts_url=store_url + DISCOUNTS_PATH,
             rehearsal=True,
         )
         document = strict_json.parse(PROGRAM_FILE.read_bytes())
@@ -199,6 +208,24 @@ def _new_shop(folder: _Folder, environ: Mapping[str, str], domain: str) -> dict[
         }
         _write(folder.shop, made)  # before the commit: a shop that nobody knows the secrets of would be left otherwise
     return made
+
+
+def _fill_shelf(environ: Mapping[str, str], shop_id: int) -> None:
+    """Rewards and a gift campaign for a shop without rewards: one just made, or kept from before there were any."""
+    with _app(environ), transaction() as session:
+        if session.execute(select(Reward.id).where(Reward.shop_id == shop_id).limit(1)).first():
+            return
+        shop, now = shops.facts(shop_id), clock.now()
+        gifts = []
+        campaign = strict_json.parse(CAMPAIGN_FILE.read_bytes())
+        for document in (*strict_json.parse(REWARDS_FILE.read_bytes()), *campaign.pop("gifts")):
+            reward = rewards.create(session, shop, document, now, rehearsal=True)
+            if reward.type == "gift":
+                gifts.append(reward.public_id)
+        ends_at = (now + timedelta(days=campaign.pop("days"))).isoformat()
+        campaigns.create(
+            session, shop, {**campaign, "starts_at": now.isoformat(), "ends_at": ends_at, "gifts": gifts}, now
+        )
 
 
 @contextmanager
@@ -277,6 +304,7 @@ def _greeting(known: Mapping[str, Any], announcement: Path) -> str:
         ("Its mailbox", known["mailbox_url"]),
         ("Its orders desk", f"{known['store_url']}/desk"),
         ("What it sent", f"{known['store_url']}/sent"),
+        ("Its discount codes", f"{known['store_url']}/discounts"),
         ("Lagniappe", known["base_url"]),
         ("The merchant API", f"{known['base_url']}/api/v1/docs"),
         ("Ids and keys", str(announcement)),
@@ -285,7 +313,7 @@ def _greeting(known: Mapping[str, Any], announcement: Path) -> str:
     lines = "\n".join(f"  {name:<{width}}   {address}" for name, address in rows)
     return (
         f"\n{lines}\n\n"
-        f"  Open {known['store_url']} and take the five steps on its first page:\n"
-        "  buy, collect, wait three days, open the widget in the corner, read the mail.\n"
+        f"  Open {known['store_url']} and take the seven steps on its first page:\n"
+        "  buy, collect, wait three days, open the widget in the corner, read the mail, redeem a reward, use its code.\n"
         "  Ctrl-C stops everything and keeps the data.\n"
     )

@@ -1,12 +1,14 @@
-"""The people and orders that the shop starts with, so that no page of the demo is empty. Each order lives its life
+"""The people, orders and vouchers that the shop starts with, so that no page of the demo is empty. Each order lives its life
 through the same verbs as a shopper's, only earlier; its webhooks go out like any other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from demo import orders, payloads, people, shop, tour
+from demo import codes, orders, payloads, people, shop, tour
 from demo.book import Book, business_now, change_setting, setting
+from demo.discounts import Terms
 from demo.orders import Order, Told
 from demo.shop import Buyer
 
@@ -81,12 +83,24 @@ _ORDERS = (
 )
 
 
+VOUCHERS = (
+    *("CLAY-ASH-4207", "CLAY-BONE-1186", "CLAY-CELADON-7531", "CLAY-COPPER-2948", "CLAY-EMBER-6613", "CLAY-FLINT-3070"),
+    *("CLAY-IRON-8825", "CLAY-OXBLOOD-5394", "CLAY-RUTILE-9402", "CLAY-SHINO-1759", "CLAY-SLIP-6048"),
+    "CLAY-TENMOKU-2361",
+)
+"""The shop's own codes. Its merchant gave the same list to Lagniappe, as a pool for one of its rewards."""
+VOUCHER_WORTH = Decimal("25.00")
+
+
 def sow(book: Book) -> None:
-    """Fill an empty book, once and all at once. A book with anything in it is left alone."""
+    """Fill an empty book, once and all at once. A book with anything in it gets no more than the vouchers it lacks."""
     with book.writing() as db:
+        now = business_now(db)
+        for voucher in VOUCHERS:
+            if codes.find(db, voucher) is None:
+                codes.create(db, voucher, "workshop voucher", Terms("fixed_amount", VOUCHER_WORTH), now, codes.OWN)
         if setting(db, "is_sown"):
             return
-        now = business_now(db)
         buyers: dict[str, Buyer] = {
             guest.email: Buyer(guest.email, guest.first_name, guest.last_name) for guest in _GUESTS
         }
