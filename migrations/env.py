@@ -1,4 +1,5 @@
-"""Alembic's entry: runs the migrations on the application's own engine, then defines the ledger's functions again.
+"""Alembic's entry: runs the migrations on the application's own engine, then defines the functions of the ledger
+and of redeeming again.
 
 Several machines may start `lagniappe migrate` at once: an advisory lock lets one work while the others wait and then find
 nothing to do.
@@ -9,6 +10,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from backend.ledger import posting
+from backend.loyalty import redemptions
 
 MIGRATION_LOCK = 7246001
 
@@ -24,6 +26,7 @@ def run() -> None:
             with context.begin_transaction():
                 context.run_migrations()
                 posting.install(connection)
+                redemptions.install(connection)
             connection.commit()
         finally:
             connection.rollback()

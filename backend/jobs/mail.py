@@ -61,7 +61,7 @@ def went_out(session: Any, call: Call) -> None:
         expiry.reminder_went_out(session, call.shop_id, call.payload, clock.now())
 
 
-def cannot_go_out(session: Any, call: Call) -> None:
+def cannot_go_out(session: Any, call: Call, _reason: str) -> None:
     """Called in the transaction that notes that this mail will never go out."""
     if call.payload.get("purpose") == "points_expiring":
         expiry.reminder_impossible(session, call.shop_id, call.payload)

@@ -1,4 +1,4 @@
-"""Sending what stands in the outbox: mails now, calls to platforms and outgoing webhooks the same way.
+"""Sending what stands in the outbox: mails and calls to platforms now, outgoing webhooks the same way.
 
 A row is claimed with a lease in one transaction, done outside any transaction, and finished in another one, only if the
 lease is still ours: a process that slept through its lease must not write over what another one did meanwhile.
@@ -9,6 +9,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,9 +18,10 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import retrying, transaction
-from backend.jobs import mail
+from backend.jobs import discounts, mail
 from backend.jobs.calls import Call, Line, Send
 from backend.jobs.draining import has_time_left, in_batches
+from backend.loyalty import coupons
 from backend.platforms.base import Never, TryAgain
 
 BATCH = 20
@@ -35,6 +37,7 @@ _LONGEST_ERROR = 500
 log = logging.getLogger(__name__)
 
 Hook = Callable[[Any, Call], None]
+NeverHook = Callable[[Any, Call, str], None]
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,18 @@ class Sender:
 
     line: Line
     done: Hook
-    never: Hook
+    never: NeverHook
+    """Told why."""
+    at_once: int = 1
+    """How many calls are under way at the same time; more than one only where threads may share the line."""
 
 
-SENDERS = {"mail": Sender(line=mail.line, done=mail.went_out, never=mail.cannot_go_out)}
+SENDERS = {
+    "mail": Sender(line=mail.line, done=mail.went_out, never=mail.cannot_go_out),
+    coupons.OUTBOX_KIND: Sender(
+        line=discounts.line, done=discounts.done, never=discounts.never, at_once=discounts.AT_ONCE
+    ),
+}
 
 _CLAIM = text(
     """
@@ -85,19 +96,32 @@ def send_some(kind: str, sender: Sender, batch: int = BATCH) -> int:
     calls = claim(kind, batch)
     if not calls:
         return 0
-    claimed_at = time.monotonic()
     # In any order: a row that kills its process must not always take the same others with it.
     random.shuffle(calls)
-    made = 0
     with sender.line() as make:
-        for call in calls:
-            used = time.monotonic() - claimed_at
-            if used < SAFE_SECONDS and has_time_left(used):
-                _make(call, make, sender)
-                made += 1
-            else:
-                _finish(call, "waiting", error=None, untried=True)
+        return _one_by_one(calls, make, sender) if sender.at_once == 1 else _side_by_side(calls, make, sender)
+
+
+def _one_by_one(calls: list[Call], make: Send, sender: Sender) -> int:
+    claimed_at = time.monotonic()
+    made = 0
+    for call in calls:
+        used = time.monotonic() - claimed_at
+        if used < SAFE_SECONDS and has_time_left(used):
+            _make(call, make, sender)
+            made += 1
+        else:
+            _finish(call, "waiting", error=None, untried=True)
     return made
+
+
+def _side_by_side(calls: list[Call], make: Send, sender: Sender) -> int:
+    """A batch is small enough for all of it to end within the lease, however slow the answers are."""
+    with ThreadPoolExecutor(sender.at_once) as threads:
+        under_way = {threads.submit(make, call): call for call in calls}
+        for ended in as_completed(under_way):
+            _make(under_way[ended], lambda _, ended=ended: ended.result(), sender)  # type: ignore[misc]
+    return len(calls)
 
 
 @retrying
@@ -116,14 +140,14 @@ def _make(call: Call, make: Send, sender: Sender) -> None:
         note = make(call)
     except Never as refusal:
         log.warning("outbox %s (%s) will never be sent: %s", call.key, call.kind, refusal.reason)
-        _finish(call, "parked", refusal.reason, hook=sender.never)
+        _finish(call, "parked", refusal.reason, hook=_told(sender.never, refusal.reason))
     except TryAgain as failure:
         _again(call, failure.reason, failure.retry_after_seconds, sender)
     except Exception as error:
         log.exception("outbox %s (%s) failed on our side", call.key, call.kind)
         _again(call, f"{type(error).__name__} on our side", None, sender)
     else:
-        _note_done(call, note, sender.done if note is None else sender.never)
+        _note_done(call, note, sender.done if note is None else _told(sender.never, note))
 
 
 def _note_done(call: Call, note: str | None, hook: Hook) -> None:
@@ -138,10 +162,15 @@ def _note_done(call: Call, note: str | None, hook: Hook) -> None:
 def _again(call: Call, reason: str, retry_after: float | None, sender: Sender) -> None:
     if clock.wall() - call.created_at > GIVE_UP_AFTER:
         log.error("outbox %s (%s) is given up: %s", call.key, call.kind, reason)
-        _finish(call, "parked", f"Given up after {call.attempts} attempts: {reason}", hook=sender.never)
+        reason = f"Given up after {call.attempts} attempts: {reason}"
+        _finish(call, "parked", reason, hook=_told(sender.never, reason))
     else:
         log.info("outbox %s (%s) will be tried again: %s", call.key, call.kind, reason)
         _finish(call, "waiting", reason, pause=pause(call.attempts, retry_after))
+
+
+def _told(hook: NeverHook, reason: str) -> Hook:
+    return lambda session, call: hook(session, call, reason)
 
 
 def pause(attempts: int, retry_after: float | None = None) -> float:

@@ -63,6 +63,24 @@ SCHEDULE = (
         needs_sane_time=True,
     ),
     Periodic(
+        "points.release_holds",
+        every=2,
+        waits="select shop_id, id from redemption where status = 'requested' and ending is null"
+        " and hold_until <= %(now)s order by hold_until limit 1",
+    ),
+    Periodic(
+        "points.expire_rewards",
+        every=2,
+        waits="select shop_id, id from redemption where status = 'issued' and use_state = 'delivered'"
+        " and ending is null and expires_at <= %(now)s order by expires_at limit 1",
+        needs_sane_time=True,
+    ),
+    Periodic(
+        "points.refill_coupons",
+        every=2,
+        waits="select shop_id, reward_id, due_at from coupon_refill where due_at <= %(wall)s order by due_at limit 1",
+    ),
+    Periodic(
         "outbox.send",
         every=1,
         waits="select shop_id, id, attempts from outbox where state = 'waiting' and next_try_at <= %(wall)s"

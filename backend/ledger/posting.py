@@ -314,6 +314,19 @@ def expire_due(session: AnySession, now: datetime, limit: int) -> list[Posted]:
     return [Posted(row.shop_id, row.member_id, row.entry_id, row.points) for row in rows]
 
 
+def expire_member(session: AnySession, shop_id: int, member_id: int, now: datetime) -> list[Posted]:
+    """available → expired for one member's lots whose date has come. The caller holds the account."""
+    newest = text("select coalesce(max(id), 0) from entry where shop_id = :shop and member_id = :member")
+    who = {"shop": shop_id, "member": member_id}
+    before = session.execute(newest, who).scalar_one()
+    session.execute(text("select ledger_expire_member(:shop, :member, :at)"), {**who, "at": now})
+    rows = session.execute(
+        text("select id, points from entry where shop_id = :shop and member_id = :member and id > :before order by id"),
+        {**who, "before": before},
+    )
+    return [Posted(shop_id, member_id, row.id, row.points) for row in rows]
+
+
 def _debit(
     session: AnySession,
     shop_id: int,

@@ -6,6 +6,7 @@ stands in the ledger and moves the difference: refunds, edits, cancellations and
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -232,7 +233,21 @@ def _outcome(session: AnySession, shop: ShopFacts, row: Order, order: OrderState
         shop_currency=shop.currency,
         enabled=settings.enabled,
         uninstalled=not shops.was_installed_at(session, shop.id, row.placed_at),
+        paid_with_points=_paid_with_points(session, row) if order.discount_codes else Decimal(0),
     )
+
+
+def _paid_with_points(session: AnySession, row: Order) -> Decimal:
+    """What the order's cashback codes paid of it."""
+    paid = session.execute(
+        text(
+            "select coalesce(sum(r.discount), 0) from coupon_use u"
+            " join redemption r on r.shop_id = u.shop_id and r.id = u.redemption_id"
+            " where u.shop_id = :shop and u.order_id = :order and u.is_carried and r.discount is not null"
+        ),
+        {"shop": row.shop_id, "order": row.id},
+    ).scalar_one()
+    return Decimal(paid)
 
 
 def _order_sum(order: OrderState) -> OrderSum:

@@ -49,21 +49,27 @@ def first_instant(day: date, tz: ZoneInfo) -> datetime:
     >>> first_instant(date(2026, 4, 24), ZoneInfo("Africa/Cairo"))  # the clock goes from 23:59:59 to 01:00
     datetime.datetime(2026, 4, 23, 22, 0, tzinfo=datetime.timezone.utc)
     """
-    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a reading of the wall clock, not an instant
-    begins = midnight.replace(tzinfo=tz).astimezone(UTC)
-    if begins.astimezone(tz).replace(tzinfo=None) == midnight:
-        return begins
-    return _end_of_gap(midnight, tz)
+    return instant_of(datetime(day.year, day.month, day.day), tz)  # noqa: DTZ001 - a reading of the wall clock
 
 
-def _end_of_gap(midnight: datetime, tz: ZoneInfo) -> datetime:
+def instant_of(reading: datetime, tz: ZoneInfo) -> datetime:
+    """When the wall clock of the zone first shows `reading` (without a zone), in UTC; a reading that a gap swallowed is
+    the gap's end.
+    """
+    at = reading.replace(tzinfo=tz).astimezone(UTC)
+    if at.astimezone(tz).replace(tzinfo=None) == reading:
+        return at
+    return _end_of_gap(reading, tz)
+
+
+def _end_of_gap(reading: datetime, tz: ZoneInfo) -> datetime:
     """The instant of the change that jumps over this wall-clock reading, to the second."""
-    before = midnight.replace(tzinfo=tz, fold=1).astimezone(UTC)  # by the offset after the change: too early
-    after = midnight.replace(tzinfo=tz, fold=0).astimezone(UTC)  # by the offset before it: at the change or later
+    before = reading.replace(tzinfo=tz, fold=1).astimezone(UTC)  # by the offset after the change: too early
+    after = reading.replace(tzinfo=tz, fold=0).astimezone(UTC)  # by the offset before it: at the change or later
     seconds_before, seconds_after = 0, int((after - before).total_seconds())
     while seconds_after - seconds_before > 1:
         middle = (seconds_before + seconds_after) // 2
-        if (before + timedelta(seconds=middle)).astimezone(tz).replace(tzinfo=None) < midnight:
+        if (before + timedelta(seconds=middle)).astimezone(tz).replace(tzinfo=None) < reading:
             seconds_before = middle
         else:
             seconds_after = middle
@@ -88,10 +94,15 @@ def expires_at(earned: datetime, expiry: Expiry, tz: ZoneInfo) -> datetime | Non
         case Never():
             return None
         case AfterDays():
-            last_day = local_day(earned, tz) + timedelta(days=expiry.days)
+            return end_after_days(earned, expiry.days, tz)
         case FixedDay():
             last_day = day_in_year(local_day(earned, tz).year + 1, expiry.month, expiry.day)
     return first_instant(last_day + timedelta(days=1), tz)
+
+
+def end_after_days(begins: datetime, days: int, tz: ZoneInfo) -> datetime:
+    """The first instant after the local day that lies `days` days after the one of `begins`."""
+    return first_instant(local_day(begins, tz) + timedelta(days=days + 1), tz)
 
 
 def day_in_year(year: int, month: int, day: int) -> date:

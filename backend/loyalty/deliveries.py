@@ -227,6 +227,7 @@ def _touched(event: Event) -> list[tuple[str, str]]:
                     touched.append(("address", order.customer.email.lower()))
             if order.guest_email is not None:
                 touched.append(("address", order.guest_email.lower()))
+            touched += [("code", code) for code in order.discount_codes or ()]
             return touched
         case OrderRefunded():
             return [("order", event.order_id)]
@@ -273,6 +274,12 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int
                 and member_id is not null
             union select member_id from verified_address where shop_id = :shop
                 and email = any(cast(:addresses as text[]))
+            union select member_id from redemption where shop_id = :shop
+                and upper(code) = any(array(select upper(c) from unnest(cast(:codes as text[])) c))
+            union select r.member_id from orders o
+                join coupon_use u on u.shop_id = o.shop_id and u.order_id = o.id
+                join redemption r on r.shop_id = u.shop_id and r.id = u.redemption_id
+                where o.shop_id = :shop and o.external_id = any(cast(:orders as text[]))
             """
         ),
         {
@@ -280,6 +287,7 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int
             "customers": _of("customer", shop_id, names),
             "orders": _of("order", shop_id, names),
             "addresses": _of("address", shop_id, names),
+            "codes": _of("code", shop_id, names),
         },
     )
     return [row.id for row in rows]

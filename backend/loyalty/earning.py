@@ -23,7 +23,7 @@ MAX_POINTS = 1_000_000_000
 Note = Literal["other_currency", "pos", "uninstalled", "disabled", "cancelled", "returned", "voided", "refunded"]
 """Why an order brings nothing, for the sum that the shopper reads."""
 
-Excluded = Literal["gift_cards", "discounts", "shipping", "fees", "tax"]
+Excluded = Literal["gift_cards", "discounts", "paid_with_points", "shipping", "fees", "tax"]
 
 _EXACT = Context(prec=100)
 """Enough digits for any amounts and quantities that JSON carries; Decimal's own 28 would round the absurd ones."""
@@ -128,9 +128,17 @@ def outcome(
     shop_currency: str,
     enabled: bool = True,
     uninstalled: bool = False,
+    paid_with_points: Decimal = _ZERO,
 ) -> Sum:
     """The whole rule: what the order earned less what its refunds, cancelling, return or voiding took back."""
-    made = earned(order, earn, shop_currency=shop_currency, enabled=enabled, uninstalled=uninstalled)
+    made = earned(
+        order,
+        earn,
+        shop_currency=shop_currency,
+        enabled=enabled,
+        uninstalled=uninstalled,
+        paid_with_points=paid_with_points,
+    )
     if made.note is not None:
         return made
     if order.cancelled:
@@ -142,15 +150,25 @@ def outcome(
     return after_refunds(made, refunds, fully_refunded=order.payment_status == "refunded")
 
 
-def earned(order: OrderSum, earn: Earn, *, shop_currency: str, enabled: bool = True, uninstalled: bool = False) -> Sum:
+def earned(
+    order: OrderSum,
+    earn: Earn,
+    *,
+    shop_currency: str,
+    enabled: bool = True,
+    uninstalled: bool = False,
+    paid_with_points: Decimal = _ZERO,
+) -> Sum:
     """What the order earns before any refund, by the settings in force when it was made.
 
     1000 at "every 10 earn 1 point" is 100 points (S3.3). `enabled` is the program's switch; `uninstalled` says that the
-    order was made while the shop had taken the app away.
+    order was made while the shop had taken the app away. `paid_with_points` is what cashback paid of it: with `items` it
+    does not count (A4), with `items_net` it is one of the discounts already, with `total` the store has taken it off.
     """
     with localcontext(_EXACT):
         lines = _merged(order.lines) or [OrderLine(id=None, total=order.subtotal)]
-        counted = max(_counted(order, lines, earn), _ZERO)
+        with_points = paid_with_points if earn.base == "items" else _ZERO
+        counted = max(_counted(order, lines, earn) - with_points, _ZERO)
         note = _why_nothing(order, earn, shop_currency, enabled, uninstalled)
         points = 0 if note is not None else points_for(counted, earn)
         return Sum(
@@ -159,7 +177,7 @@ def earned(order: OrderSum, earn: Earn, *, shop_currency: str, enabled: bool = T
             counted=counted,
             points=points,
             lines=_shared_to_lines(lines, counted, points, earn, order.currency),
-            excluded=_excluded(order, lines, earn),
+            excluded=_excluded(order, lines, earn, with_points),
             note=note,
         )
 
@@ -329,13 +347,16 @@ def _why_nothing(order: OrderSum, earn: Earn, shop_currency: str, enabled: bool,
     return None
 
 
-def _excluded(order: OrderSum, lines: Sequence[OrderLine], earn: Earn) -> tuple[tuple[Excluded, Decimal], ...]:
+def _excluded(
+    order: OrderSum, lines: Sequence[OrderLine], earn: Earn, with_points: Decimal
+) -> tuple[tuple[Excluded, Decimal], ...]:
     """The parts of the order that earned nothing, those that are not 0."""
     if earn.base == "total":
         return ()
     amounts: list[tuple[Excluded, Decimal]] = [
         ("gift_cards", _gift_cards(lines)),
         ("discounts", _discounts_of_items(order, lines) if earn.base == "items_net" else _ZERO),
+        ("paid_with_points", with_points),
         ("shipping", order.shipping_total or _ZERO),
         ("fees", order.fee_total or _ZERO),
         ("tax", _ZERO if _is_tax_in_prices(order, lines) else order.tax_total or _ZERO),

@@ -33,6 +33,12 @@ def expire_due(session: AnySession, now: datetime, limit: int = 2000) -> int:
     return len(expired)
 
 
+def expire_of(session: AnySession, shop_id: int, member_id: int, now: datetime) -> None:
+    """Write the entries of what one member's points have expired, and tell the owner: before they spend others."""
+    posting.lock_accounts(session, shop_id, [member_id])
+    tell(session, posting.expire_member(session, shop_id, member_id, now), "points_expired")
+
+
 def remind(session: AnySession, now: datetime, limit: int = 500) -> int:
     """Put the reminders that are due into the outbox; returns how many lots were dealt with.
 

@@ -133,6 +133,13 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     member.status = "erased"
     member.token_version += 1
     session.flush()
+    session.execute(
+        text(
+            "update redemption set address = null, attributes = '{}' where shop_id = :shop and member_id = :member"
+            " and (address is not null or attributes <> '{}')"
+        ),
+        {"shop": shop_id, "member": member.id},
+    )
     _erase_from_bodies(session, shop_id, external_id, addresses)
     return member.id
 

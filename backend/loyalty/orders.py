@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, DateTime, Text, cast, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONPATH, insert
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import awards, members, programs
+from backend.loyalty import awards, members, order_codes, programs
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Order, Refund
 from backend.platforms.events import (
@@ -45,6 +45,7 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
     owner = _owner_of(session, shop.id, known.order, now)
     if owner != row.member_id and (owner is not None or _is_unclaimed_again(session, row, known.order)):
         awards.move_to(session, shop, row, known, owner, now)
+    order_codes.settle(session, shop, row, known, now)
     awards.reckon(session, shop, row, known, now)
 
 

@@ -172,3 +172,18 @@ create index redemption_expiring on redemption (expires_at)
     where status = 'issued' and use_state = 'delivered' and expires_at is not null and ending is null;
 create index redemption_of_order on redemption (shop_id, order_id) where order_id is not null;
 create index redemption_used on redemption (shop_id, reward_id) where use_state = 'used';
+
+-- Which orders carry a redemption's code, so that the end does not depend on which order was told first.
+create table coupon_use (
+    shop_id bigint not null,
+    redemption_id bigint not null,
+    order_id bigint not null,
+    is_carried boolean not null,
+    is_valid boolean not null,      -- carried, and the order stands
+    placed_at timestamptz not null,
+    primary key (shop_id, redemption_id, order_id),
+    foreign key (shop_id, redemption_id) references redemption,
+    foreign key (shop_id, order_id) references orders
+);
+
+create index coupon_use_of_order on coupon_use (shop_id, order_id);

@@ -1,0 +1,446 @@
+"""Coupons: the codes of rewards. Merchants upload them, or we make them ahead of need, so that no shopper waits.
+
+Every code that was ever known in a shop is a row of `coupon`, unique whatever its case. The free ones stand in
+`coupon_free`; whoever takes one deletes its row there (redeem.sql). A code of ours is `making` until the store has it; one that
+must not work any more is `disabling` until the store has said so. What follows from either is done in the transaction
+that notes the store's answer (`became_ready`, `was_refused`, `was_disabled`).
+
+Locks: account, then redemption, then coupon.
+"""
+
+import csv
+import io
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from sqlalchemy import select, text
+
+from backend import clock, outbox
+from backend.ledger.posting import AnySession
+from backend.loyalty import issuing
+from backend.loyalty.shops import ShopFacts
+from backend.models import Coupon, Reward
+from backend.queue import enqueue_after_commit
+
+REFILL = "points.refill_coupons"
+OUTBOX_KIND = "discount"
+STOCK = 50
+"""So many free codes of each reward are kept ready; one in ten that is taken looks after it (redeem.sql)."""
+LOW_STOCK = 10
+"""Of an uploaded pool: below this the merchant is told that it runs low."""
+DEFAULT_PREFIX = "LGN"
+LONGEST_CODE = 255
+REFUSED_AGAIN_AFTER = timedelta(minutes=10)
+"""A store that refuses a code for good is not asked for the next one at once."""
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that reads like something else
+_RANDOM_CHARACTERS = 12  # of 5 bits each: 60 (reliability section 3)
+_NOT_IN_A_CODE = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class RefusedCode:
+    """A code of an upload that was not taken. `line` counts from 1."""
+
+    line: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class UploadReport:
+    added: int
+    refused: tuple[RefusedCode, ...]
+
+
+def new_code(prefix: str | None = None) -> str:
+    """A code that nobody guesses: 60 random bits in three groups, such as `LGN-7G4M-Q2XD-9PTR`."""
+    random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))
+    return "-".join([prefix or DEFAULT_PREFIX, *(random[at : at + 4] for at in range(0, _RANDOM_CHARACTERS, 4))])
+
+
+def reference(shop_id: int, coupon_id: int) -> str:
+    """What the store knows the code's discount by: always the same, so that a repeated call is recognised as ours."""
+    return f"lagniappe-{shop_id}-{coupon_id}"
+
+
+# Uploaded pools ----------------------------------------------------------------------------------------------------
+
+
+def read_csv(document: str) -> list[str]:
+    """The codes of a CSV file: its first column, without a heading called `code` and whatever a spreadsheet puts first."""
+    rows = [row[0] if row else "" for row in csv.reader(io.StringIO(document.removeprefix("\ufeff")))]
+    if rows and rows[0].strip().casefold() in ("code", "codes", "coupon", "coupon code"):
+        rows[0] = ""
+    return rows
+
+
+def add_uploaded(
+    session: AnySession, shop_id: int, reward_id: int, codes: Iterable[str], now: datetime
+) -> UploadReport:
+    """Add a merchant's codes to the reward's pool and say which were refused and why. Blank lines are passed over."""
+    good: dict[str, tuple[int, str]] = {}
+    refused: list[RefusedCode] = []
+    for line, given in enumerate(codes, start=1):
+        code = given.strip()
+        if not code:
+            continue
+        if (reason := _reason_against(code)) is not None:
+            refused.append(RefusedCode(line, code[:LONGEST_CODE], reason))
+        elif (known := good.get(code.upper())) is not None:
+            refused.append(RefusedCode(line, code, f"stands in line {known[0]} already"))
+        else:
+            good[code.upper()] = (line, code)
+    added = _insert(session, shop_id, reward_id, [code for _, code in good.values()], "uploaded", "ready", None, now)
+    _set_free(session, shop_id, reward_id, added)
+    new = {code.upper() for _, code in added}
+    refused += [
+        RefusedCode(line, code, "is known in this shop already") for key, (line, code) in good.items() if key not in new
+    ]
+    return UploadReport(len(added), tuple(sorted(refused, key=lambda each: each.line)))
+
+
+def _reason_against(code: str) -> str | None:
+    if len(code) > LONGEST_CODE:
+        return f"is longer than {LONGEST_CODE} characters"
+    if _NOT_IN_A_CODE.search(code):
+        return "holds a space or a control character"
+    return None
+
+
+# Stock of our own -----------------------------------------------------------------------------------------------------
+
+
+def ask_refill(session: AnySession, shop_id: int, reward_id: int, after: timedelta = timedelta()) -> None:
+    """Have somebody look after the reward's stock, once the running transaction has committed."""
+    session.execute(
+        text("insert into coupon_refill values (:shop, :reward, :due) on conflict do nothing"),
+        {"shop": shop_id, "reward": reward_id, "due": clock.wall() + after},
+    )
+    enqueue_after_commit(REFILL)
+
+
+def refill_next(session: AnySession, facts: Any, now: datetime) -> bool:
+    """Look after the stock of one reward that asks for it; False if none does.
+
+    `facts` gives a shop's facts by its id. Redemptions that wait are served first from what is free, then codes are
+    made for those that still wait and for the stock.
+    """
+    asked = session.execute(
+        text(
+            "delete from coupon_refill r where (r.shop_id, r.reward_id) = (select shop_id, reward_id from coupon_refill"
+            " where due_at <= :wall order by due_at limit 1 for update skip locked) returning shop_id, reward_id"
+        ),
+        {"wall": clock.wall()},
+    ).one_or_none()
+    if asked is None:
+        return False
+    # Holds off a change of what the codes are worth until these are written.
+    reward = session.execute(
+        select(Reward)
+        .where(Reward.shop_id == asked.shop_id, Reward.id == asked.reward_id)
+        .with_for_update(read=True, key_share=True)
+    ).scalar_one()
+    shop: ShopFacts = facts(asked.shop_id)
+    if waiting := issuing.count_waiting(session, shop.id, reward.id):
+        _distribute(session, shop, reward.id, _pop(session, shop.id, reward.id, waiting), now)
+    wanted = _shortage(session, reward, now)
+    if wanted > 0:
+        make(session, shop, reward, wanted, now)
+    return True
+
+
+def make(session: AnySession, shop: ShopFacts, reward: Reward, count: int, now: datetime) -> None:
+    """Make codes and have the store told. A store without an address for it looks codes up: they are ready at once."""
+    codes = [new_code(reward.details.get("code_prefix")) for _ in range(count)]
+    is_told = shop.discounts_url is not None
+    made = _insert(session, shop.id, reward.id, codes, "made", "making" if is_told else "ready", reward.worth, now)
+    if is_told:
+        outbox.put_all(
+            session, OUTBOX_KIND, [(shop.id, create_key(coupon_id), {"coupon_id": coupon_id}) for coupon_id, _ in made]
+        )
+    else:
+        _distribute(session, shop, reward.id, made, now)
+
+
+def make_for(
+    session: AnySession,
+    shop: ShopFacts,
+    reward_id: int,
+    redemption_id: int,
+    *,
+    prefix: str | None,
+    worth: dict[str, Any],
+    expires_at: datetime,
+    now: datetime,
+) -> tuple[int, str]:
+    """Make one code for one redemption alone: its id and the code, which the store may not have yet."""
+    coupon = Coupon(
+        shop_id=shop.id,
+        reward_id=reward_id,
+        code=new_code(prefix),
+        source="made",
+        state="ready" if shop.discounts_url is None else "making",
+        worth=worth,
+        expires_at=expires_at,
+        redemption_id=redemption_id,
+        created_at=now,
+    )
+    session.add(coupon)
+    session.flush()
+    if shop.discounts_url is not None:
+        outbox.put(session, shop.id, OUTBOX_KIND, create_key(coupon.id), {"coupon_id": coupon.id})
+    return coupon.id, coupon.code
+
+
+def create_key(coupon_id: int) -> str:
+    """The outbox's name for telling the store of a code."""
+    return f"discount:{coupon_id}:create"
+
+
+def withdraw_stock(session: AnySession, shop: ShopFacts, reward_id: int) -> None:
+    """What the codes are worth has changed: those of the old worth that nobody has are disabled at the store.
+
+    The caller holds the reward's row. Uploaded codes are the merchant's own and stay.
+    """
+    old = session.execute(
+        text(
+            "select c.id from coupon c left join coupon_free f"
+            " on f.shop_id = c.shop_id and f.reward_id = c.reward_id and f.coupon_id = c.id"
+            " where c.shop_id = :shop and c.reward_id = :reward and c.source = 'made' and c.redemption_id is null"
+            " and (c.state = 'making' or f.coupon_id is not null) order by c.id for update of c"
+        ),
+        {"shop": shop.id, "reward": reward_id},
+    ).scalars()
+    for coupon_id in old.all():
+        taken = session.execute(
+            text(
+                "delete from coupon_free where shop_id = :shop and reward_id = :reward and coupon_id = :id returning 1"
+            ),
+            {"shop": shop.id, "reward": reward_id, "id": coupon_id},
+        ).scalar()
+        coupon = session.get_one(Coupon, (shop.id, coupon_id), populate_existing=True)
+        if taken or coupon.state == "making":
+            disable(session, shop, coupon_id)
+    ask_refill(session, shop.id, reward_id)
+
+
+def _shortage(session: AnySession, reward: Reward, now: datetime) -> int:
+    if reward.coupon_source != "made":
+        return 0
+    has = session.execute(
+        text(
+            """
+            select (select count(*) from (select from coupon_free where shop_id = :shop and reward_id = :reward
+                    limit :stock) f) as free,
+                (select count(*) from coupon where shop_id = :shop and reward_id = :reward and state = 'making'
+                    and redemption_id is null) as making,
+                (select count(*) from redemption where shop_id = :shop and reward_id = :reward
+                    and status = 'requested') as waiting
+            """
+        ),
+        {"shop": reward.shop_id, "reward": reward.id, "stock": STOCK},
+    ).one()
+    is_over = reward.active_to is not None and reward.active_to <= now
+    stock = STOCK if reward.is_active and not is_over else 0
+    return int(stock + has.waiting - has.free - has.making)
+
+
+# What the store said ----------------------------------------------------------------------------------------------------
+
+
+def became_ready(session: AnySession, shop: ShopFacts, coupon_id: int, now: datetime) -> None:
+    """The store has the code: whoever waits longest gets it, else it is stock. Nothing, if it was withdrawn meanwhile."""
+    coupon = session.get_one(Coupon, (shop.id, coupon_id))
+    if coupon.redemption_id is not None:
+        redemption = issuing.locked(session, shop.id, coupon.redemption_id)
+        if _leaves_making(session, coupon, "ready") and redemption.coupon_id == coupon.id:
+            redemption.is_ready = True
+        return
+    waiting = issuing.lock_waiting(session, shop.id, coupon.reward_id, 1)
+    if not _leaves_making(session, coupon, "ready"):
+        return
+    if waiting:
+        issuing.issue(session, shop, waiting[0], coupon.id, coupon.code, now)
+    else:
+        _set_free(session, shop.id, coupon.reward_id, [(coupon.id, coupon.code)])
+        if issuing.count_waiting(session, shop.id, coupon.reward_id):  # who was waiting had been served already
+            ask_refill(session, shop.id, coupon.reward_id)
+
+
+def was_refused(session: AnySession, shop: ShopFacts, coupon_id: int, reason: str, now: datetime) -> None:
+    """The store will never take this code. Stock is made anew after a while; a code for one redemption fails it."""
+    coupon = session.get_one(Coupon, (shop.id, coupon_id))
+    if coupon.redemption_id is not None:
+        redemption = issuing.locked(session, shop.id, coupon.redemption_id)
+        if _leaves_making(session, coupon, "refused") and redemption.status == "requested":
+            issuing.fail(session, shop, redemption, reason, now)
+        return
+    if _leaves_making(session, coupon, "refused"):
+        ask_refill(session, shop.id, coupon.reward_id, REFUSED_AGAIN_AFTER)
+
+
+def is_taken_elsewhere(session: AnySession, shop: ShopFacts, coupon_id: int, now: datetime) -> None:
+    """The store has a discount of this code that is not ours: another code takes its place (reliability F-70)."""
+    coupon = session.get_one(Coupon, (shop.id, coupon_id))
+    if coupon.redemption_id is None:
+        if _leaves_making(session, coupon, "refused"):
+            ask_refill(session, shop.id, coupon.reward_id)
+        return
+    redemption = issuing.locked(session, shop.id, coupon.redemption_id)
+    if not _leaves_making(session, coupon, "refused") or redemption.status != "requested":
+        return
+    assert coupon.worth is not None and coupon.expires_at is not None
+    redemption.coupon_id, redemption.code = make_for(
+        session,
+        shop,
+        coupon.reward_id,
+        redemption.id,
+        prefix=coupon.code.rsplit("-", maxsplit=3)[0],
+        worth=coupon.worth,
+        expires_at=coupon.expires_at,
+        now=now,
+    )
+
+
+def disable(session: AnySession, shop: ShopFacts, coupon_id: int, redemption_id: int | None = None) -> bool:
+    """Have the code stop working. True if it has already; otherwise the store is told and `was_disabled` follows.
+
+    A store that looks codes up finds it disabled from now on. One that was never told of the code need not be told.
+    """
+    coupon = session.execute(
+        select(Coupon).where(Coupon.shop_id == shop.id, Coupon.id == coupon_id).with_for_update(key_share=True)
+    ).scalar_one()
+    if coupon.state in ("disabled", "refused"):
+        return True
+    if shop.discounts_url is None or (coupon.state == "making" and _take_from_outbox(session, shop.id, coupon_id)):
+        coupon.state = "disabled"
+        session.flush()
+        return True
+    if coupon.state != "disabling":
+        coupon.state = "disabling"
+        session.flush()
+        outbox.put(
+            session,
+            shop.id,
+            OUTBOX_KIND,
+            f"discount:{coupon_id}:disable:{uuid4().hex[:8]}",
+            {"coupon_id": coupon_id, "redemption_id": redemption_id, "disable": True},
+        )
+    return False
+
+
+def was_disabled(session: AnySession, shop: ShopFacts, coupon_id: int) -> None:
+    """The store has said that the code works no more. The caller holds its redemption, if it has one."""
+    session.execute(
+        text("update coupon set state = 'disabled' where shop_id = :shop and id = :id and state = 'disabling'"),
+        {"shop": shop.id, "id": coupon_id},
+    )
+
+
+def cannot_be_disabled(session: AnySession, shop: ShopFacts, coupon_id: int) -> None:
+    """The store refuses to disable the code: it may still work."""
+    session.execute(
+        text("update coupon set state = 'ready' where shop_id = :shop and id = :id and state = 'disabling'"),
+        {"shop": shop.id, "id": coupon_id},
+    )
+
+
+def _take_from_outbox(session: AnySession, shop_id: int, coupon_id: int) -> bool:
+    """Call off telling the store of a code; False if somebody has tried to already."""
+    return bool(
+        session.execute(
+            text(
+                "update outbox set state = 'done', done_at = :wall, last_error = 'called off before it was sent'"
+                " where shop_id = :shop and key = :key and state = 'waiting' and attempts = 0 returning 1"
+            ),
+            {"shop": shop_id, "key": create_key(coupon_id), "wall": clock.wall()},
+        ).scalar()
+    )
+
+
+def _leaves_making(session: AnySession, coupon: Coupon, state: str) -> bool:
+    """Note what became of a code that was being made; False if something else did already."""
+    changed = session.execute(
+        text("update coupon set state = :state where shop_id = :shop and id = :id and state = 'making' returning 1"),
+        {"state": state, "shop": coupon.shop_id, "id": coupon.id},
+    ).scalar()
+    return bool(changed)
+
+
+def _distribute(
+    session: AnySession, shop: ShopFacts, reward_id: int, coupons: list[tuple[int, str]], now: datetime
+) -> None:
+    """Codes that can be used, to those who wait for one; the rest is stock."""
+    waiting = issuing.lock_waiting(session, shop.id, reward_id, len(coupons))
+    for redemption, (coupon_id, code) in zip(waiting, coupons, strict=False):
+        issuing.issue(session, shop, redemption, coupon_id, code, now)
+    _set_free(session, shop.id, reward_id, coupons[len(waiting) :])
+    if len(waiting) < len(coupons) and issuing.count_waiting(session, shop.id, reward_id):
+        ask_refill(session, shop.id, reward_id)  # some of those who waited had been served meanwhile, others came
+
+
+def _pop(session: AnySession, shop_id: int, reward_id: int, most: int) -> list[tuple[int, str]]:
+    rows = session.execute(
+        text(
+            "delete from coupon_free f using ("
+            " select c.shop_id, c.reward_id, c.coupon_id from coupon_free c where c.shop_id = :shop and"
+            " c.reward_id = :reward order by c.coupon_id limit :most for update skip locked) o"
+            " where f.shop_id = o.shop_id and f.reward_id = o.reward_id and f.coupon_id = o.coupon_id"
+            " returning f.coupon_id, f.code"
+        ),
+        {"shop": shop_id, "reward": reward_id, "most": most},
+    )
+    return [(row.coupon_id, row.code) for row in rows]
+
+
+def _insert(
+    session: AnySession,
+    shop_id: int,
+    reward_id: int,
+    codes: list[str],
+    source: str,
+    state: str,
+    worth: dict[str, Any] | None,
+    now: datetime,
+) -> list[tuple[int, str]]:
+    """Write codes down, but none that is known in the shop already: (id, code) of the new ones, in order."""
+    rows = session.execute(
+        text(
+            "insert into coupon (shop_id, reward_id, code, source, state, worth, created_at)"
+            " select :shop, :reward, code, :source, :state, cast(:worth as jsonb), :now"
+            " from unnest(cast(:codes as text[])) with ordinality as t (code, place) order by place"
+            " on conflict (shop_id, upper(code)) do nothing returning id, code"
+        ),
+        {
+            "shop": shop_id,
+            "reward": reward_id,
+            "codes": codes,
+            "source": source,
+            "state": state,
+            "worth": None if worth is None else orjson.dumps(worth).decode(),
+            "now": now,
+        },
+    )
+    return [(row.id, row.code) for row in rows]
+
+
+def _set_free(session: AnySession, shop_id: int, reward_id: int, coupons: list[tuple[int, str]]) -> None:
+    session.execute(
+        text(
+            "insert into coupon_free (shop_id, reward_id, coupon_id, code)"
+            " select :shop, :reward, id, code from unnest(cast(:ids as bigint[]), cast(:codes as text[])) as t (id, code)"
+        ),
+        {
+            "shop": shop_id,
+            "reward": reward_id,
+            "ids": [coupon_id for coupon_id, _ in coupons],
+            "codes": [code for _, code in coupons],
+        },
+    )

@@ -1,0 +1,160 @@
+"""Issuing: a redemption that waits gets its code, or its points back if there will be none.
+
+Whoever changes a redemption holds its member's account first: `locked` and `lock_waiting` take both, in the one global
+order of accounts.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select, text
+
+from backend import outbox
+from backend.ledger import posting
+from backend.ledger.posting import SYSTEM, AnySession
+from backend.loyalty import calendar_rules, programs
+from backend.loyalty.shops import ShopFacts
+from backend.models import Member, Redemption
+
+
+def locked(session: AnySession, shop_id: int, redemption_id: int) -> Redemption:
+    """The redemption, held together with its member's account. The caller knows that it exists."""
+    (redemption,) = lock_all(session, shop_id, [redemption_id])
+    return redemption
+
+
+def lock_all(session: AnySession, shop_id: int, redemption_ids: Iterable[int]) -> list[Redemption]:
+    """The redemptions, oldest first, held together with their members' accounts."""
+    ids = sorted(set(redemption_ids))
+    if not ids:
+        return []
+    members = session.execute(
+        select(Redemption.member_id).where(Redemption.shop_id == shop_id, Redemption.id.in_(ids)).distinct()
+    ).scalars()
+    posting.lock_accounts(session, shop_id, list(members))
+    held = session.execute(
+        select(Redemption)
+        .where(Redemption.shop_id == shop_id, Redemption.id.in_(ids))
+        .order_by(Redemption.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).scalars()
+    return list(held)
+
+
+def count_waiting(session: AnySession, shop_id: int, reward_id: int) -> int:
+    """How many redemptions of the reward wait for a code."""
+    return session.execute(
+        select(func.count())
+        .select_from(Redemption)
+        .where(Redemption.shop_id == shop_id, Redemption.reward_id == reward_id, Redemption.status == "requested")
+    ).scalar_one()
+
+
+def lock_waiting(session: AnySession, shop_id: int, reward_id: int, most: int) -> list[Redemption]:
+    """Up to `most` redemptions that wait for a code, oldest first, held with their accounts.
+
+    One that somebody else served meanwhile is left out, so there may be fewer than wait.
+    """
+    ids = session.execute(
+        select(Redemption.id)
+        .where(Redemption.shop_id == shop_id, Redemption.reward_id == reward_id, Redemption.status == "requested")
+        .order_by(Redemption.id)
+        .limit(most)
+    ).scalars()
+    return [each for each in lock_all(session, shop_id, ids) if each.status == "requested" and each.ending is None]
+
+
+def issue(
+    session: AnySession, shop: ShopFacts, redemption: Redemption, coupon_id: int, code: str, now: datetime
+) -> None:
+    """The redemption has its code: what was on hold for it is spent. The caller holds it."""
+    redemption.coupon_id, redemption.code = coupon_id, code
+    redemption.status, redemption.hold_until = "issued", None
+    redemption.issued_at = now
+    redemption.expires_at = valid_until(shop, redemption.frozen.get("valid_days"), now)
+    session.flush()
+    if redemption.entry_id is not None:
+        posting.capture(
+            session,
+            shop.id,
+            redemption.member_id,
+            redemption.entry_id,
+            at=now,
+            reason=redemption.frozen["name"],
+            why=why(redemption),
+        )
+
+
+def fail(session: AnySession, shop: ShopFacts, redemption: Redemption, problem: str, now: datetime) -> None:
+    """There will be no code: the points are free again, and their owner is told. The caller holds the redemption."""
+    redemption.status, redemption.hold_until, redemption.ending = "failed", None, None
+    redemption.problem, redemption.ended_at = problem, now
+    session.flush()
+    release(session, shop, redemption, now)
+    make_room(session, redemption)
+    tell(session, redemption, "reward_failed")
+
+
+def release(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
+    """What is on hold for it is available again, in the same lots."""
+    if redemption.entry_id is not None:
+        posting.release(
+            session,
+            shop.id,
+            redemption.member_id,
+            redemption.entry_id,
+            at=now,
+            author=SYSTEM,
+            reason=redemption.frozen["name"],
+            why=why(redemption),
+            grace_days=grace_days(shop.id),
+        )
+
+
+def make_room(session: AnySession, redemption: Redemption) -> None:
+    """It counts no more against the reward's limit."""
+    session.execute(
+        text(
+            "update reward set taken = taken - 1"
+            " where shop_id = :shop and id = :id and limit_total is not null and taken > 0"
+        ),
+        {"shop": redemption.shop_id, "id": redemption.reward_id},
+    )
+
+
+def tell(session: AnySession, redemption: Redemption, purpose: str) -> None:
+    """A mail to its owner, if there is an address. `purpose` is a kind of `mail/messages.py`."""
+    member = session.get_one(Member, (redemption.shop_id, redemption.member_id))
+    if member.email is not None:
+        outbox.put(
+            session,
+            redemption.shop_id,
+            "mail",
+            f"mail:{purpose}:{redemption.id}",
+            {"purpose": purpose, "member_id": member.id, "redemption_id": redemption.id},
+        )
+
+
+def why(redemption: Redemption) -> dict[str, Any]:
+    """What the ledger says of a movement that belongs to a redemption (S2.2, S2.3)."""
+    return {
+        "rule": "redemption",
+        "redemption": str(redemption.id),
+        "reward": redemption.frozen["name"],
+        "reward_id": redemption.frozen["reward_id"],
+        "attributes": redemption.attributes,
+    }
+
+
+def valid_until(shop: ShopFacts, valid_days: int | None, begins: datetime) -> datetime | None:
+    """The first instant at which a code is good no more: the end of the local day so many days later. None: for ever."""
+    return None if valid_days is None else calendar_rules.end_after_days(begins, valid_days, ZoneInfo(shop.timezone))
+
+
+def grace_days(shop_id: int) -> int:
+    """How long points live that come back into a lot that has ended, by the program in force."""
+    _, settings = programs.current(shop_id)
+    return settings.expiry.grace_days

@@ -1,0 +1,352 @@
+"""Redemptions: a member has a reward for points, uses it, or a merchant says that they did.
+
+`redeem` is the hot path: what needs words and rules is judged here, then one call (redeem.sql) takes the points and the
+code together. The same key again is the same redemption as it now is.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy.engine import Connection
+
+from backend import db
+from backend.errors import BadInput, Conflict, IdempotencyKeyReused, NotEnoughPoints, NotFound, Unauthorized
+from backend.hot_statement import HotStatement
+from backend.ledger.posting import AnySession, Author
+from backend.loyalty import campaigns, coupons, eligibility, endings, issuing, member_facts, rewards
+from backend.loyalty.endings import CASHBACK
+from backend.loyalty.rewards import Reward
+from backend.loyalty.shops import ShopFacts
+from backend.models import Redemption
+from backend.queue import ring
+
+LONGEST_WAIT = timedelta(hours=24)
+"""How long points are held for a code that cannot be made; then they are free again (reliability F-68)."""
+LONGEST_ATTRIBUTE = 500
+_MOST_VERSIONS = 5
+
+Row = dict[str, Any]
+"""A redemption's columns as JSON says them: times as ISO texts, money as numbers' text."""
+UseState = Literal["delivered", "used"]
+DeliveryStatus = Literal["ordered", "shipped", "delivered", "canceled"]
+_FURTHER: Mapping[str | None, tuple[str, ...]] = {
+    "ordered": ("ordered", "shipped", "delivered"),
+    "shipped": ("shipped", "delivered"),
+    "delivered": ("delivered",),
+    "canceled": (),
+}
+"""A gift's delivery goes on, never back; canceled may be set at any time (S1.42)."""
+
+_REDEEM = HotStatement(
+    """
+    select outcome, redemption::text, available from redeem(%(shop)s, %(member)s, %(token_version)s, %(reward)s,
+        %(version)s, %(campaign)s, %(key)s, %(hash)s, %(now)s, %(expires)s, %(hold_until)s, %(frozen)s, %(attributes)s,
+        %(actor)s, %(actor_name)s)
+    """
+)
+_KNOWN = HotStatement(
+    "select request_hash, to_jsonb(r)::text from redemption r"
+    " where r.shop_id = %(shop)s and r.member_id = %(member)s and r.key = %(key)s"
+)
+
+
+class AttributesMissing(Conflict):
+    """A custom attribute that the reward demands was not given."""
+
+    code = "attributes_missing"
+    title = "Something about this redemption must be said"
+
+
+class AttributesWrong(BadInput):
+    code = "attributes_wrong"
+    title = "An attribute is not what it should be"
+
+
+class MustExpireFirst(Exception):
+    """Points past their date are to be written off and their owner told before any are spent (`expiry.expire_of`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemer:
+    """For whom, and who asks. `token_version` is that of the member's session, which may have been revoked."""
+
+    member_id: int
+    author: Author
+    token_version: int | None = None
+
+
+def install(connection: Connection) -> None:
+    """Define the redeeming function in the database, replacing older definitions. Called by `lagniappe migrate`."""
+    connection.exec_driver_sql(files("backend.loyalty").joinpath("redeem.sql").read_text().replace("%", "%%"))
+
+
+def redeem(
+    shop: ShopFacts,
+    who: Redeemer,
+    reward_id: int,
+    attributes: Mapping[str, Any],
+    key: str,
+    now: datetime,
+) -> Row:
+    """Have the reward for points; runs as a transaction of its own. The redemption as it now is, new or not.
+
+    Raises NotFound, Unauthorized (the session was ended), IdempotencyKeyReused; Conflict `reward_inactive`,
+    `not_eligible`, `limit_reached`, `out_of_stock`; AttributesMissing, AttributesWrong, NotEnoughPoints;
+    MustExpireFirst, then nothing has happened yet.
+    """
+    request_hash = _request_hash(reward_id, attributes)
+    for _ in range(_MOST_VERSIONS):
+        try:
+            reward = _find(shop.id, reward_id)
+            said = _judge(shop, who, reward, attributes, now)
+            campaign_id = _campaign_of(shop, reward, now)
+        except (NotFound, Conflict, BadInput):
+            if (known := _known(shop.id, who.member_id, key, request_hash)) is not None:
+                return known  # it was had when it could be
+            raise
+        found = _REDEEM.first_row(
+            {
+                "shop": shop.id,
+                "member": who.member_id,
+                "token_version": who.token_version,
+                "reward": reward.id,
+                "version": reward.version,
+                "campaign": campaign_id,
+                "key": key,
+                "hash": request_hash,
+                "now": now,
+                "expires": issuing.valid_until(shop, reward.coupon_valid_days, now),
+                "hold_until": now + LONGEST_WAIT,
+                "frozen": orjson.dumps(freeze(reward)).decode(),
+                "attributes": orjson.dumps(said).decode(),
+                "actor": who.author.actor,
+                "actor_name": who.author.name,
+            }
+        )
+        assert found is not None
+        outcome, redemption, available = found
+        match outcome:
+            case "issued" | "again":
+                return _row(redemption)
+            case "requested":
+                ring(coupons.REFILL)
+                return _row(redemption)
+            case "stale":
+                rewards.forget_current()
+            case _:
+                raise _refusal(outcome or "", reward, int(available or 0))
+    raise Conflict("This reward is being changed right now. Please try again.", code="reward_inactive")
+
+
+def freeze(reward: Reward) -> dict[str, Any]:
+    """What of a reward a redemption keeps: a later change of the reward does not change what was had (reliability F-84)."""
+    definition = reward.definition
+    return {
+        "name": reward.name,
+        "reward_id": reward.redemption_id,
+        "type": reward.type,
+        "sub_type": reward.sub_type,
+        "worth": reward.worth,
+        "reward_value": definition.reward_value,
+        "tax_value": None if definition.tax_value is None else str(definition.tax_value),
+        "valid_days": reward.coupon_valid_days,
+        "points_back": reward.points_back_when_expired,
+    }
+
+
+def mark(
+    session: AnySession,
+    shop: ShopFacts,
+    redemption_id: int,
+    now: datetime,
+    use_state: UseState | None = None,
+    delivery_status: DeliveryStatus | None = None,
+) -> Redemption:
+    """A merchant says that a reward was used or was not, or how far a gift's delivery is.
+
+    Raises NotFound; Conflict `not_active` (S1.12: only while it is issued; S1.13: never once expired),
+    `delivery_status_not_allowed` (S1.15, S1.35, S1.36).
+    """
+    if session.get(Redemption, (shop.id, redemption_id)) is None:
+        raise NotFound()
+    redemption = issuing.locked(session, shop.id, redemption_id)
+    if redemption.status != "issued" or redemption.ending is not None or endings.has_run_out(redemption, now):
+        raise Conflict("Only an active reward can be marked, and this one is over or not there yet.", code="not_active")
+    if use_state is not None and use_state != redemption.use_state:
+        if redemption.frozen["type"] == CASHBACK:
+            raise Conflict("Cashback is used by the order that carries its code.", code="not_active")
+        redemption.use_state = use_state
+        redemption.used_at = now if use_state == "used" else None
+        redemption.order_id = None
+        redemption.delivery_status = "ordered" if use_state == "used" else None  # S1.14
+    if delivery_status is not None and delivery_status != redemption.delivery_status:
+        _deliver(redemption, delivery_status)
+    session.flush()
+    return redemption
+
+
+def _deliver(redemption: Redemption, delivery_status: DeliveryStatus) -> None:
+    is_gift = redemption.frozen["type"] == "gift"
+    if redemption.use_state != "used":
+        raise _not_deliverable("Mark the reward as used first: its delivery begins with that.")
+    if not is_gift and delivery_status != "ordered":
+        raise _not_deliverable("Only a gift is delivered: everything else stays ordered.")
+    if delivery_status != "canceled" and delivery_status not in _FURTHER[redemption.delivery_status]:
+        raise _not_deliverable(f"A delivery that is {redemption.delivery_status} cannot become {delivery_status}.")
+    redemption.delivery_status = delivery_status
+
+
+def _not_deliverable(sentence: str) -> Conflict:
+    return Conflict(sentence, code="delivery_status_not_allowed")
+
+
+def _find(shop_id: int, reward_id: int) -> Reward:
+    """The reward as this process knows it; the call names its version. One that is unknown or inactive is looked up."""
+    for reward in rewards.current(shop_id):
+        if reward.id == reward_id:
+            return reward
+    session = db.db.session()
+    try:
+        return rewards.find(session, shop_id, reward_id)
+    finally:
+        session.rollback()
+
+
+def _judge(
+    shop: ShopFacts, who: Redeemer, reward: Reward, attributes: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Refuse what the rules refuse; the attributes as they are kept."""
+    if reward.type == CASHBACK:
+        raise Conflict("Cashback is used at the checkout.", code="reward_inactive")
+    if not rewards.is_available(reward, now):
+        raise Conflict("This reward is not available at the moment.", code="reward_inactive")
+    if reward.rules or reward.target is not None:
+        refuse_ineligible(shop, who.member_id, reward, now)
+    return _checked_attributes(reward, attributes)
+
+
+def refuse_ineligible(shop: ShopFacts, member_id: int, reward: Reward, now: datetime) -> None:
+    """Raises Conflict `not_eligible` with the sentence that says what the member lacks."""
+    session = db.db.session()
+    try:
+        facts = member_facts.facts(
+            session, shop, member_id, with_orders=eligibility.needs_orders(reward.rules), now=now
+        )
+    finally:
+        session.rollback()
+    if reward.target is not None and not eligibility.is_in_target(reward.target, facts):
+        raise Conflict(eligibility.target_missing(reward.target), code="not_eligible")
+    verdict = eligibility.judge(reward.rules, facts)
+    if not verdict.is_eligible:
+        raise Conflict(verdict.refusal, code="not_eligible")
+
+
+def _campaign_of(shop: ShopFacts, reward: Reward, now: datetime) -> int | None:
+    """The campaign that the gift is had in; a gift of campaigns is to be had only while one of them is on."""
+    if reward.type != "gift":
+        return None
+    on = campaigns.current(shop.id, now)
+    if on is not None and reward.id in on.gifts:
+        return on.id
+    if campaigns.is_gift_of_any(shop.id, reward.id):
+        raise Conflict("This gift belongs to a campaign that is not on.", code="reward_inactive")
+    return None
+
+
+def _checked_attributes(reward: Reward, given: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = {each.attribute_id: each for each in reward.definition.custom_transaction_attributes}
+    if unknown := sorted(set(given) - set(wanted)):
+        raise _wrong_attribute(unknown[0], "is not known here")
+    said: dict[str, Any] = {}
+    for attribute_id, attribute in wanted.items():
+        value = given.get(attribute_id)
+        if value is None or value == "":
+            if attribute.is_attribute_mandatory:
+                sentence = f"Please say: {attribute.attribute_name}."
+                field = {"field": f"attributes.{attribute_id}", "message": "is missing"}
+                raise AttributesMissing(sentence, errors=[field])
+            continue
+        if (message := _reason_against(attribute.attribute_type, value)) is not None:
+            raise _wrong_attribute(attribute_id, message)
+        said[attribute_id] = value
+    return said
+
+
+def _reason_against(kind: str, value: Any) -> str | None:
+    match kind:
+        case "Text" if not isinstance(value, str):
+            return "should be a text"
+        case "Text" if len(value) > LONGEST_ATTRIBUTE or re.search(r"[\x00-\x08\x0b-\x1f\x7f]", value):
+            return f"should be at most {LONGEST_ATTRIBUTE} characters of plain text"
+        case "Number" if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", f"{value}"):
+            return "should be a number"
+        case "Boolean" if not isinstance(value, bool) and value not in ("True", "False", "true", "false"):
+            return "should be true or false"
+        case "Date" if not _is_date(value):
+            return "should be a date such as 2026-12-31"
+    return None
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and len(value) == 10 and bool(date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _wrong_attribute(attribute_id: str, message: str) -> AttributesWrong:
+    field = f"attributes.{attribute_id[:64]}"
+    return AttributesWrong(f"{field} {message}.", [{"field": field, "message": message}])
+
+
+def _known(shop_id: int, member_id: int, key: str, request_hash: str) -> Row | None:
+    found = _KNOWN.first_row({"shop": shop_id, "member": member_id, "key": key})
+    if found is None:
+        return None
+    if found[0] != request_hash:
+        raise key_reused()
+    return _row(found[1])
+
+
+def key_reused() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused("This Idempotency-Key was sent before with another body.")
+
+
+def _refusal(outcome: str, reward: Reward, available: int) -> Exception:
+    match outcome:
+        case "gone":
+            return Unauthorized("The session has been ended. Begin a new one with a fresh identity.")
+        case "reused":
+            return key_reused()
+        case "limit_reached":
+            return Conflict("This reward has been had as often as it can be.", code="limit_reached")
+        case "out_of_stock":
+            return Conflict("This reward is sold out at the moment.", code="out_of_stock")
+        case "not_enough_points":
+            return NotEnoughPoints(available, reward.points)
+        case "expire_first":
+            return MustExpireFirst()
+    raise AssertionError(f"redeem() answered {outcome!r}")
+
+
+def _request_hash(reward_id: int, attributes: Mapping[str, Any]) -> str:
+    said = orjson.dumps([reward_id, attributes], default=_plain, option=orjson.OPT_SORT_KEYS)
+    return sha256(said).hexdigest()
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError
+
+
+def _row(text: str | None) -> Row:
+    row: Row = orjson.loads(text or "")
+    return row
