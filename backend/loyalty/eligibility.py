@@ -12,8 +12,8 @@ True
 
 What is not known of a member satisfies no positive condition. A negative one (Not equals, Not in, Contain none of, Is
 not set) holds exactly when its positive does not: a member without a tier is not at the tier gold. A merchant who means
-"known, and another" adds Is set. Texts are compared whatever their case. A language without a territory (fr) stands for
-all of it (fr-CA), but not the other way round.
+"known, and another" adds Is set. Texts are compared whatever their case. A country is the same by its code and by its
+English name (FR, France). A language without a territory (fr) stands for all of it (fr-CA), not the other way round.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -23,6 +23,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from babel import Locale
 
 from backend.loyalty.calendar_rules import local_day
 from backend.loyalty.eligibility_reading import read_rules, read_target, rules_to_document, target_to_document
@@ -44,6 +46,9 @@ __all__ = [
     "target_missing",
     "target_to_document",
 ]
+
+_COUNTRIES: dict[str, str] = {code: name for code, name in Locale("en").territories.items() if len(code) == 2}
+_CODES = {folded(name): code for code, name in _COUNTRIES.items()}
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Facts:
             "Orders Count": self.orders_count,
             "Total Spend": self.total_spend,
             "Available Points": self.available_points,
-            "Country": _texts((self.country or "",)),
+            "Country": _texts(_both_names(self.country or "")),
             "Language": _texts(_wider(self.language or "")),
             "Birthday": self.birthday,
             "Birthday Month": self.birthday and self.birthday.month,
@@ -180,6 +185,12 @@ def _nearest(rules: Sequence[Rule], facts: Facts) -> list[Condition]:
 
 def _texts(texts: Iterable[str]) -> frozenset[str] | None:
     return frozenset(filter(None, map(folded, texts))) or None
+
+
+def _both_names(country: str) -> Iterable[str]:
+    """The country as it is known, with its code and its English name if they are known."""
+    code = _CODES.get(folded(country), country.strip().upper())
+    return country, code, _COUNTRIES.get(code, "")
 
 
 def _wider(tag: str) -> Iterable[str]:
