@@ -21,7 +21,7 @@ from backend.app import create_app
 from backend.db import db, transaction
 from backend.embedded import Addresses, running
 from backend.jobs import inbox, points
-from backend.loyalty import programs, rewards, shops
+from backend.loyalty import campaigns, programs, rewards, shops
 from backend.loyalty.shops import NewShop
 from backend.platforms.custom import signature
 
@@ -71,6 +71,7 @@ def app(whole_app: Flask) -> Iterator[Flask]:
     shops.forget_facts()
     programs.forget_current()
     rewards.forget_current()
+    campaigns.forget_current()
     with whole_app.app_context():
         yield whole_app
     clock.use_offset(rehearsal.current_offset)
