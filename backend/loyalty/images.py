@@ -110,6 +110,11 @@ def find(shop_id: int, image_id: str) -> Picture | None:
     return None if row is None else Picture(**row)
 
 
+def path(widget_key: str, image_id: str) -> str:
+    """Where everybody can see the shop's picture, under our own address."""
+    return f"/widget/v1/images/{widget_key}/{image_id}"
+
+
 def _checked(content: bytes, largest: tuple[int, int]) -> Picture:
     if not content:
         raise BadInput("The file is empty.")

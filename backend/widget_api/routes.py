@@ -19,7 +19,7 @@ from backend.errors import BadInput, Conflict, NotFound, TooLarge
 from backend.loyalty import members, shops
 from backend.loyalty.shops import ShopFacts
 from backend.platforms.events import time_text
-from backend.widget_api import addresses, answers, assets, cors, identity, program_document, reading
+from backend.widget_api import addresses, answers, assets, cors, identity, pictures, program_document, reading
 from backend.widget_api.hot_path import HotPath
 from backend.widget_api.rate_limits import RateLimits
 from backend.widget_api.tokens import Session, SessionExpired, SessionTokens, bearer
@@ -29,7 +29,7 @@ blueprint = Blueprint("widget_api", __name__, url_prefix="/widget/v1")
 LARGEST_BODY = 16 * 1024
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PUBLIC = frozenset({"widget_api.program", "widget_api.loader", "widget_api.module"})
+_PUBLIC = frozenset({"widget_api.program", "widget_api.loader", "widget_api.module", "widget_api.picture"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,14 @@ def loader() -> Response:
 def module(version: str, path: str) -> Response:
     """One file of the widget."""
     return assets.module(request, version, path)
+
+
+@blueprint.get("/images/<widget_key>/<image_id>")
+def picture(widget_key: str, image_id: str) -> Response:
+    """A picture that the shop's merchant uploaded."""
+    answer = pictures.picture(request, _shop_of(widget_key), image_id)
+    g.widget_shop = None  # what is no JSON is not signed
+    return answer
 
 
 # The member's own ----------------------------------------------------------------------------------------------------
