@@ -51,6 +51,12 @@ class Code:
     def is_used_up(self) -> bool:
         return self.terms.usage_limit is not None and self.standing_uses >= self.terms.usage_limit
 
+    @property
+    def latest(self) -> datetime:
+        """When something last happened to it."""
+        times_of_uses = [use.given_back_at or use.used_at for use in self.uses]
+        return max([self.created_at, *times_of_uses, *([self.disabled_at] if self.disabled_at else [])])
+
     def state(self, now: datetime) -> str:
         """One word for people."""
         if self.is_used_up:

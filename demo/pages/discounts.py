@@ -73,14 +73,17 @@ def all_codes() -> ResponseReturnValue:
         now = business_now(db)
         known = codes.everything(db)
         mood = moods.mood(db)
-    ready = [code for code in known if code.state(now) == "ready" and not code.uses]
+    happened: list[codes.Code] = []
     waiting: dict[str, list[codes.Code]] = {}
-    for code in ready:
-        waiting.setdefault(code.label, []).append(code)
+    for code in known:
+        if code.state(now) == "ready" and not code.uses:
+            waiting.setdefault(code.label, []).append(code)
+        else:
+            happened.append(code)
     return render_template(
         "discounts.html",
         states=Counter(code.state(now) for code in known),
-        happened=[code for code in known if code.state(now) != "ready" or code.uses],
+        happened=sorted(happened, key=lambda code: code.latest, reverse=True),
         waiting=waiting,
         mood=mood,
         moods=moods.MOODS,
