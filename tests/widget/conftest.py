@@ -81,12 +81,15 @@ def _serve_static(route: Route) -> None:
 
 @dataclass
 class Store:
-    """A page of a store with the widget's script. `answers` are what the widget API says, by the end of the address."""
+    """A page of a store with the widget's script. `answers` are what the widget API says, by the end of the address,
+    after "POST " if only that is meant; of a list, one after the other and the last one from then on."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     bodies: list[Any] = field(default_factory=list)
+    posts: list[tuple[str, Any, str | None]] = field(default_factory=list)
+    """Of each POST: where to, its body, its Idempotency-Key."""
 
     def visit(
         self, *, query: str = "", head: str = "", times: int = 1, look: dict[str, str] | None = None, **data: str
@@ -120,11 +123,17 @@ class Store:
         name = call.removeprefix("wk_test/").partition("?")[0]
         if route.request.method == "POST":
             self.bodies.append(route.request.post_data_json)
-        answer = self.answers[name]
+            self.posts.append((name, self.bodies[-1], route.request.headers.get("idempotency-key")))
+        method_and_name = f"{route.request.method} {name}"
+        key = method_and_name if method_and_name in self.answers else name
+        answer = self.answers[key]
+        if isinstance(answer, list):
+            self.answers[key] = answer[1:] if len(answer) > 1 else answer
+            answer = answer[0]
         status, body, headers = answer if isinstance(answer, tuple) else (200, answer, {})
         headers = {
             "Access-Control-Allow-Origin": "*",
-            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
             "Access-Control-Expose-Headers": "Retry-After",
             **headers,
         }
@@ -217,6 +226,7 @@ def store(chromium: Browser) -> Iterator[Store]:
         "session": {"session": "token", "member": me["member"], "me": me},
         "me": me,
         "me/activity": {"items": [entry], "next": None},
+        "me/redemptions": {"items": [], "next": None},
     }
     yield found
     context.close()

@@ -9,14 +9,32 @@ import pytest
 
 from tests.widget.conftest import STATIC
 
-ENGLISH: dict[str, Any] = json.loads((STATIC / "locales/en.json").read_text(encoding="utf-8"))
-OTHERS = sorted(file for file in (STATIC / "locales").glob("*.json") if file.stem != "en")
+LOCALES = STATIC / "locales"
+FILES = sorted(LOCALES.rglob("*.json"))
+"""One per language; and in a folder for each tab that brings its own words, one per language again."""
+OTHERS = [file for file in FILES if file.stem != "en"]
 
 MAY_FALL_BACK: dict[str, set[str]] = {}
-"""Keys that a language leaves to English, by language. Its file then says `"partial": true`."""
+"""Keys that a file leaves to English, by its name ("de", "balance/de"). It then says `"partial": true`."""
 
-COMPOSED = ("problem.", "why.", "balance.", "tab.", "paused.", "earn.empty.")
+COMPOSED = ("problem.", "why.", "balance.", "tab.", "paused.", "earn.empty.", "state.", "after.")
 """Keys that the code puts together from parts."""
+
+
+def name(file: Path) -> str:
+    return str(file.relative_to(LOCALES).with_suffix(""))
+
+
+def words_of(file: Path) -> dict[str, Any]:
+    words: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return words
+
+
+def english_of(file: Path) -> dict[str, Any]:
+    return words_of(file.with_name("en.json"))
+
+
+ENGLISH = {key: text for file in FILES if file.stem == "en" for key, text in words_of(file).items()}
 
 
 def marks(text: Any) -> set[str]:
@@ -24,34 +42,42 @@ def marks(text: Any) -> set[str]:
     return {mark for form in forms for mark in re.findall(r"\{(\w+)\}", form)}
 
 
-@pytest.mark.parametrize("file", OTHERS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", OTHERS, ids=name)
 def test_a_language_has_the_keys_of_english(file: Path) -> None:
-    words = json.loads(file.read_text(encoding="utf-8"))
-    left_out = MAY_FALL_BACK.get(file.stem, set())
-    assert set(words) - {"partial"} == set(ENGLISH) - left_out
+    words = words_of(file)
+    left_out = MAY_FALL_BACK.get(name(file), set())
+    assert set(words) - {"partial"} == set(english_of(file)) - left_out
     assert words.get("partial", False) == bool(left_out)
 
 
-@pytest.mark.parametrize("file", OTHERS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", OTHERS, ids=name)
 def test_a_language_uses_the_marks_of_english(file: Path) -> None:
-    words = json.loads(file.read_text(encoding="utf-8"))
+    english = english_of(file)
     different = {
-        key for key, text in words.items() if key != "partial" and marks(text) - {"n"} != marks(ENGLISH[key]) - {"n"}
+        key
+        for key, text in words_of(file).items()
+        if key != "partial" and marks(text) - {"n"} != marks(english[key]) - {"n"}
     }
     assert different == set()
 
 
-@pytest.mark.parametrize("file", [*OTHERS, STATIC / "locales/en.json"], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=name)
 def test_plurals_have_the_form_that_every_language_has(file: Path) -> None:
-    words = json.loads(file.read_text(encoding="utf-8"))
-    assert all("other" in text for text in words.values() if isinstance(text, dict))
+    assert all("other" in text for text in words_of(file).values() if isinstance(text, dict))
+
+
+def test_no_word_stands_in_two_files() -> None:
+    """A tab's words join those of the panel: they must not change what it says elsewhere."""
+    keys = [key for file in FILES if file.stem == "en" for key in words_of(file)]
+    assert len(keys) == len(set(keys))
 
 
 def test_the_languages_of_the_entry_are_the_files() -> None:
     entry = (STATIC / "lagniappe.js").read_text(encoding="utf-8")
     listed = re.search(r"const LANGUAGES = (\[.*?\])", entry)
     assert listed is not None
-    assert sorted(json.loads(listed[1])) == sorted(file.stem for file in (STATIC / "locales").glob("*.json"))
+    for folder in {file.parent for file in FILES}:
+        assert sorted(json.loads(listed[1])) == sorted(file.stem for file in folder.glob("*.json"))
 
 
 def test_every_word_is_said_and_every_word_said_is_there() -> None:
@@ -65,4 +91,6 @@ def test_every_word_is_said_and_every_word_said_is_there() -> None:
 
 def test_the_tabs_are_named_as_the_contract_says() -> None:
     assert ENGLISH["tab.earn"] == "Earn points"
+    assert ENGLISH["tab.redeem"] == "Redeem points"
+    assert ENGLISH["tab.rewards"] == "My rewards"
     assert ENGLISH["tab.balance"] == "My balance"

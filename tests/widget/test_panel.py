@@ -193,8 +193,12 @@ def test_the_words_are_those_of_the_page(store: Store) -> None:
     store.visit(identity="jwt", locale="de-CH")
     store.page.get_by_role("button", name="Rewards").click()
     expect(tab(store, "Mein Guthaben")).to_be_visible()
-    loaded = [url.rpartition("/")[2] for url in store.requests if "/locales/" in url]
-    assert loaded == ["de.json"]  # one language, and only one
+    loaded = [url.partition("/locales/")[2] for url in store.requests if "/locales/" in url]
+    assert loaded == ["de.json"]  # one language, and only one; the words of a tab come with the tab
+    tab(store, "Mein Guthaben").click()
+    expect(shown(store, "Mein Guthaben")).to_contain_text("Verlauf")
+    loaded = [url.partition("/locales/")[2] for url in store.requests if "/locales/" in url]
+    assert loaded == ["de.json", "balance/de.json"]
     assert "wk_test/program?locale=de-CH" in store.calls()
 
 
@@ -225,6 +229,7 @@ def test_tabs_move_by_arrows_home_and_end(store: Store) -> None:
     store.open()
     tab(store, "Earn points").focus()
     for key, chosen in (
+        ("ArrowRight", "My rewards"),
         ("ArrowRight", "My balance"),
         ("ArrowRight", "Earn points"),
         ("ArrowLeft", "My balance"),

@@ -1,19 +1,24 @@
 /** The calls of the widget API. The session's token lives in memory alone, and only here. */
 
 const PATIENCE = 15000; // ms for one answer
+const JSON_BODY = { "Content-Type": "application/json" };
 
-/** What went wrong, as the panel says it: offline, expired, busy (again after `wait` seconds) or failed. */
+/** What went wrong, as the panel says it: offline, expired, busy (again after `wait` seconds) or failed. What the server
+ * refused for a reason of its own has that reason's sentence as `detail`; without one, nobody knows what came of it. */
 class Problem extends Error {
-  constructor(kind, wait = 0) {
+  constructor(kind, wait = 0, detail = "") {
     super(kind);
-    Object.assign(this, { kind, wait });
+    Object.assign(this, { kind, wait, detail });
   }
 }
 
-function problemOf({ status, headers }) {
+async function problemOf(answer) {
+  const { status, headers } = answer;
   const wait = Number(headers.get("Retry-After"));
   if (status === 429 || (status === 503 && wait)) return new Problem("busy", Math.min(wait || 10, 300));
-  return new Problem(status === 401 ? "expired" : "failed");
+  if (status === 401) return new Problem("expired");
+  const { detail } = status < 500 ? await answer.json().catch(() => ({})) : {};
+  return new Problem("failed", 0, detail);
 }
 
 export class Api {
@@ -39,14 +44,19 @@ export class Api {
     return this.#asMember(identity, friend, "me");
   }
 
-  /** A page of what happened, newest first; `after` is the `next` of the page before. */
-  activity(identity, after) {
-    return this.#asMember(identity, null, "me/activity" + (after ? `?after=${encodeURIComponent(after)}` : ""));
+  /** A page of "activity" or "redemptions", newest first; `after` is the `next` of the page before. */
+  page(identity, list, after) {
+    return this.#asMember(identity, null, `me/${list}` + (after ? `?after=${encodeURIComponent(after)}` : ""));
+  }
+
+  /** Has something done. Sent again with the same key it is done once. */
+  send(identity, path, body, key) {
+    return this.#asMember(identity, null, path, body, { ...JSON_BODY, ...(key && { "Idempotency-Key": key }) });
   }
 
   /** Within a session; one that has expired, or is somebody else's, is begun anew, once: its answer brings `me` along. */
-  async #asMember(identity, friend, path) {
-    const ask = () => this.#call(path, { Authorization: `Bearer ${this.#token}` });
+  async #asMember(identity, friend, path, body, headers) {
+    const ask = () => this.#call(path, { Authorization: `Bearer ${this.#token}`, ...headers }, body);
     if (this.#token && identity === this.#identity) {
       try {
         return await ask();
@@ -67,7 +77,7 @@ export class Api {
   async #session(identity, friend) {
     const proof = { identity, ...(friend && { ref: friend }) };
     try {
-      const begun = await this.#call(`${this.#key}/session`, { "Content-Type": "application/json" }, proof);
+      const begun = await this.#call(`${this.#key}/session`, JSON_BODY, proof);
       this.#token = begun.session;
       this.#identity = identity;
       return begun;
@@ -87,7 +97,7 @@ export class Api {
         credentials: "omit",
         signal: patience.signal,
       });
-      if (!answer.ok) throw problemOf(answer);
+      if (!answer.ok) throw await problemOf(answer);
       return await answer.json();
     } catch (problem) {
       throw problem instanceof Problem ? problem : new Problem(navigator.onLine ? "failed" : "offline");

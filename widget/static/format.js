@@ -69,6 +69,11 @@ export class Format {
     return attempt(() => this.#days.format(new Date(iso)), () => "");
   }
 
+  /** The hour and minute, by the reader's own clock. */
+  time(iso) {
+    return attempt(() => new Date(iso).toLocaleTimeString(this.#locale, { timeStyle: "short" }), () => "");
+  }
+
   /** The last day on which what ends at that instant is good: midnight belongs to the day before. */
   lastDay(iso) {
     return this.day(new Date(iso) - 1000);

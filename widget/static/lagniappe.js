@@ -26,10 +26,10 @@ async function stylesheet(path) {
   return new CSSStyleSheet().replace(await (await file(path)).text());
 }
 
-/** The words of one language. Only a file that calls itself partial costs a second request, for English. */
-async function words(language) {
-  const own = await (await file(`locales/${language}.json`)).json();
-  return own.partial ? { ...(await words("en")), ...own } : own;
+/** The words of one language, those of a folder if one is named. Only a file that calls itself partial costs a second request, for English. */
+async function words(language, folder = "") {
+  const own = await (await file(`locales/${folder}${language}.json`)).json();
+  return own.partial ? { ...(await words("en", folder)), ...own } : own;
 }
 
 /** The panel of one `<lagniappe-widget>`; `look` is what its loader was given. Rejects if a part cannot be had. */
@@ -38,5 +38,5 @@ export async function panel(host, look) {
   const language = closest(locale);
   const parts = [import("./elements/panel.js"), stylesheet("styles/panel.css"), words(language)];
   const [{ Panel }, sheet, text] = await Promise.all(parts);
-  return new Panel(host, look, { locale, language, words: text, sheet, stylesheet });
+  return new Panel(host, look, { locale, language, words: text, sheet, stylesheet, more: (folder) => words(language, folder) });
 }

@@ -1,4 +1,5 @@
 /** What the panel knows, and when it asks for more. */
+import { Pages } from "./pages.js";
 
 const PROGRAM_AGE = 600000; // ms after which a page that stays open asks for the program again
 const FRIEND_AGE = 30 * 86400000; // ms for which a friend's link counts
@@ -13,7 +14,7 @@ function friendOf(key) {
   }
 }
 
-const stranger = { identity: null, me: null, problem: null, items: null, next: null, loading: false, stuck: false };
+const stranger = { identity: null, me: null, problem: null };
 
 export class State {
   #api;
@@ -23,7 +24,7 @@ export class State {
   #program = null;
   #refreshing = null;
 
-  /** identity, program, me; problem: why they are missing or old; items, next, loading, stuck: the activity read so far. */
+  /** identity, program, me; problem: why they are missing or old. */
   values = { ...stranger, program: null };
 
   /** `changed` is called once a turn, however much has changed. */
@@ -31,6 +32,7 @@ export class State {
     this.#api = api;
     this.#key = key;
     this.#changed = changed;
+    this.activity = new Pages((after) => api.page(this.values.identity, "activity", after), () => this.#set({}));
   }
 
   #set(values) {
@@ -58,42 +60,24 @@ export class State {
     return (this.#refreshing ??= this.#refresh(identity, activity).finally(() => (this.#refreshing = null)));
   }
 
+  /** The same, after something was done: an answer that is on its way already may be older than that. */
+  async renew(identity, activity) {
+    await this.#refreshing;
+    return this.refresh(identity, activity);
+  }
+
   async #refresh(identity, activity) {
-    if (identity !== this.values.identity) this.#set({ ...stranger, identity });
+    if (identity !== this.values.identity) {
+      this.activity.forget();
+      this.#set({ ...stranger, identity });
+    }
     try {
       const me = identity && this.#api.me(identity, friendOf(this.#key)).then((answer) => this.#set({ me: answer }));
       await Promise.all([this.program(), me]);
       this.#set({ problem: null });
-      if (identity && activity) await this.recent();
+      if (identity && activity) await this.activity.recent();
     } catch (problem) {
       this.#set({ problem });
-    }
-  }
-
-  /** The newest page of the activity, put before what has been read already if the two meet. */
-  recent() {
-    const { items, next } = this.values;
-    return this.#read(null, (page) => {
-      const fresh = new Set(page.items.map(({ id }) => id));
-      const older = (items ?? []).filter(({ id }) => !fresh.has(id));
-      const meet = older.length > 0 && older.length < items.length;
-      return meet ? { items: [...page.items, ...older], next } : page;
-    });
-  }
-
-  /** The next page. */
-  more() {
-    return this.#read(this.values.next, ({ items, next }) => ({ items: [...(this.values.items ?? []), ...items], next }));
-  }
-
-  async #read(after, joined) {
-    if (this.values.loading) return;
-    this.#set({ loading: true, stuck: false });
-    try {
-      const { items, next } = joined(await this.#api.activity(this.values.identity, after));
-      this.#set({ items, next, loading: false });
-    } catch {
-      this.#set({ loading: false, stuck: true });
     }
   }
 }

@@ -10,90 +10,104 @@ import { head } from "./head.js";
 import { failure, icon, notice, skeleton } from "./parts.js";
 import { onTabKeys, tabList } from "./tabs.js";
 
-/** A tab is one line: do visitors have it, and what shows it, view(model) → markup; its module and sheet come when it is chosen. */
+const offers = ({ program, me }) => (me ?? program)?.rewards?.length > 0 || program?.campaign;
+const REWARDS = { sheet: "styles/rewards.css", words: "rewards/" };
+
+/** A tab is one line: do visitors have it, when is it there, and what shows it, view(model) → markup; its module, sheet and
+ * words come when it is chosen. A module with a memory has begin(panel) → { view, look: when it comes on view, shown: after that }. */
 const TABS = [
   { id: "earn", guests: true, view: earn },
-  { id: "balance", module: () => import("./balance.js"), sheet: "styles/balance.css" },
+  { id: "redeem", guests: true, when: offers, module: () => import("./redeem.js"), ...REWARDS },
+  { id: "rewards", module: () => import("./rewards.js"), ...REWARDS },
+  { id: "balance", module: () => import("./balance.js"), sheet: "styles/balance.css", words: "balance/" },
 ];
 const RIGHT_TO_LEFT = /^(ar|fa|he|ur)\b/;
 const PHONE = "(max-width: 480px)";
 
 export class Panel {
+  /** What clicks do, by their data-do; a tab adds its own. */
+  verbs = {
+    close: () => this.close(),
+    reload: () => location.reload(),
+    retry: () => (this.#tab.lost ? this.show(this.#tab.id) : this.#refresh()),
+    more: () => this.#more(),
+    show: (id) => this.show(id),
+  };
+  dialog = document.createElement("dialog");
+  /** What views are made of, as it was last shown. */
+  model;
   #host;
   #look;
   #locale;
   #words;
   #stylesheet;
+  #wordsOf;
   #format;
+  #api;
   #state;
-  #dialog = document.createElement("dialog");
   #colors = new CSSStyleSheet();
   #tab = TABS[0];
   #program = null;
   #available;
   #opening;
 
-  constructor(host, look, { locale, language, words, sheet, stylesheet }) {
+  constructor(host, look, { locale, language, words, sheet, stylesheet, more }) {
     this.#host = host;
     this.#look = look;
     this.#locale = locale;
     this.#words = words;
     this.#stylesheet = stylesheet;
+    this.#wordsOf = more;
     this.#format = new Format(words, locale);
-    this.#state = new State(new Api(look, locale), look.key, () => this.#changed());
+    this.#api = new Api(look, locale);
+    this.#state = new State(this.#api, look.key, () => this.changed());
     const root = host.shadowRoot;
     const side = (host.getAttribute("position") || look.position) === "left" ? "left" : "right";
     const attributes = { role: "dialog", "aria-modal": "true", "aria-labelledby": "title", class: side, lang: language };
-    for (const name in attributes) this.#dialog.setAttribute(name, attributes[name]);
-    this.#dialog.dir = RIGHT_TO_LEFT.test(language) ? "rtl" : "ltr";
-    render(this.#dialog, html`<div class="panel"><div id="bar"><div><h2 id="title" tabindex="-1"></h2><p id="shop"></p></div>
+    for (const name in attributes) this.dialog.setAttribute(name, attributes[name]);
+    this.dialog.dir = RIGHT_TO_LEFT.test(language) ? "rtl" : "ltr";
+    render(this.dialog, html`<div class="panel"><div id="bar"><div><h2 id="title" tabindex="-1"></h2><p id="shop"></p></div>
       <button type="button" class="close" data-do="close" aria-label="${this.#format.say("close")}">${icon("close")}</button></div>
       <div class="scroll"><div id="head"></div><div id="tabs" role="tablist" aria-labelledby="title"></div><div id="notice"></div>
       ${TABS.map(({ id }) => html`<div role="tabpanel" id="panel-${id}" aria-labelledby="tab-${id}" tabindex="0"></div>`)}</div>
       <p id="said" role="status"></p></div>`);
-    root.append(this.#dialog);
+    root.append(this.dialog);
     root.adoptedStyleSheets.push(this.#colors, sheet);
     this.#state.program().catch(() => {}); // asked again, and told, by refresh()
   }
 
   open() {
-    const dialog = this.#dialog;
+    const dialog = this.dialog;
     if (dialog.matches(":modal")) return;
     this.#closed(); // as it is not, if the page took the widget away and put it back
     this.#opening = new AbortController();
     const { signal } = this.#opening;
-    onTabKeys(this.#part("tabs"), (id) => this.#show(id), signal);
-    onAction(dialog, {
-      close: () => this.close(),
-      reload: () => location.reload(),
-      retry: () => (this.#tab.lost ? this.#show(this.#tab.id) : this.#refresh()),
-      more: () => this.#more(),
-      show: (id) => this.#show(id),
-    }, signal);
+    onTabKeys(this.part("tabs"), (id) => this.show(id), signal);
+    onAction(dialog, this.verbs, signal);
     let pressed;
     dialog.addEventListener("pointerdown", ({ target }) => (pressed = target), { signal });
     dialog.addEventListener("click", ({ target }) => target === dialog && pressed === dialog && this.close(), { signal });
     dialog.addEventListener("keydown", (event) => this.#keepFocus(event), { signal });
     dialog.addEventListener("close", () => dialog.open || this.#closed(), { signal });
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#refresh(), { signal });
-    if (matchMedia(PHONE).matches) import("./pull.js").then(({ closeByPull }) => closeByPull(this.#part("bar"), dialog, signal), () => {});
-    this.#part("said").textContent = "";
+    if (matchMedia(PHONE).matches) import("./pull.js").then(({ closeByPull }) => closeByPull(this.part("bar"), dialog, signal), () => {});
+    this.part("said").textContent = "";
     this.#refresh();
-    this.#changed();
+    this.changed();
     this.#paint();
     dialog.showModal();
-    this.#part("title").focus();
+    this.part("title").focus();
     this.#launcher.ariaExpanded = "true";
     announce("opened");
   }
 
   close() {
-    this.#dialog.close();
+    this.dialog.close();
   }
 
   #closed() {
     this.#opening?.abort();
-    this.#dialog.close();
+    this.dialog.close();
     this.#launcher.ariaExpanded = "false";
     this.#launcher.focus();
   }
@@ -102,13 +116,13 @@ export class Panel {
     return this.#host.shadowRoot.querySelector("button");
   }
 
-  #part(id) {
+  part(id) {
     return this.#host.shadowRoot.getElementById(id);
   }
 
   #keepFocus(event) {
     if (event.key !== "Tab") return;
-    const stops = [...this.#dialog.querySelectorAll("a[href], button, summary, [tabindex]")].filter(
+    const stops = [...this.dialog.querySelectorAll(":is(a[href], button, summary, [tabindex], input):not(:disabled, [inert] *)")].filter(
       (element) => element.tabIndex >= 0 && element.getClientRects().length > 0,
     );
     const { activeElement } = this.#host.shadowRoot;
@@ -127,9 +141,40 @@ export class Panel {
     this.#colors.replaceSync(palette(pen.fillStyle));
   }
 
+  get #identity() {
+    return this.#host.getAttribute("identity") || null;
+  }
+
+  /** Ends when the panel closes. */
+  get signal() {
+    return this.#opening.signal;
+  }
+
+  /** Says `text` to all, for a while. */
+  say(text) {
+    const said = this.part("said");
+    said.textContent = "";
+    setTimeout(() => (said.textContent = text), 50); // the same words again are news too
+  }
+
+  /** Has the member do something; see Api. */
+  send(path, body, key) {
+    return this.#api.send(this.#identity, path, body, key);
+  }
+
+  page(list, after) {
+    return this.#api.page(this.#identity, list, after);
+  }
+
+  /** Brings the points up to date, after something was done with them. */
+  renew() {
+    return this.#state.renew(this.#identity, Boolean(this.#state.activity.values.items));
+  }
+
   async #refresh() {
     if (!this.#host.isConnected) return this.#closed();
-    await this.#state.refresh(this.#host.getAttribute("identity") || null, this.#tab.id === "balance");
+    await this.#state.refresh(this.#identity, this.#tab.id === "balance");
+    this.#tab.look?.();
     const { problem } = this.#state.values;
     if (!problem?.wait) return;
     const again = setTimeout(() => this.#refresh(), problem.wait * 1000);
@@ -137,69 +182,77 @@ export class Panel {
   }
 
   async #more() {
-    const { length } = this.#state.values.items;
-    await this.#state.more();
-    this.#dialog.querySelectorAll("summary")[length]?.focus();
+    const { activity } = this.#state;
+    const { length } = activity.values.items;
+    await activity.more();
+    this.part("panel-balance").querySelectorAll("summary")[length]?.focus();
   }
 
   /** Chooses a tab: what it is made of comes now, with a skeleton in its place. */
-  async #show(id) {
+  async show(id) {
     const tab = TABS.find((one) => one.id === id);
     tab.lost = null;
     this.#tab = tab;
-    this.#changed();
-    this.#part(`tab-${id}`).focus();
-    if (id === "balance" && !this.#state.values.items) this.#state.recent();
-    if (tab.view) return;
+    this.changed();
+    this.part(`tab-${id}`).focus();
+    if (id === "balance" && !this.#state.activity.values.items) this.#state.activity.recent();
+    if (tab.view) return tab.look?.();
     try {
-      const [{ view }, sheet] = await Promise.all([tab.module(), this.#stylesheet(tab.sheet)]);
+      const [{ view, begin }, sheet, words] = await Promise.all([tab.module(), this.#stylesheet(tab.sheet), tab.words && this.#wordsOf(tab.words)]);
       this.#host.shadowRoot.adoptedStyleSheets.push(sheet);
-      tab.view = view;
+      this.#words = { ...this.#words, ...words };
+      this.#format = new Format(this.#words, this.#locale, this.#program ?? undefined);
+      Object.assign(tab, begin ? begin(this) : { view });
     } catch {
       tab.lost = failure({ kind: "failed" }, this.#format);
     }
-    this.#changed();
+    this.changed();
+    if (this.#tab === tab) tab.look?.();
   }
 
   /** Shows what is known now. */
-  #changed() {
+  changed() {
     const { values } = this.#state;
     const { program, me, problem } = values;
-    const guest = !this.#host.getAttribute("identity");
+    const guest = !this.#identity;
     if (program !== this.#program) {
       this.#program = program;
       this.#format = new Format(this.#words, this.#locale, program);
       this.#paint();
     }
     const format = this.#format;
-    const tabs = TABS.filter(({ guests }) => guests || !guest);
+    const tabs = TABS.filter(({ guests, when }) => (guests || !guest) && (!when || when(values)));
     if (!tabs.includes(this.#tab)) this.#tab = tabs[0];
     const { shop = {}, appearance } = program ?? {};
     const link = (name) => this.#host.getAttribute(`${name}-url`) || shop[`${name}_url`] || "/";
-    const model = { ...values, format, guest, shop: shop.name, links: { signup: link("signup"), login: link("login") } };
+    const cart = Number(this.#host.getAttribute("cart-total")) > 0 ? this.#host.getAttribute("cart-total") : null;
+    const links = { signup: link("signup"), login: link("login") };
+    const model = { ...values, ...this.#state.activity.values, format, guest, cart, shop: shop.name, links };
+    this.model = model;
     const ready = program && (guest || me);
     const lost = ready ? null : problem;
-    this.#dialog.ariaBusy = String(!ready && !lost);
-    this.#part("title").textContent = appearance?.launcher_label ?? this.#look.label;
-    this.#part("shop").textContent = model.shop;
-    render(this.#part("head"), lost ? html`` : head(model));
-    render(this.#part("tabs"), tabList(tabs, this.#tab.id, format));
-    render(this.#part("notice"), problem && !lost ? notice(problem, format) : html``);
+    this.dialog.ariaBusy = String(!ready && !lost);
+    this.part("title").textContent = appearance?.launcher_label ?? this.#look.label;
+    this.part("shop").textContent = model.shop;
+    render(this.part("head"), lost ? html`` : head(model));
+    render(this.part("tabs"), tabList(tabs, this.#tab.id, format));
+    render(this.part("notice"), problem && !lost ? notice(problem, format) : html``);
     for (const tab of TABS) {
-      const panel = this.#part(`panel-${tab.id}`);
+      const panel = this.part(`panel-${tab.id}`);
       panel.hidden = tab !== this.#tab;
       if (!panel.hidden) render(panel, lost ? failure(lost, format) : (tab.view?.(model) ?? tab.lost ?? skeleton));
     }
+    this.#tab.shown?.(model);
     this.#tell(me?.balance.available, format);
   }
 
-  /** Points that have come since the last look are said, and counted up. */
+  /** Points that have come since the last look are said; the number counts up, or down. */
   #tell(now, format) {
     const before = this.#available;
     this.#available = now;
-    if (!(now > before)) return;
-    this.#part("said").textContent = format.say("added", { n: now - before, points: format.points(now - before) });
-    const figures = this.#dialog.querySelectorAll(".figure");
+    if (!(now > before || now < before)) return;
+    if (now > before) this.part("said").textContent = format.say("added", { n: now - before, points: format.points(now - before) });
+    const figures = this.dialog.querySelectorAll(".figure");
     import("./count.js").then(({ count }) => count(figures, before, now, (n) => format.number(n)), () => {});
   }
 }

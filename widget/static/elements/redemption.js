@@ -1,0 +1,109 @@
+/** One redemption, as both tabs show it: its state in a word, its code to copy and to use, the way back. */
+import { html, trusted } from "../html.js";
+import { isHeld, Redemptions } from "../redemptions.js";
+import { button, icon } from "./parts.js";
+import { pictured } from "./pictures.js";
+import { Step } from "./step.js";
+
+/** What it is to its owner: the words of `state.` and the looks. */
+export function stateOf(one) {
+  const { reward, status, ending, use_state: use, delivery_status: delivery, code } = one;
+  if (ending) return ending === "returned" ? "returning" : "ending";
+  if (isHeld(one)) return one.is_ready ? "held" : "preparing";
+  if (status === "requested") return "preparing";
+  if (status !== "issued") return status === "expired" && reward.type === "cashback" ? "unused" : status;
+  if (reward.type === "gift" && delivery) return delivery;
+  if (use === "used") return "used";
+  return reward.type === "gift" && !code ? "waiting" : "ready";
+}
+
+/** A code in large type, with the ways to take it along. */
+export function codeOf({ id, code, use }, format, word) {
+  return html`<div class="coupon"><code id="code-${id}">${code}</code>
+    <button type="button" class="copy" data-do="copy" data-with="${code}" aria-describedby="code-${id}">${pictured("copy")}${format.say("copy")}</button></div>
+    ${use && html`<a class="button" href="${use.url}" aria-describedby="code-${id}">${word ? format.say(word) : use.label || format.say("use")}</a>`}`;
+}
+
+/** The head of a step: a picture, a title that takes the focus. */
+export const titled = (picture, title) =>
+  html`${picture && html`<span class="seal">${picture}</span>`}<h3 id="step-title" tabindex="-1">${title}</h3>`;
+
+/** What the server refused, in its own words. */
+export const refused = (detail) => ({ format }) => html`${titled(icon("alert"), format.say("refused"))}
+  <p>${detail}</p><p class="choice">${button("later", format.say("back"))}</p>`;
+
+/** Nobody knows what came of it; `again` is the verb that asks once more, with the same key. */
+export const lost = ({ kind, wait }, again) => ({ format }) => html`${titled(icon("alert"), format.say(`problem.${kind}.title`))}
+  <p>${kind === "failed" || kind === "offline" ? format.say("lost") : format.say(`problem.${kind}.text`, { n: wait })}</p>
+  <p class="choice">${button("later", format.say("later"))}${kind === "expired" ? button("reload", format.say("reload")) : button(again, format.say("retry"))}</p>`;
+
+export const merchantsWords = (text) => html`<div class="prose">${trusted(text)}</div>`;
+
+async function copied(text, dialog) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // not on https, or not allowed
+    const field = Object.assign(document.createElement("textarea"), { value: text, readOnly: true });
+    const { activeElement } = dialog.getRootNode();
+    dialog.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    activeElement?.focus();
+    return done;
+  }
+  return true;
+}
+
+const wish = ({ id, points }) => ({ format }) => html`${titled(icon("undo"), format.say("undo.title"))}
+  <p>${format.say("undo.text", { points: format.points(points) })}</p>
+  <p class="choice">${button("later", format.say("undo.keep"))}${button("undo-now", format.say("undo"), id)}</p>`;
+
+const desks = new WeakMap();
+
+/** What the two tabs share in one panel: the redemptions, the step, and these verbs. */
+export function deskOf(panel) {
+  if (!desks.has(panel)) desks.set(panel, deskIn(panel));
+  return desks.get(panel);
+}
+
+function deskIn(panel) {
+  const redemptions = new Redemptions(panel);
+  const step = new Step(panel);
+
+  /** Does `act` while the step waits; what goes wrong is shown in it, with `again` to try once more, or said. */
+  async function attempt(act, again) {
+    if (step.isWaiting) return;
+    const { opening } = step;
+    step.wait();
+    try {
+      await act(opening);
+    } catch (problem) {
+      const { detail, kind } = problem;
+      if (!step.turn(detail ? refused(detail) : lost(problem, again), opening)) panel.say(detail || panel.model.format.say(`problem.${kind}.title`));
+      if (detail) panel.renew();
+    }
+  }
+
+  let undoing;
+  const giveBack = () =>
+    attempt(async (opening) => {
+      await redemptions.giveBack(undoing);
+      if (opening === step.opening) step.close();
+    }, "undo-now");
+
+  Object.assign(panel.verbs, {
+    later: () => step.close(),
+    copy: async (code) => panel.say(panel.model.format.say((await copied(code, panel.dialog)) ? "copied" : "copy.failed")),
+    undo: (id) => {
+      undoing = id;
+      step.open(wish(redemptions.find(id)), `redemption-${id}`);
+    },
+    "undo-now": giveBack,
+    mine: () => {
+      step.close();
+      panel.show("rewards");
+    },
+  });
+  return { redemptions, step, attempt };
+}
