@@ -31,6 +31,7 @@ LONGEST_WAIT = timedelta(hours=24)
 """How long points are held for a code that cannot be made; then they are free again (reliability F-68)."""
 LONGEST_ATTRIBUTE = 500
 _MOST_VERSIONS = 5
+_TIMES = ("requested_at", "issued_at", "used_at", "ended_at", "expires_at", "hold_until")
 
 Row = dict[str, Any]
 """A redemption's columns as JSON says them: times as ISO texts, money as numbers' text."""
@@ -143,6 +144,23 @@ def redeem(
             case _:
                 raise _refusal(outcome or "", reward, int(available or 0))
     raise Conflict("This reward is being changed right now. Please try again.", code="reward_inactive")
+
+
+def status_at(redemption: Redemption, now: datetime) -> str:
+    """Its status; what is past its date and unused has expired, whether or not the sweep has run."""
+    is_over = redemption.status == "issued" and endings.has_run_out(redemption, now)
+    return "expired" if is_over else redemption.status
+
+
+def from_row(row: Row) -> Redemption:
+    """The redemption of a row that came as JSON, belonging to no session."""
+    read = dict(row)
+    for name in _TIMES:
+        if read[name] is not None:
+            read[name] = datetime.fromisoformat(read[name])
+    if read["discount"] is not None:
+        read["discount"] = Decimal(str(read["discount"]))
+    return Redemption(**read)
 
 
 def freeze(reward: Reward) -> dict[str, Any]:

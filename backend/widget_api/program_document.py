@@ -1,31 +1,32 @@
 """What every visitor may know of a shop's program, in one language: a ready-made, signed, cacheable body.
 
-Built once per program version and language and kept in the process, so that answering costs next to nothing. What the
-process knows of the shop and of its program is a few seconds old at most (`shops.facts…`, `programs.current`).
+Built once per program version, offer and language and kept in the process, so that answering costs next to nothing. What
+the process knows of the shop, of its program and of its rewards is a few seconds old at most (`shops.facts…`,
+`programs.current`, `rewards.current`).
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
-from babel.numbers import format_currency
+from flask import current_app
 
-from backend import strict_json
+from backend import clock, strict_json
 from backend.errors import BadInput
 from backend.loyalty import merchant_html, programs
 from backend.loyalty.settings import ORDER_RULE, Appearance, Earn, ProgramSettings, Rule
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import is_language_tag, pick, pick_language, points_text
+from backend.widget_api import offers
+from backend.widget_api.amounts import money
 from backend.widget_api.colours import ink_on
+from backend.widget_api.offers import Offer
+from backend.widget_api.reward_shapes import Tongue, campaign_shape, shape
 from backend.widget_api.words import SENTENCES, sentences
 
 DEFAULT_LABEL = "Rewards"
 """The launcher's name until the merchant gives one (contract section 9)."""
-_LETTER_BESIDE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")  # Unicode CLDR wants "KWD 1.250", Babel writes "KWD1.250"
 _MAX_DOCUMENTS = 2_000
 _MAX_WISHES = 20_000
 
@@ -42,30 +43,38 @@ class ProgramDocument:
     etag: str
     earn: tuple[dict[str, Any], ...]
     """The rules as the body shows them, for whoever adds a member's state."""
+    offer: Offer
+    shapes: Mapping[int, dict[str, Any]]
+    """The offer's rewards and gifts as everybody sees them, by their ids."""
+
+    @property
+    def tongue(self) -> Tongue:
+        return Tongue(self.shop, self.settings, self.language, self.words)
 
     def rule_title(self, rule_id: str) -> str | None:
         """What the rule is called, or None if the program has no such rule any more."""
         return next((rule["title"] for rule in self.earn if rule["id"] == rule_id), None)
 
 
-_documents: dict[tuple[ShopFacts, int, str], ProgramDocument] = {}
-_languages: dict[tuple[int, int, str | None], str] = {}
+_documents: dict[tuple[ShopFacts, int, tuple[object, ...], str], ProgramDocument] = {}
+_languages: dict[tuple[int, int, tuple[object, ...], str | None], str] = {}
 
 
 def of(shop: ShopFacts, wanted: str | None) -> ProgramDocument:
     """The program of today in the wanted language, else in the shop's own."""
     version, settings = programs.current(shop.id)
+    offer = offers.of(shop.id, clock.now())
     if wanted is not None and not is_language_tag(wanted):
         wanted = None
-    wish = (shop.id, version, wanted)
+    wish = (shop.id, version, offer.stamp, wanted)
     language = _languages.get(wish)
     if language is None:
-        language = _language(shop, settings, wanted)
+        language = _language(shop, settings, offer, wanted)
         _remember(_languages, wish, language, _MAX_WISHES)
-    known = _documents.get((shop, version, language))
+    known = _documents.get((shop, version, offer.stamp, language))
     if known is None:
-        known = _build(shop, settings, language)
-        _remember(_documents, (shop, version, language), known, _MAX_DOCUMENTS)
+        known = _build(shop, settings, offer, language)
+        _remember(_documents, (shop, version, offer.stamp, language), known, _MAX_DOCUMENTS)
     return known
 
 
@@ -75,23 +84,28 @@ def _remember(cache: dict[Any, Any], key: object, value: object, most: int) -> N
     cache[key] = value
 
 
-def _language(shop: ShopFacts, settings: ProgramSettings, wanted: str | None) -> str:
+def _language(shop: ShopFacts, settings: ProgramSettings, offer: Offer, wanted: str | None) -> str:
     """One of the few languages that this program or we have words in: so nobody can make us build without end."""
-    available = dict.fromkeys([*SENTENCES, *_languages_of(settings)])
+    available = dict.fromkeys([*SENTENCES, *_languages_of(settings, offer)])
     return pick_language(available, wanted, shop.locale) or "en"
 
 
-def _languages_of(settings: ProgramSettings) -> Iterator[str]:
+def _languages_of(settings: ProgramSettings, offer: Offer) -> Iterator[str]:
     yield from settings.points_name
     yield from settings.rules_text
     yield from settings.appearance.launcher_label or ()
     for rule in settings.rules:
         yield from rule.title
         yield from rule.button.label if rule.button else ()
+    for reward in offer.all:
+        yield from reward.definition.translations
 
 
-def _build(shop: ShopFacts, settings: ProgramSettings, language: str) -> ProgramDocument:
+def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: str) -> ProgramDocument:
     words = sentences(language, shop.locale)
+    tongue = Tongue(shop, settings, language, words)
+    offered = offer if settings.enabled else offers.NOTHING
+    shapes = {reward.id: shape(reward, tongue) for reward in offered.all}
     earn = tuple(_earn(shop, settings, language, words)) if settings.enabled else ()
     points_language = pick_language(settings.points_name, language, shop.locale) or "en"
     body = strict_json.dumps(
@@ -111,14 +125,24 @@ def _build(shop: ShopFacts, settings: ProgramSettings, language: str) -> Program
             "locale": language,
             "appearance": _appearance(shop, settings.appearance, language),
             "earn": earn,
-            "rewards": [],
+            "rewards": [shapes[each.id] for each in offered.rewards if each.definition.show_on_guest_dashboard],
             "referral": {"enabled": False},
-            "campaign": None,
+            "campaign": _campaign(offered, shapes, tongue),
             "strings": {},
         }
     )
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    return ProgramDocument(shop, settings, language, words, body, etag, earn)
+    return ProgramDocument(shop, settings, language, words, body, etag, earn, offered, shapes)
+
+
+def _campaign(offer: Offer, shapes: Mapping[int, dict[str, Any]], tongue: Tongue) -> dict[str, Any] | None:
+    if offer.campaign is None:
+        return None
+    base_url = current_app.config["LAGNIAPPE"].base_url
+    return {
+        **campaign_shape(offer.campaign, tongue, base_url),
+        "gifts": [shapes[each.id] for each in offer.gifts],
+    }
 
 
 def _rules_html(shop: ShopFacts, settings: ProgramSettings, language: str) -> str | None:
@@ -175,23 +199,5 @@ def _points_for_spending(
     """ "1 point for every €10"."""
     return words["points_per_amount"].format(
         points=points_text(settings.points_name, earn.points_per_step, language, shop.locale),
-        amount=_money(earn.spend_step, shop.currency, language),
+        amount=money(earn.spend_step, shop.currency, language),
     )
-
-
-def _money(amount: Decimal, currency: str, language: str) -> str:
-    """An amount as the language writes it, whole ones without decimals."""
-    try:
-        locale = Locale.parse(language, sep="-")
-    except (ValueError, UnknownLocaleError):
-        locale = Locale("en")
-    pattern = locale.currency_formats["standard"].pattern
-    whole = amount == amount.to_integral_value()
-    text = format_currency(
-        amount,
-        currency,
-        format=pattern.replace("0.00", "0") if whole else pattern,
-        locale=locale,
-        currency_digits=not whole,
-    )
-    return _LETTER_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", text)

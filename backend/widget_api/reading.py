@@ -4,8 +4,6 @@ PostgreSQL composes the JSON; Python adds the words. Every part of the statement
 checked by the same statement that answers (design section 8, performance 2.3).
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,24 +11,28 @@ from typing import Any
 
 import orjson
 
-from backend import strict_json
-from backend.errors import BadInput, Unauthorized
+from backend import db, strict_json
+from backend.errors import Unauthorized
 from backend.hot_statement import HotStatement
+from backend.loyalty import eligibility, member_facts
 from backend.loyalty.awards import rule_key
+from backend.loyalty.eligibility import Facts
+from backend.loyalty.rewards import Reward
 from backend.loyalty.settings import ORDER_RULE
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import pick
-from backend.widget_api import program_document
+from backend.widget_api import program_document, reward_shapes
+from backend.widget_api.offers import Offer
+from backend.widget_api.pages import cursor, page_length, place_of
 from backend.widget_api.program_document import ProgramDocument
+from backend.widget_api.reward_shapes import Progress
 from backend.widget_api.tokens import Session
 
 MOST_UNREAD = 99
-PAGE = 20
-LONGEST_PAGE = 100
 
 _AFTER_FIRST = re.compile("[,;]")
 _TIME = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""
-_WHO = """
+WHO = """
     m.shop_id = %(shop)s and m.id = %(member)s and m.token_version = %(version)s and m.status = 'active'
 """
 
@@ -38,6 +40,19 @@ ME_SQL = f"""
 select m.locale, (
         select string_agg(e.source_key, ' ') from entry e
         where e.shop_id = m.shop_id and e.source_key = any(cast(%(rule_keys)s as text[]))),
+    case when %(limited)s <> '{{}}' then (
+        select json_object_agg(h.reward_id, h.times) from (
+            select r.reward_id, count(*) as times from redemption r
+            where r.shop_id = m.shop_id and r.member_id = m.id and r.status in ('requested', 'issued', 'expired')
+                and r.reward_id = any(cast(%(limited)s as bigint[]))
+            group by r.reward_id
+        ) h) end,
+    case when cast(%(with_facts)s as boolean) then {member_facts.MEMBER_JSON} end,
+    case when cast(%(campaign)s as bigint) is not null then (
+        select json_agg(json_build_object('name', r.frozen ->> 'name', 'points', r.points) order by r.id)
+        from redemption r
+        where r.shop_id = m.shop_id and r.member_id = m.id and r.campaign_id = %(campaign)s
+            and r.status in ('requested', 'issued', 'expired')) end,
     json_build_object(
     'member', json_build_object('id', m.id::text, 'first_name', m.first_name, 'tier', m.tier),
     'balance', json_build_object(
@@ -84,7 +99,7 @@ cross join lateral (
         group by l.expires_at
     ) d
 ) lots
-where {_WHO}
+where {WHO}
 """  # noqa: S608 - our own literals
 
 ACTIVITY_SQL = f"""
@@ -100,25 +115,29 @@ select m.locale, (
         limit %(limit)s
     ) page)
 from member m
-where {_WHO}
+where {WHO}
 """  # noqa: S608
 
 SEEN_SQL = f"""
 update member m set seen_entry_id = greatest(m.seen_entry_id, coalesce((
     select max(e.id) from entry e where e.shop_id = m.shop_id and e.member_id = m.id), 0))
-where {_WHO}
+where {WHO}
 returning m.id
 """  # noqa: S608
 
 _ME, _ACTIVITY, _SEEN = HotStatement(ME_SQL), HotStatement(ACTIVITY_SQL), HotStatement(SEEN_SQL)
+_IS_GOOD = HotStatement(f"select 1 from member m where {WHO}")  # noqa: S608
 
 
 def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> dict[str, Any]:
-    """The member's dashboard: balance, ways to earn, what is new. Raises Unauthorized if the token was revoked.
+    """The member's dashboard: balance, ways to earn, rewards, what is new. Raises Unauthorized if the token was revoked.
 
     Only `expires_at` decides what is gone, whether or not the sweep has run.
     """
-    rules = program_document.of(shop, None).settings.rules
+    shown = program_document.of(shop, None)
+    rules, offer = shown.settings.rules, shown.offer
+    limited = [each.id for each in offer.all if each.limit_per_member is not None]
+    with_facts = any(each.rules or each.target is not None for each in offer.all)
     row = _ME.first_row(
         {
             "shop": session.shop_id,
@@ -126,20 +145,62 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
             "version": session.token_version,
             "now": now,
             "rule_keys": "{" + ",".join(f'"{rule_key(rule.id, session.member_id)}"' for rule in rules) + "}",
+            "limited": "{" + ",".join(map(str, limited)) + "}",
+            "with_facts": str(with_facts).lower(),
+            "campaign": offer.campaign.id if offer.campaign is not None else None,
         }
     )
     if row is None:
-        raise _revoked()
-    locale, earned, body = row
+        raise revoked()
+    locale, earned, times_had, facts, taken, body = row
     answer: dict[str, Any] = orjson.loads(body or "")
     document = program_document.of(shop, wanted or locale)
     for promised in answer["balance"]["pending"]:
         said = _occasion(document, promised.pop("rule"), promised.pop("order"))
         promised["reason"] = said or promised["reason"]
     answer["earn"] = list(_earn(document, (earned or "").split(), session.member_id))
-    answer["rewards"] = []
+    progress = Progress(
+        available=answer["balance"]["available"],
+        facts=_facts(shop, session, facts, answer["balance"]["available"], offer),
+        times_had={int(reward): times for reward, times in orjson.loads(times_had or "{}").items()},
+    )
+    answer["rewards"] = _rewards(document, document.offer.rewards, progress)
+    answer["campaign"] = _campaign(document, progress, orjson.loads(taken or "[]"))
     answer["referral"] = {"enabled": False}
     return answer
+
+
+def _facts(shop: ShopFacts, session: Session, known: str | None, available: int, offer: Offer) -> Facts | None:
+    """What the rules of the offered rewards ask of the member; None if none asks."""
+    if known is None:
+        return None
+    orders = None
+    if any(eligibility.needs_orders(each.rules) for each in offer.all):
+        orders = member_facts.bought(db.db.session(), shop, session.member_id)
+        db.db.session.rollback()
+    return member_facts.from_json(shop, orjson.loads(known), available, orders)
+
+
+def _rewards(document: ProgramDocument, candidates: Iterable[Reward], progress: Progress) -> list[dict[str, Any]]:
+    """Those that the member may see, in the shop's order, each with how far they are."""
+    return [
+        document.shapes[each.id] | reward_shapes.state(each, progress, document.words)
+        for each in reward_shapes.shown_to(candidates, progress.facts)
+        if each.id in document.shapes
+    ]
+
+
+def _campaign(document: ProgramDocument, progress: Progress, taken: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The campaign with the member's own: its gifts, and at its bottom the points used in it (S3.19)."""
+    campaign = document.offer.campaign
+    if campaign is None:
+        return None
+    return {
+        "id": str(campaign.id),
+        "gifts": _rewards(document, document.offer.gifts, progress),
+        "used_points": sum(each["points"] for each in taken),
+        "taken": taken,
+    }
 
 
 def _earn(document: ProgramDocument, earned: list[str], member_id: int) -> Iterable[dict[str, Any]]:
@@ -158,24 +219,24 @@ def activity(shop: ShopFacts, session: Session, wanted: str | None, after: str |
 
     A cursor is a place between entries, whose ids only grow for one member: no gap and no repeat while rows arrive.
     """
-    wanted_items = _page_length(limit)
+    wanted_items = page_length(limit)
     row = _ACTIVITY.first_row(
         {
             "shop": session.shop_id,
             "member": session.member_id,
             "version": session.token_version,
-            "before": _place_of(after),
+            "before": place_of(after),
             "limit": wanted_items + 1,
         }
     )
     if row is None:
-        raise _revoked()
+        raise revoked()
     locale, page = row
     found = orjson.loads(page or "")
     document = program_document.of(shop, wanted or locale)
     items = [_item(document, entry) for entry in found[:wanted_items]]
     more = len(found) > wanted_items
-    return strict_json.dumps({"items": items, "next": _cursor(items[-1]["id"]) if more else None})
+    return strict_json.dumps({"items": items, "next": cursor(items[-1]["id"]) if more else None})
 
 
 def first_language(accept_language: str | None) -> str | None:
@@ -187,7 +248,7 @@ def mark_seen(session: Session) -> None:
     """The member has looked: nothing that moved so far is new any more. Raises Unauthorized."""
     who = {"shop": session.shop_id, "member": session.member_id, "version": session.token_version}
     if _SEEN.first_row(who) is None:
-        raise _revoked()
+        raise revoked()
 
 
 def _item(document: ProgramDocument, entry: dict[str, Any]) -> dict[str, Any]:
@@ -203,6 +264,8 @@ def _item(document: ProgramDocument, entry: dict[str, Any]) -> dict[str, Any]:
 def _title(document: ProgramDocument, kind: str, reason: str, why: dict[str, Any]) -> str:
     """One sentence in the member's language that says what moved. `reason` is the merchant's, if a person did it."""
     words = document.words
+    if isinstance(why.get("reward"), str):
+        return words["of_reward"].format(reward=why["reward"], what=words[_PLAIN[kind]])
     what = _occasion(document, why.get("rule_id"), why.get("order"))
     if what is None and isinstance(why.get("title"), dict):  # a rule that the program no longer has
         what = pick(why["title"], document.language, document.shop.locale)
@@ -240,42 +303,12 @@ def _occasion(document: ProgramDocument, rule: str | None, order: str | None) ->
     return document.rule_title(rule) if rule else None
 
 
-class BadPage(BadInput):
-    """A cursor or page length that is none."""
-
-    status = 400
-    code = "bad_page"
-
-
-def _page_length(text: str | None) -> int:
-    if text is None:
-        return PAGE
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LONGEST_PAGE):
-        message = f"should be a number from 1 to {LONGEST_PAGE}"
-        raise BadPage(f"limit {message}.", [{"field": "limit", "message": message}])
-    return int(text)
+def refuse_revoked(session: Session) -> None:
+    """Raises Unauthorized if the session's member has ended it, or is gone."""
+    who = {"shop": session.shop_id, "member": session.member_id, "version": session.token_version}
+    if _IS_GOOD.first_row(who) is None:
+        raise revoked()
 
 
-_BEFORE_ALL = 2**63 - 1
-
-
-def _cursor(entry_id: str) -> str:
-    return base64.urlsafe_b64encode(int(entry_id).to_bytes(8)).rstrip(b"=").decode()
-
-
-def _place_of(cursor: str | None) -> int:
-    """The entry that the page stands before, from a cursor of ours and from nothing else."""
-    if cursor is None:
-        return _BEFORE_ALL
-    try:
-        place = int.from_bytes(base64.b64decode(cursor.encode("ascii") + b"=", altchars=b"-_", validate=True))
-    except (binascii.Error, UnicodeEncodeError):
-        place = -1
-    if not 0 < place < _BEFORE_ALL or _cursor(str(place)) != cursor:
-        message = "is not a place in this list"
-        raise BadPage(f"after {message}; use next of the page before.", [{"field": "after", "message": message}])
-    return place
-
-
-def _revoked() -> Unauthorized:
+def revoked() -> Unauthorized:
     return Unauthorized("The session has been ended. Begin a new one with a fresh identity.")

@@ -1,0 +1,95 @@
+"""Redemptions as the widget shows them."""
+
+from datetime import datetime
+from decimal import Decimal
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from backend.loyalty import endings, redemptions, rewards
+from backend.loyalty.endings import CASHBACK
+from backend.loyalty.rewards import Reward
+from backend.models import Redemption
+from backend.platforms.events import time_text
+from backend.widget_api.reward_shapes import Tongue, cleaned, value_text
+
+
+def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, Any]:
+    """One redemption as it now is. What has run out is expired, whether or not it has been swept."""
+    reward = next((each for each in rewards.current(tongue.shop.id) if each.id == redemption.reward_id), None)
+    frozen = redemption.frozen
+    is_gift = frozen["type"] == "gift"
+    point_value = frozen.get("point_value")
+    return {
+        "id": str(redemption.id),
+        "reward": {
+            "id": rewards.public_id(redemption.reward_id),
+            "reward_id": frozen["reward_id"],
+            "name": _name(redemption, reward, tongue),
+            "type": frozen["type"],
+            "sub_type": frozen["sub_type"],
+            "image_url": reward.definition.reward_card_background_image_url if reward is not None else None,
+        },
+        "code": redemption.code,
+        "status": redemptions.status_at(redemption, now),
+        "use_state": redemption.use_state,
+        "delivery_status": redemption.delivery_status if is_gift else None,  # A7
+        "points": redemption.points,
+        "value_text": value_text(
+            frozen["worth"], frozen["reward_value"], None if point_value is None else Decimal(point_value), tongue
+        ),
+        "redeemed_at": time_text(redemption.requested_at),
+        "issued_at": _time(redemption.issued_at),
+        "used_at": _time(redemption.used_at),
+        "ended_at": _time(redemption.ended_at),
+        "expires_at": _time(redemption.expires_at or (redemption.hold_until if is_cashback(redemption) else None)),
+        "use": _use(redemption, tongue, now),
+        "can_return": endings.why_not_returnable(redemption, now) is None,
+        "ending": redemption.ending,
+        "post_confirmation_html": _post_confirmation(redemption, reward, tongue),
+        "is_ready": redemption.is_ready,
+        "discount": str(redemption.discount) if redemption.discount is not None else None,
+    }
+
+
+def is_cashback(redemption: Redemption) -> bool:
+    return bool(redemption.frozen["type"] == CASHBACK)
+
+
+def _name(redemption: Redemption, reward: Reward | None, tongue: Tongue) -> str:
+    """In the reader's language while the reward is called as it was; afterwards as it was called then."""
+    if reward is None or reward.name != redemption.frozen["name"]:
+        return str(redemption.frozen["name"])
+    return rewards.texts_in(reward, tongue.language, tongue.shop.locale).name
+
+
+def _use(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, str] | None:
+    """Where the code is put into the store's cart: the store's /discount/<code>."""
+    is_good = redemptions.status_at(redemption, now) == ("requested" if is_cashback(redemption) else "issued")
+    if not is_good or not redemption.is_ready or redemption.code is None:
+        return None
+    if redemption.use_state == "used" or redemption.ending is not None:
+        return None
+    url = f"{tongue.shop.address}/discount/{quote(redemption.code, safe='')}"
+    return {"label": tongue.words["use_now"], "url": url}
+
+
+def _post_confirmation(redemption: Redemption, reward: Reward | None, tongue: Tongue) -> str | None:
+    """The merchant's text for afterwards, with the code in its place (S2.15). The marks are filled in after cleaning."""
+    if reward is None or redemption.status != "issued":
+        return None
+    text = cleaned(rewards.texts_in(reward, tongue.language, tongue.shop.locale).post_confirmation_html)
+    if text is None:
+        return None
+    blanks = {
+        "coupon_code": redemption.code or "",
+        "points": str(redemption.points),
+        "reward_name": _name(redemption, reward, tongue),
+    }
+    for name, value in blanks.items():
+        text = text.replace("{{" + name + "}}", escape(value)).replace("{{ " + name + " }}", escape(value))
+    return text
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else time_text(at)
