@@ -114,6 +114,50 @@ def test_a_newcomer_buys_collects_waits_and_sees_the_points_and_the_letter_and_a
     assert demo.stop() == 0
 
 
+def test_the_shelf_is_full_and_the_codes_find_the_store_where_it_listens_now_even_if_it_loses_answers(
+    demo: Demo,
+) -> None:
+    known = demo.start()
+    rewards = merchant(known, "GET", "/rewards")["items"]
+    assert len({reward["reward_sub_type"] or reward["reward_type"] for reward in rewards}) == 8
+    assert demo.stop() == 0
+
+    demo.ports = (demo.ports[0], str(free_port()))
+    moved = demo.start()
+    assert len(merchant(moved, "GET", "/rewards")["items"]) == len(rewards)
+    mischief = {"on": "forgetful", "lost_percent": "25"}
+    requests.post(f"{moved['store_url']}/mischief/discounts", data=mischief, timeout=5)
+    wanted = {
+        "reward_name": "€3 off",
+        "reward_type": "coupon_based_reward",
+        "reward_sub_type": "fixed_amount_discount",
+        "reward_value": "€3",
+        "points_to_be_redeemed": 15,
+    }
+    made = merchant(moved, "POST", "/rewards", wanted)
+
+    def is_stocked() -> bool:
+        """Lagniappe and the store know as many codes of it."""
+        ours = merchant(moved, "GET", f"/rewards/{made['id']}")["coupons_info"]["total_coupons"]
+        items = requests.get(f"{moved['store_url']}/discounts.json", timeout=5).json()["items"]
+        return 0 < ours == len([code for code in items if code["value"] == "3.00"])
+
+    eventually(is_stocked, 60)
+    assert demo.stop() == 0
+
+
+def merchant(known: dict[str, Any], method: str, path: str, document: Any = None) -> Any:
+    answer = requests.request(
+        method,
+        f"{known['base_url']}/api/v1{path}",
+        json=document,
+        headers={"Authorization": f"Bearer {known['api_key']}", "Idempotency-Key": "shelf"},
+        timeout=10,
+    )
+    assert answer.ok, answer.text
+    return answer.json()
+
+
 def points_of_the_moon_jar(store: requests.Session, known: dict[str, Any]) -> dict[str, int]:
     """What the widget would show of the tour's order to whoever is signed in at the store."""
     page = store.get(known["store_url"], timeout=5).text
