@@ -17,10 +17,11 @@ from backend.config import Config
 from backend.db import db
 from backend.jobs.calls import Call, Send
 from backend.ledger.balance import balance
-from backend.loyalty import expiry, programs, shops
+from backend.loyalty import expiry, programs, rewards, shops
 from backend.loyalty.wording import pick
 from backend.mail.messages import Context, Kind, compose
 from backend.mail.sending import MailServer, letter, postbox
+from backend.models import Redemption
 from backend.platforms.base import Never
 
 _READER = text("select email, first_name, locale from member where shop_id = :shop and id = :member")
@@ -39,6 +40,12 @@ class _Told:
     expires_at: datetime | None
     order_number: str | None = None
     reason: str | None = None
+    reward: str | None = None
+    points_came_back: bool = False
+
+
+class _NothingToTell(Exception):
+    """What the mail would say is not so any more; the reason stands in the outbox."""
 
 
 @contextmanager
@@ -77,11 +84,11 @@ def _send(call: Call, post: Any, sender: str) -> str | None:
         if reader is None or reader.email is None:
             return "not sent: the member has no e-mail address"
         locale = reader.locale or shop.locale
-        told = _reminder(call) if kind == "points_expiring" else _entry(call, locale, shop.locale)
-        if told.points == 0:
-            return "not sent: nothing of these points is left"
+        told = _told(kind, call, locale, shop.locale)
         has = balance(db.session(), call.shop_id, call.payload["member_id"], clock.now())
         _, program = programs.current(call.shop_id)
+    except _NothingToTell as reason:
+        return f"not sent: {reason}"
     finally:
         db.session.rollback()  # the call below may take its time: not inside a transaction
     message = compose(
@@ -101,6 +108,8 @@ def _send(call: Call, post: Any, sender: str) -> str | None:
             never_expires=told.expires_at is None,
             order_number=told.order_number,
             reason=told.reason,
+            reward=told.reward,
+            points_came_back=told.points_came_back,
             accent=program.appearance.accent,
         ),
     )
@@ -117,11 +126,22 @@ def _send(call: Call, post: Any, sender: str) -> str | None:
     return None
 
 
+def _told(kind: Kind, call: Call, locale: str, shop_locale: str) -> _Told:
+    match kind:
+        case "points_expiring":
+            return _reminder(call)
+        case "reward_expired" | "reward_failed":
+            return _redemption(call, kind.removeprefix("reward_"), locale, shop_locale)
+    return _entry(call, locale, shop_locale)
+
+
 def _reminder(call: Call) -> _Told:
     """The points that the reminder is about, as far as they are still there."""
     left = db.session.execute(
         _LOTS, {"shop": call.shop_id, "member": call.payload["member_id"], "lots": call.payload["lot_ids"]}
     ).one()
+    if left.points == 0:
+        raise _NothingToTell("nothing of these points is left")
     expires_at = left.expires_at
     if expires_at is not None and call.payload["days"] == expiry.LAST_DAYS:
         # Sending it late moves the end (`expiry.reminder_went_out`); the mail must say the same.
@@ -146,4 +166,21 @@ def _entry(call: Call, locale: str, shop_locale: str) -> _Told:
         expires_at=entry.expires_at,
         order_number=order if isinstance(order, str) else None,
         reason=reason,
+    )
+
+
+def _redemption(call: Call, status: str, locale: str, shop_locale: str) -> _Told:
+    """The reward that came to nothing, by the name that it had when it was chosen, in the reader's language."""
+    redemption = db.session.get(Redemption, (call.shop_id, call.payload["redemption_id"]))
+    if redemption is None:
+        raise Never(f"There is no redemption {call.payload['redemption_id']}.")
+    if redemption.status != status:
+        raise _NothingToTell(f"the reward is {redemption.status}")  # an order carried its code after all
+    reward = rewards.find(db.session(), call.shop_id, redemption.reward_id)
+    name = redemption.frozen["name"]
+    return _Told(
+        points=redemption.points,
+        expires_at=redemption.expires_at,
+        reward=rewards.texts_in(reward, locale, shop_locale).name if name == reward.name else name,
+        points_came_back=bool(redemption.frozen.get("points_back")),
     )

@@ -20,7 +20,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from backend.loyalty.wording import pick_language, points_text
 
-Kind = Literal["points_earned", "points_expiring", "points_expired", "points_clawed_back", "points_adjusted"]
+Kind = Literal[
+    "points_earned",
+    "points_expiring",
+    "points_expired",
+    "points_clawed_back",
+    "points_adjusted",
+    "reward_expired",
+    "reward_failed",
+]
 LANGUAGES = ("en", "de", "es", "fr")
 DEFAULT_ACCENT = "#4a3aff"
 _LONGEST_SUBJECT = 150
@@ -33,7 +41,8 @@ class Context:
 
     `points` are positive, except in `points_adjusted`, where a deduction is negative. `expires_at` is the ledger's
     exclusive instant (valid while now < expires_at); the reader is told the last day, in the shop's zone. `balance` can
-    be spent now; `owed` is zero or negative. `reason` is one of the words' `reasons` or a text of the merchant.
+    be spent now; `owed` is zero or negative. `reason` is one of the words' `reasons` or a text of the merchant. Of a
+    `reward`, `points` is the price, and `points_came_back` says whether its owner has it again.
     """
 
     shop_name: str
@@ -49,6 +58,8 @@ class Context:
     never_expires: bool = False
     order_number: str | None = None
     reason: str | None = None
+    reward: str | None = None
+    points_came_back: bool = False
     accent: str = DEFAULT_ACCENT
 
 
@@ -100,6 +111,10 @@ def _wording(kind: Kind, context: Context) -> str:
         return "points_given" if context.points > 0 else "points_deducted"
     if kind == "points_earned" and context.order_number:
         return "points_earned_by_order"
+    if kind == "reward_expired" and context.points_came_back:
+        return "reward_expired_points_back"
+    if kind == "reward_failed" and context.points == 0:
+        return "reward_failed_free"
     return kind
 
 
@@ -114,6 +129,7 @@ def _blanks(locale: str, language: str, context: Context) -> dict[str, str]:
         "balance": "" if context.balance is None else counted(context.balance),
         "owed": counted(-context.owed),
         "order": context.order_number or "",
+        "reward": context.reward or "",
         "date": "" if context.expires_at is None else _last_day(context.expires_at, context.timezone, locale, language),
     }
 

@@ -15,7 +15,8 @@ from backend.app import create_app
 from backend.db import db, transaction
 from backend.jobs import outbox, points
 from backend.ledger.posting import Author
-from backend.loyalty import adjustments
+from backend.loyalty import adjustments, redemptions, rewards
+from backend.loyalty.redemptions import Redeemer
 from tests.conftest import BusinessTime, TestShop
 from tests.mail.conftest import Mailbox
 
@@ -255,3 +256,88 @@ def test_the_mail_for_signing_up_says_what_it_is_for(
     greeting.tell("customer.created", ADA | {"created_at": time.now.isoformat(), "locale": "fr"})
     outbox.send()
     assert "Motif: Cadeau" in only(mailbox)[1]
+
+
+# Rewards
+
+CODES = {"reward_name": "€5 off", "points_to_be_redeemed": 60, "reward_type": "coupon_based_reward",
+         "reward_sub_type": "fixed_amount_discount", "reward_value": "5", "coupon_valid_days": 30}  # fmt: skip
+
+
+def had(shop: TestShop, **reward: Any) -> dict[str, Any]:
+    """A redemption that the member has just made. The mail for the points is read by then."""
+    outbox.send()
+    with transaction() as session:
+        made = rewards.create(session, shop.facts, {**CODES, **reward}, clock.now())
+    who = Redeemer(member_id(shop), Author("customer"))
+    return redemptions.redeem(shop.facts, who, made.id, {}, "a key", clock.now())
+
+
+@pytest.mark.parametrize(("comes_back", "sentence", "left"), [(True, "is back", 100), (False, "stays spent", 40)])
+def test_whose_reward_expires_unused_is_told_what_became_of_the_points(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime, comes_back: bool, sentence: str, left: int
+) -> None:
+    had(earned, coupons=["FIVE-1"], points_back_when_expired=comes_back)
+    mailbox.letters.clear()
+    time.advance(days=31)
+    points.expire_rewards()
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["To"] == "Ada <ada@example.com>"
+    assert letter["Subject"] == "Expired: €5 off at Maison Test"
+    assert "could be used through 3 January 2020" in body
+    assert f"its price of 60 points {sentence}" in body
+    assert f"Available now: {left} points" in body
+
+
+def test_a_reward_is_called_in_the_mail_what_it_is_called_in_its_readers_language(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    earned.tell("customer.updated", ADA | {"locale": "fr"}, at=time.now)
+    had(earned, coupons=["FIVE-1"], translations={"fr": {"reward_name": "5 € de réduction"}})
+    mailbox.letters.clear()
+    time.advance(days=31)
+    points.expire_rewards()
+    outbox.send()
+    assert only(mailbox)[0]["Subject"] == "Date limite passée : 5 € de réduction chez Maison Test"
+
+
+def test_a_reward_that_was_renamed_keeps_the_name_that_it_was_had_by(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    made = had(earned, coupons=["FIVE-1"])
+    mailbox.letters.clear()
+    with transaction() as session:
+        rewards.update(session, earned.facts, made["reward_id"], {"reward_name": "Five euros"}, clock.now())
+    time.advance(days=31)
+    points.expire_rewards()
+    outbox.send()
+    assert only(mailbox)[0]["Subject"] == "Expired: €5 off at Maison Test"
+
+
+def test_who_waits_for_a_code_in_vain_is_told_that_the_points_are_free_again(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    assert had(earned)["status"] == "requested"
+    mailbox.letters.clear()
+    time.advance(hours=24)
+    points.release_holds()
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["Subject"] == "€5 off at Maison Test: no code could be made"
+    assert "its price of 60 points is free again" in body
+    assert "Available now: 100 points" in body
+
+
+def test_a_code_that_an_order_carries_after_all_has_not_expired(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    had(earned, coupons=["FIVE-1"])
+    mailbox.letters.clear()
+    time.advance(days=31)
+    points.expire_rewards()
+    late = {key: value for key, value in ORDER.items() if key not in ("delivery_status", "collected_at")}
+    earned.tell("order.created", late | {"id": "o-2", "created_at": time.now.isoformat(), "discount_codes": ["five-1"]})
+    outbox.send()
+    assert [each["Subject"] for each in mailbox.letters if "Expired" in each["Subject"]] == []
+    assert mail(earned, "reward_expired").last_error == "not sent: the reward is issued"

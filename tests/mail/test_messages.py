@@ -34,6 +34,7 @@ CONTEXT = Context(
     balance=1320,
     expires_at=NEW_YEAR_IN_PARIS,
     order_number="#1001",
+    reward="€5 off",
 )
 
 
@@ -116,12 +117,33 @@ def test_an_adjustment_says_who_did_what_and_the_merchants_reason() -> None:
     assert taken.subject == "Maison Test deducted 5 points"
 
 
+@pytest.mark.parametrize(("came_back", "sentence"), [(True, "is back in your balance"), (False, "stays spent")])
+def test_whose_reward_has_expired_reads_which_until_when_and_what_became_of_its_price(
+    came_back: bool, sentence: str
+) -> None:
+    message = compose("reward_expired", "en", replace(CONTEXT, points_came_back=came_back))
+    assert message.subject == "Expired: €5 off at Maison Test"
+    for text in (message.text, shown(message)):
+        assert "through December 31, 2020" in text
+        assert f"its price of 100 points {sentence}" in text
+
+
+def test_who_can_get_no_code_reads_that_the_points_are_free_again() -> None:
+    message = compose("reward_failed", "en", replace(CONTEXT, expires_at=None))
+    assert "could not get a code for €5 off" in message.text
+    assert "its price of 100 points is free again" in message.text
+    for_nothing = compose("reward_failed", "en", replace(CONTEXT, points=0, expires_at=None))
+    assert "It cost you nothing" in for_nothing.text
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_names_and_reasons_are_text_and_never_markup(kind: Kind, language: str) -> None:
     nasty = "<img src=x onerror=alert(1)>{name}{{ 7*7 }}%s\r\nBcc: x@evil.example"
     message = compose(
-        kind, language, replace(CONTEXT, shop_name=nasty, first_name=nasty, reason=nasty, order_number=nasty)
+        kind,
+        language,
+        replace(CONTEXT, shop_name=nasty, first_name=nasty, reason=nasty, order_number=nasty, reward=nasty),
     )
     assert "<img" not in message.html
     assert "{{ 7*7 }}" in message.text
