@@ -37,6 +37,7 @@ CouponSource = Literal["none", "uploaded", "made"]
 
 MAX_POINTS = 1_000_000_000
 MAX_TRANSLATIONS = 60
+MAX_WHOLE_VALUE = 1_000_000_000_000
 MAX_UPLOADED = 100_000
 """Codes in one request."""
 MAX_TAGS_IN_ALL = 5_000
@@ -90,6 +91,8 @@ _DISCOUNTS = {
     "percentage_discount": "percentage",
     "free_shipping": "free_shipping",
 }
+_OUT_OF_ORDER = ("should not end before it begins", "should stand between two conditions")
+"""What eligibility refuses though no part of it is wrong."""
 _EARLIEST, _LATEST = date(1, 1, 3), date(9998, 12, 30)
 """Days further out mean "always" all the same, and have no instant in every zone."""
 
@@ -103,6 +106,10 @@ class Contradiction(Conflict):
     def __init__(self, detail: str, errors: list[dict[str, str]]) -> None:
         super().__init__(detail, errors=errors)
         self.errors = errors
+
+
+class Unfit(BadInput):
+    """Each field is fine by itself, and the reward's type lacks one or needs another (S0.13)."""
 
 
 class _Part(BaseModel):
@@ -175,7 +182,7 @@ def _instant_of(text: str) -> date | datetime:
 
 
 def _a_worth_text(value: object) -> object:
-    return str(value) if type(value) is int else value
+    return str(value) if type(value) is int and 0 <= value < MAX_WHOLE_VALUE else value
 
 
 def _languages(translations: dict[str, Any]) -> dict[str, Any]:
@@ -211,7 +218,7 @@ RewardId = Annotated[str, AfterValidator(_a_reward_id)]
 Html = Annotated[str, AfterValidator(_cleaned)]
 Picture = Annotated[Page, AfterValidator(_elsewhere)]
 Sentence = Annotated[str, Field(max_length=500)]
-Worth = Annotated[Annotated[str, Field(min_length=1, max_length=60)], BeforeValidator(_a_worth_text)]
+Worth = Annotated[Label, BeforeValidator(_a_worth_text)]
 Money = Annotated[Decimal, BeforeValidator(_money), _AsText]
 Rate = Annotated[Decimal, BeforeValidator(_a_rate), _AsText]
 DayOrTime = Annotated[str, AfterValidator(_a_day_or_time)]
@@ -240,8 +247,7 @@ class Attribute(_Part):
             return value
         name = value.get("attribute_name")
         made = _NOT_OF_AN_ID.sub("_", name.lower()).strip("_")[:64] if isinstance(name, str) else ""
-        said = {key: each for key, each in value.items() if key != "attribute_id"}
-        return {**said, "attribute_id": made} if made else said
+        return {**value, "attribute_id": made or "attribute"}
 
 
 class Brand(_Part):
@@ -523,14 +529,18 @@ def _parsed(
     if _tags_in(given) > MAX_TAGS_IN_ALL:
         raise BadInput(f"The texts of the reward have more than {MAX_TAGS_IN_ALL:,} tags in all.")
     errors = _take_over_audience(given)
+    out_of_order = [each for each in errors if each["message"].endswith(_OUT_OF_ORDER)]
+    errors = [each for each in errors if each not in out_of_order]
     try:
         definition = model.model_validate(given, context={"rehearsal": rehearsal})
     except ValidationError as refused:
         raise _refusal([*_errors_of(refused), *errors]) from None
-    if errors := [*errors, *_unfit(definition)]:
+    if errors:
         raise _refusal(errors)
+    if unfit := list(_unfit(definition)):
+        raise Unfit(_sentence(unfit), unfit[:_SHOWN_ERRORS])
     is_uploaded = is_uploaded or getattr(definition, "coupons", None) is not None
-    if contradictions := list(_contradictions(definition, currency, tz, is_uploaded)):
+    if contradictions := [*out_of_order, *_contradictions(definition, currency, tz, is_uploaded)]:
         raise Contradiction(_sentence(contradictions), contradictions)
     return definition
 

@@ -187,6 +187,51 @@ def find(session: AnySession, shop_id: int, reward_id: int) -> Reward:
     return _reward(dict(row))
 
 
+def newest(
+    session: AnySession,
+    shop_id: int,
+    *,
+    before: int,
+    limit: int,
+    label: str | None = None,
+    category: str | None = None,
+    featured: bool | None = None,
+    public: bool | None = None,
+    active: bool | None = None,
+) -> list[Reward]:
+    """The shop's rewards with smaller ids than `before`, newest first. `label` is `key` or `key:value` (S0.31)."""
+    conditions = ["r.id < :before"]
+    if label is not None:
+        conditions.append(
+            "exists (select from jsonb_array_elements(r.details -> 'labels') l where lower(:label) in"
+            " (lower(l ->> 'key'), lower((l ->> 'key') || ':' || (l ->> 'value'))))"
+        )
+    if category is not None:
+        conditions.append(
+            "exists (select from jsonb_array_elements_text(r.details -> 'categories') c where lower(c) = lower(:category))"
+        )
+    if featured is not None:
+        conditions.append("(r.details ->> 'featured')::boolean = :featured")
+    if public is not None:
+        conditions.append("(r.details ->> 'public')::boolean = :public")
+    if active is not None:
+        conditions.append("r.is_active = :active")
+    rows = session.execute(
+        text(f"{_SELECT} and {' and '.join(conditions)} order by r.id desc limit :limit"),
+        {
+            "shop": shop_id,
+            "before": before,
+            "limit": limit,
+            "label": label,
+            "category": category,
+            "featured": featured,
+            "public": public,
+            "active": active,
+        },
+    ).mappings()
+    return [_reward(dict(row)) for row in rows]
+
+
 def is_available(reward: Reward, now: datetime) -> bool:
     """Whether it is to be had at `now`. Inactive wins over the dates (S0.42)."""
     return (

@@ -52,6 +52,9 @@ a 409. Another shop's id answers like one that does not exist.
 
 TAGS = {
     "Members": "Customers who take part: who they are, what they have, how it came about.",
+    "Rewards": "What members can have for their points, and the codes that it comes with.",
+    "Redemptions": "Which member had which reward, whether it was used, and how far its delivery is.",
+    "Campaigns": "Gifts for points between two moments, one campaign at a time.",
     "Orders": "What the store told of each order, and the sum behind its points.",
     "Deliveries": "The webhooks that the store sent, and what became of each.",
     "Program": "The rules by which points are earned and end. Every change is a new version.",
@@ -70,6 +73,10 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "id": {
         "description": "the row's id",
         "schema": {"type": "string", "pattern": "^[0-9]{1,19}$", "examples": ["17"]},
+    },
+    "reward": {
+        "description": "the reward's `id`",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{24}$", "examples": ["000000000000000000000011"]},
     },
 }
 _MEANINGS: dict[type[LagniappeError], str] = {

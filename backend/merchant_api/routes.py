@@ -7,15 +7,20 @@ from flask import Blueprint, Response
 from flask.sansio.app import App
 from werkzeug.routing import BaseConverter, Rule, ValidationError
 
+from backend.errors import NotFound
+from backend.loyalty.rewards import parse_public_id
 from backend.merchant_api import (
     adjustments,
     balances,
+    campaigns,
     deliveries,
     docs,
     members,
     openapi,
     orders,
     program,
+    redemptions,
+    rewards,
     shop,
     transactions,
 )
@@ -24,7 +29,7 @@ from backend.merchant_api.operations import OPERATIONS, Operation, run
 from backend.merchant_api.shapes import LARGEST_ID
 
 PREFIX = "/api/v1"
-NOUNS = (members, balances, transactions, adjustments, orders, deliveries, program, shop)
+NOUNS = (members, balances, transactions, adjustments, rewards, redemptions, campaigns, orders, deliveries, program, shop)
 """Importing them declared their operations."""
 PUBLIC = frozenset({"openapi_document", "readable_docs"})
 """The only routes that answer without a key."""
@@ -56,11 +61,23 @@ class RowIdConverter(BaseConverter):
         return int(value)
 
 
+class RewardIdConverter(BaseConverter):
+    """A reward's id as everybody sees it."""
+
+    regex = "[0-9a-f]{24}"
+
+    def to_python(self, value: str) -> int:
+        try:
+            return parse_public_id(value)
+        except NotFound:
+            raise ValidationError from None
+
+
 class MerchantApi(Blueprint):
     """Refuses to be registered with a route that no operation declares: such a route would have no scope."""
 
     def register(self, app: App, options: dict[str, Any]) -> None:
-        app.url_map.converters.update(member_ref=MemberRefConverter, row_id=RowIdConverter)
+        app.url_map.converters.update(member_ref=MemberRefConverter, row_id=RowIdConverter, reward_id=RewardIdConverter)
         super().register(app, options)
         for rule in app.url_map.iter_rules():
             if rule.endpoint.startswith(f"{self.name}.") and not _has_policy(rule):
@@ -83,7 +100,9 @@ blueprint = MerchantApi("merchant_api", __name__, url_prefix=PREFIX)
 
 for _operation in OPERATIONS.values():
     blueprint.add_url_rule(
-        _operation.path.replace("{ref}", "<member_ref:ref>").replace("{id}", "<row_id:id>"),
+        _operation.path.replace("{ref}", "<member_ref:ref>")
+        .replace("{id}", "<row_id:id>")
+        .replace("{reward}", "<reward_id:reward>"),
         endpoint=_operation.name,
         view_func=_door(_operation),
         methods=[_operation.method],

@@ -12,21 +12,21 @@ from backend.loyalty.settings import MAX_LANGUAGES
 from backend.loyalty.wording import LANGUAGE_TAG, MAX_TAG_CHARACTERS, PLURAL_FORMS
 
 _NOT_BLANK = r"^[^\x00-\x08\x0b-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b-\x1f\x7f]*$"
-_AMOUNT = {
+AMOUNT = {
     "type": "string",
     "pattern": r"^[0-9]{1,15}(\.[0-9]{1,4})?$",
     "not": {"pattern": r"^[0.]*$"},
     "examples": ["10", "0.50"],
 }
-_WHOLE_AMOUNT = {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999}
-_PAGE = {
+WHOLE_AMOUNT = {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999}
+PAGE = {
     "type": "string",
     "maxLength": 2000,
     "pattern": r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https://[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+(/[!-\[\]-~]*)?)$",
     "examples": ["https://shop.example/account", "/account"],
 }
 _ID = {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}
-_LANGUAGES = {
+LANGUAGES = {
     "propertyNames": {"pattern": f"^{LANGUAGE_TAG.pattern}$", "maxLength": MAX_TAG_CHARACTERS},
     "maxProperties": MAX_LANGUAGES,
 }
@@ -37,28 +37,28 @@ _DAYS_OF_MONTHS = [
 ]
 
 
-def _label(longest: int) -> dict[str, Any]:
+def label(longest: int) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "maxLength": longest, "pattern": _NOT_BLANK}
 
 
 def _texts(longest: int) -> dict[str, Any]:
     return {
         "type": "object",
-        "additionalProperties": _label(longest),
+        "additionalProperties": label(longest),
         "minProperties": 1,
         "description": "a map from language to text",
         "examples": [{"en": "Welcome"}],
-        **_LANGUAGES,
+        **LANGUAGES,
     }
 
 
-def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+def or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}], "default": None}
 
 
 _PLURALS = {
     "type": "object",
-    "additionalProperties": _label(60),
+    "additionalProperties": label(60),
     "propertyNames": {"enum": list(PLURAL_FORMS)},
     "required": ["other"],
 }
@@ -67,7 +67,7 @@ _RULES_TEXT = {
     "default": {},
     "additionalProperties": {"type": "string", "maxLength": merchant_html.MAX_CHARACTERS, "pattern": r"^[^\x00]*$"},
     "description": "a map from language to HTML, of which only plain formatting and links are kept",
-    **_LANGUAGES,
+    **LANGUAGES,
 }
 _FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ProgramSettings": {
@@ -77,19 +77,19 @@ _FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "minProperties": 1,
             "description": "a map from language to the forms of the name; `other` is needed",
             "examples": [{"en": {"one": "point", "other": "points"}}],
-            **_LANGUAGES,
+            **LANGUAGES,
         },
         "rules_text": _RULES_TEXT,
     },
-    "Earn": {"spend_step": {"anyOf": [_AMOUNT, _WHOLE_AMOUNT], "default": "10"}},
-    "Assign": {"arrived_carriers": {"type": "array", "items": _label(60), "maxItems": 50, "default": ["tcat"]}},
-    "Button": {"label": _texts(60), "url": _PAGE},
+    "Earn": {"spend_step": {"anyOf": [AMOUNT, WHOLE_AMOUNT], "default": "10"}},
+    "Assign": {"arrived_carriers": {"type": "array", "items": label(60), "maxItems": 50, "default": ["tcat"]}},
+    "Button": {"label": _texts(60), "url": PAGE},
     "Rule": {"id": _ID, "title": _texts(200)},
     "Limit": {"times": {"type": "integer", "const": 1, "default": 1}},
     "Level": {"id": _ID, "name": _texts(200)},
     "Appearance": {
         "accent": {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$", "default": "#7a3cff"},
-        "launcher_label": _or_null(_texts(60)),
+        "launcher_label": or_null(_texts(60)),
     },
 }
 _OPTIONAL = {"ProgramSettings": ("points_name",)}

@@ -46,6 +46,8 @@ DOCUMENT_002 = json.loads(
 )
 """The sample of document 002, with the errors of its JSON mended (S2.30)."""
 
+LATER_TO_EARLIER = {"operator": "Between", "attribute": "Enrolment Date", "value": "2/28/2023-11/1/2021"}
+
 
 def read(document: Any, currency: str = "EUR", **given: Any) -> RewardDefinition:
     return reward_definition.parse(document, currency=currency, tz=PARIS, **given)
@@ -284,8 +286,6 @@ def test_a_value_in_the_sign_of_another_currency_is_kept_with_a_warning() -> Non
         ({**FIVE_OFF, "target": {"type": "everyone"}}, "target.type", "level or segment"),
         ({**FIVE_OFF, "member_eligibility_rules": [{"conditions": [{"operator": "Between", "attribute": "Shoe size"}]}]},
          "member_eligibility_rules.0.conditions.0.attribute", "Enrolment Date"),
-        ({**FIVE_OFF, "custom_transaction_attributes": [{"attribute_name": "!"}]},
-         "custom_transaction_attributes.0.attribute_id", "missing"),
         ({**FIVE_OFF, "custom_transaction_attributes": [{"attribute_name": "A", "attribute_type": "Colour"}]},
          "custom_transaction_attributes.0.attribute_type", "'Text'"),
         ({**FIVE_OFF, "rank": "first"}, "rank", "whole number"),
@@ -310,6 +310,10 @@ def test_a_mistake_is_refused_with_what_and_where(document: dict[str, Any], fiel
         ({**FIVE_OFF, "coupons": ["A"], "code_prefix": "X"}, "EUR", "code_prefix"),
         ({**GIFT, "code_prefix": "X"}, "EUR", "code_prefix"),
         ({**GIFT, "minimum_subtotal": "5"}, "EUR", "minimum_subtotal"),
+        ({**GIFT, "member_eligibility_rules": [{"conditions": [LATER_TO_EARLIER]}]},
+         "EUR", "member_eligibility_rules.0.conditions.0.value"),
+        ({**GIFT, "member_eligibility_rules": [{"conditions": ["AND"]}]},
+         "EUR", "member_eligibility_rules.0.conditions.0"),
         ({**GIFT, "custom_transaction_attributes": [{"attribute_name": "A"}, {"attribute_name": "a"}]},
          "EUR", "custom_transaction_attributes"),
     ],

@@ -14,13 +14,22 @@ from backend.merchant_api.routes import PUBLIC, MerchantApi
 from tests.conftest import TestShop
 from tests.merchant_api.conftest import Api
 
-SOME_BODY = {"create_adjustment": {"points": 5, "reason": "A test"}, "replace_program": {}}
+SOME_BODY = {
+    "create_adjustment": {"points": 5, "reason": "A test"},
+    "replace_program": {},
+    "create_reward": {"reward_name": "Bottle", "reward_type": "gift", "points_to_be_redeemed": 5},
+    "update_reward": {"rank": 1},
+    "add_coupons": {"coupons": ["A1"]},
+    "create_campaign": {"names": {"en": "Winter"}, "starts_at": "2026-12-01"},
+    "update_campaign": {"names": {"en": "Summer"}},
+    "update_redemption": {"use_state": "used"},
+}
 EVERY = list(OPERATIONS.values())
 by_name = pytest.mark.parametrize("operation", EVERY, ids=lambda each: each.name)
 
 
-def call(api: Api, operation: Operation, **given: str) -> tuple[int, str]:
-    path = operation.path.format(ref=given.get("ref", "1"), id=given.get("id", "1"))
+def call(api: Api, operation: Operation) -> tuple[int, str]:
+    path = operation.path.format(ref="1", id="1", reward=f"{1:024x}")
     body = {"json": SOME_BODY[operation.name]} if operation.body is not None else {}
     answer = api.call(operation.method, path, **body)
     return answer.status_code, answer.text
@@ -69,7 +78,7 @@ def test_a_key_with_every_other_scope_is_refused(key_with: Callable[..., Api], o
 @by_name
 def test_a_key_with_the_one_scope_gets_in(key_with: Callable[..., Api], operation: Operation) -> None:
     status, _ = call(key_with(operation.scope), operation)
-    assert status in (200, 404)
+    assert status in (operation.status, 404)
 
 
 def test_a_key_that_may_only_view_cannot_assign_points(api: Api, key_with: Callable[..., Api]) -> None:

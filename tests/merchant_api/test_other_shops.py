@@ -6,13 +6,18 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import text
 
+from backend import clock
 from backend.db import db
+from backend.ledger.posting import Author
+from backend.loyalty import redemptions
+from backend.loyalty.redemptions import Redeemer
 from backend.merchant_api.operations import OPERATIONS, Operation
 from tests.conftest import TestShop
 from tests.merchant_api.conftest import Api
 from tests.merchant_api.test_authentication import SOME_BODY
 
 CANARY = "canary"
+CANARY_LABEL = {"key": CANARY, "value": CANARY}
 WITH_IDS = [each for each in OPERATIONS.values() if "{" in each.path]
 WITHOUT_IDS = [each for each in OPERATIONS.values() if "{" not in each.path]
 
@@ -24,6 +29,11 @@ class Victim:
     api: Api
     refs: list[str]
     delivery: str
+    reward: str
+    redemption: str
+
+    def id_for(self, operation: Operation) -> str:
+        return self.redemption if operation.path.startswith("/redemptions") else self.delivery
 
 
 @pytest.fixture
@@ -35,7 +45,11 @@ def victim(new_shop: Callable[..., TestShop]) -> Victim:
     api.put("/program", {"points_name": {"en": {"other": CANARY}}})
     delivery = api.get("/deliveries").json["items"][0]["id"]
     refs = [member, f"external:{CANARY}", f"email:{CANARY}@mail.example"]
-    return Victim(api, refs, delivery)
+    reward = api.post("/rewards", SOME_BODY["create_reward"] | {"reward_name": CANARY, "labels": [CANARY_LABEL]})
+    assert api.post("/campaigns", SOME_BODY["create_campaign"] | {"names": {"en": CANARY}}).status_code == 201
+    who = Redeemer(int(member), Author("customer"))
+    had = redemptions.redeem(shop.facts, who, int(reward.json["id"], 16), {}, "a key", clock.now())
+    return Victim(api, refs, delivery, reward.json["id"], str(had["id"]))
 
 
 def entries() -> int:
@@ -48,10 +62,12 @@ def entries() -> int:
 def test_a_foreign_id_answers_like_one_that_does_not_exist(api: Api, victim: Victim, operation: Operation) -> None:
     before = entries()
     body = {"json": SOME_BODY[operation.name]} if operation.body is not None else {}
-    unknown = api.call(operation.method, operation.path.format(ref="9" * 18, id="9" * 18), **body)
+    nothing = {"ref": "9" * 18, "id": "9" * 18, "reward": f"{2**60:024x}"}
+    unknown = api.call(operation.method, operation.path.format(**nothing), **body)
     assert unknown.status_code == 404
     for ref in victim.refs:
-        foreign = api.call(operation.method, operation.path.format(ref=ref, id=victim.delivery), **body)
+        path = operation.path.format(ref=ref, id=victim.id_for(operation), reward=victim.reward)
+        foreign = api.call(operation.method, path, **body)
         assert (foreign.status_code, foreign.data) == (404, unknown.data)
     assert entries() == before
 
@@ -61,13 +77,16 @@ def test_no_list_and_no_object_shows_a_foreign_canary(api: Api, victim: Victim, 
     api.member("own")
     body = {"json": SOME_BODY[operation.name]} if operation.body is not None else {}
     answer = api.call(operation.method, operation.path, **body)
-    assert answer.status_code == 200
+    assert answer.status_code == operation.status
     assert CANARY not in answer.text
 
 
 def test_the_filters_of_the_lists_find_nothing_foreign(api: Api, victim: Victim) -> None:
     assert api.get("/members", email=f"{CANARY}@mail.example").json["items"] == []
     assert api.get("/members", external_id=CANARY).json["items"] == []
+    assert api.get("/rewards", label=CANARY).json["items"] == []
+    assert api.get("/redemptions", member=victim.refs[0]).json["items"] == []
+    assert api.get("/redemptions", reward=victim.reward).json["items"] == []
 
 
 def test_the_victim_itself_sees_its_canaries(victim: Victim) -> None:
@@ -77,6 +96,11 @@ def test_the_victim_itself_sees_its_canaries(victim: Victim) -> None:
     assert CANARY in victim.api.get(f"/deliveries/{victim.delivery}").text
     assert CANARY in victim.api.get("/program").text
     assert CANARY in victim.api.get("/shop").text
+    assert CANARY in victim.api.get(f"/rewards/{victim.reward}").text
+    assert CANARY in victim.api.get("/rewards", label=CANARY).text
+    assert CANARY in victim.api.get("/campaigns").text
+    assert CANARY in victim.api.get("/redemptions", member=victim.refs[0]).text
+    assert CANARY in victim.api.get(f"/redemptions/{victim.redemption}").text
 
 
 def test_the_same_platform_id_in_two_shops_is_two_members(api: Api, victim: Victim) -> None:
