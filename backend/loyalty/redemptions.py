@@ -4,6 +4,7 @@
 code together. The same key again is the same redemption as it now is.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Literal
 import orjson
 from sqlalchemy.engine import Connection
 
-from backend import db
+from backend import db, strict_json
 from backend.errors import BadInput, Conflict, IdempotencyKeyReused, NotEnoughPoints, NotFound, Unauthorized
 from backend.hot_statement import HotStatement
 from backend.ledger.posting import AnySession, Author
@@ -112,7 +113,7 @@ def redeem(
             if (known := _known(shop.id, who.member_id, key, request_hash)) is not None:
                 return known  # it was had when it could be
             raise
-        found = _REDEEM.first_row(
+        found = _have(
             {
                 "shop": shop.id,
                 "member": who.member_id,
@@ -126,7 +127,7 @@ def redeem(
                 "expires": issuing.valid_until(shop, reward.coupon_valid_days, now),
                 "hold_until": now + LONGEST_WAIT,
                 "frozen": orjson.dumps(freeze(reward)).decode(),
-                "attributes": orjson.dumps(said).decode(),
+                "attributes": strict_json.dumps(said).decode(),
                 "actor": who.author.actor,
                 "actor_name": who.author.name,
             }
@@ -161,6 +162,12 @@ def from_row(row: Row) -> Redemption:
     if read["discount"] is not None:
         read["discount"] = Decimal(str(read["discount"]))
     return Redemption(**read)
+
+
+@db.retrying
+def _have(parameters: Mapping[str, Any]) -> tuple[str | None, ...] | None:
+    """The call is a transaction of its own, and its key makes a repetition harmless."""
+    return _REDEEM.first_row(parameters)
 
 
 def freeze(reward: Reward) -> dict[str, Any]:
@@ -355,14 +362,9 @@ def _refusal(outcome: str, reward: Reward, available: int) -> Exception:
 
 
 def _request_hash(reward_id: int, attributes: Mapping[str, Any]) -> str:
-    said = orjson.dumps([reward_id, attributes], default=_plain, option=orjson.OPT_SORT_KEYS)
-    return sha256(said).hexdigest()
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError
+    # Not orjson: what was said may be wrong in any way, such as a number of more than 64 bits.
+    said = json.dumps([reward_id, attributes], default=str, sort_keys=True)
+    return sha256(said.encode()).hexdigest()
 
 
 def _row(text: str | None) -> Row:

@@ -15,5 +15,6 @@ Ref = Annotated[int, mapped_column(BigInteger)]
 Points = Annotated[int, mapped_column(BigInteger)]
 Str = Annotated[str, mapped_column(Text)]
 At = Annotated[datetime, mapped_column(DateTime(timezone=True))]
-Document = Annotated[dict[str, Any], mapped_column(JSONB)]
+Document = Annotated[dict[str, Any], mapped_column(JSONB(none_as_null=True))]
+"""None is no document: SQL's null, never JSON's, which constraints take for a value."""
 Texts = Annotated[list[str], mapped_column(ARRAY(Text))]

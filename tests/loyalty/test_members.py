@@ -3,6 +3,8 @@
 from itertools import permutations
 from typing import Any
 
+from sqlalchemy import text
+
 from backend.db import transaction
 from backend.loyalty import members
 from tests.conftest import TestShop
@@ -42,3 +44,13 @@ def test_the_newest_word_on_each_field_counts_whatever_the_order_of_arrival(shop
             "tags": [],
             "address": {"city": "Paris"},
         }
+
+
+def test_a_customer_with_an_address_can_be_erased(shop: TestShop) -> None:
+    shop.tell("customer.created", {"id": "c-1", "email": "ada@example.com", "address": {"city": "Paris"}})
+    shop.tell("customer.redacted", {"id": "c-1"})
+    with transaction() as session:
+        left = session.execute(
+            text("select external_id, email, address, status from member where shop_id = :shop"), {"shop": shop.id}
+        ).one()
+    assert tuple(left) == (None, None, None, "erased")
