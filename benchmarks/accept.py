@@ -4,17 +4,14 @@ The limits: an empty POST of the same bytes under the same server, and PostgreSQ
 """
 
 import re
-import subprocess
 from functools import partial
-from pathlib import Path
 
 from backend import clock
-from backend.embedded.places import postgres_binaries
 from backend.webhooks import inbox
 from benchmarks import http
-from benchmarks.processes import cpu_seconds
+from benchmarks.pgbench import pgbench, script
 from benchmarks.rounds import Result, Sample, beside, faster, interleaved
-from benchmarks.stage import Database, Stage, socket_folder
+from benchmarks.stage import Database, Stage
 
 BODIES = 50
 
@@ -57,21 +54,8 @@ def _pgbench(stage: Stage, database: Database, body: str, clients: int, seconds:
         "now": now,
         "next_try_at": now,
     }
-    script = stage.folder / "insert.sql"
     statement = re.sub(r"%\((\w+)\)s", r":\1", inbox.STORE).replace(":error", "null")
     statement = statement.replace(":delivery,", "'pgbench_' || :delivery,")
-    script.write_text(f"\\set delivery random(1, {2**62})\n{' '.join(statement.split())};\n")
-    command: list[str | Path] = [
-        postgres_binaries() / "pgbench",
-        *("--no-vacuum", "--protocol=prepared", f"--file={script}", f"--host={socket_folder(database.url)}"),
-        *("--username=lagniappe", f"--client={clients}", f"--time={max(1, round(seconds))}"),
-        *(f"--define={name}={value}" for name, value in given.items()),
-        database.name,
-    ]
-    cpu = cpu_seconds(stage.postgres_pid)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    cpu = cpu_seconds(stage.postgres_pid) - cpu
-    found = re.search(r"transactions actually processed: (\d+)", done.stdout)
-    rate = re.search(r"tps = ([\d.]+)", done.stdout)
-    assert found and rate, done.stderr[-500:]
-    return Sample(per_second=float(rate[1]), postgres_us=cpu / int(found[1]) * 1e6)
+    lines = [f"\\set delivery random(1, {2**62})", f"{' '.join(statement.split())};"]
+    sample, _ = pgbench(stage, database.name, clients, seconds, script(stage, "insert", lines, given))
+    return sample

@@ -49,11 +49,13 @@ class Sizes:
     """Done one by one by the reference in each round."""
     singles: int
     """Requests or awards behind each p50 of `flat`, in each round."""
+    codes: int
+    """In the largest pool of coupons."""
 
 
-FULL = Sizes(1_000_000, 10_000, 10_000, seconds=3.0, awards=40_000, jobs=200, singles=1_000)
-QUICK = Sizes(100_000, 10_000, 1_000, seconds=1.5, awards=10_000, jobs=60, singles=300)
-TINY = Sizes(600, 300, 60, seconds=0.2, awards=50, jobs=8, singles=20)
+FULL = Sizes(1_000_000, 10_000, 10_000, seconds=3.0, awards=40_000, jobs=200, singles=1_000, codes=1_000_000)
+QUICK = Sizes(100_000, 10_000, 1_000, seconds=1.5, awards=10_000, jobs=60, singles=300, codes=100_000)
+TINY = Sizes(600, 300, 60, seconds=0.2, awards=50, jobs=8, singles=20, codes=10_000)
 
 
 @dataclass(frozen=True)
