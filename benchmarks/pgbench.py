@@ -12,6 +12,8 @@ from benchmarks.rounds import Sample
 from benchmarks.stage import Stage, socket_folder
 
 WARM_UP_SECONDS = 1
+SETTLING_SECONDS = 0.2
+"""Until PostgreSQL's processes for the connections have ended: while they do, their CPU time is hard to see."""
 _PATIENCE = 300.0
 
 
@@ -33,6 +35,7 @@ def pgbench(stage: Stage, database: str, clients: int, seconds: float, options: 
         time.sleep(warm_up)
         cpu = cpu_seconds(stage.postgres_pid)
         said, progress = running.communicate(timeout=_PATIENCE)
+        time.sleep(SETTLING_SECONDS)
         cpu = cpu_seconds(stage.postgres_pid) - cpu
     if running.returncode:
         raise RuntimeError(f"pgbench failed: {progress[-500:]}")
