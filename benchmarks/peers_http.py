@@ -1,7 +1,6 @@
 """The same over HTTP, one process each: points spent, added and read, by us and by two other programs.
 
-The others do less: Medusa moves an amount of money from one account, django-hordak books a transfer, and neither knows
-dates, rewards or codes. Ours takes points from the lots that end first, and a code from a pool; adds a lot with an
+What is asked of the others does less: Medusa changes the amount of an account, django-hordak books a transfer. Ours takes points from the lots that end first, and a code from a pool; adds a lot with an
 end, and a mail for the member; reads the whole dashboard. A peer that cannot be had here is left out, and the reason printed.
 """
 

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import report
+from benchmarks.peers import installing
 from benchmarks.rounds import Figure, Result, Sample, beside, faster, flat, interleaved
 from benchmarks.stage import TINY
 
@@ -62,6 +63,23 @@ def test_a_bare_answer_is_compared_by_the_server_alone_and_another_way_by_all_th
     assert beside("x", ours, theirs, 0.4).cpu_ratio == 0.5
     assert faster("x", ours, theirs, 0.4).cpu_ratio == 0.5
     assert faster("x", ours, theirs, 0.4).ratio == 0.5
+
+
+def test_a_peer_is_got_once_and_its_absence_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installing, "KEPT", tmp_path / "kept")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "package.json").write_text("{}")
+
+    with pytest.raises(installing.Absent, match="a peer cannot be installed: .*no-such-program"):
+        installing.installed("a peer", project, [["no-such-program"]])
+    with pytest.raises(installing.Absent, match="a peer cannot be installed: no network"):
+        installing.installed("a peer", project, [["sh", "-c", "echo no network >&2; exit 1"]])
+    folder = installing.installed("a peer", project, [["sh", "-c", "echo once >> got"]])
+    installing.installed("a peer", project, [["sh", "-c", "echo twice >> got"]])
+
+    assert (folder / "got").read_text() == "once\n"
+    assert (folder / "package.json").exists()
 
 
 def test_the_table_is_written_between_its_marks_and_nowhere_else(
