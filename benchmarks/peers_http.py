@@ -1,7 +1,8 @@
 """The same over HTTP, one process each: points spent, added and read, by us and by two other programs.
 
-What is asked of the others does less: Medusa changes the amount of an account, django-hordak books a transfer. Ours takes points from the lots that end first, and a code from a pool; adds a lot with an
-end, and a mail for the member; reads the whole dashboard. A peer that cannot be had here is left out, and the reason printed.
+What is asked of the others does less: Medusa changes the amount of an account, django-hordak books a transfer. Ours
+takes points from the lots that end first, and a code from a pool; adds a lot with an end, and a mail for the member;
+reads the whole dashboard. A peer that cannot be had here is left out, and the reason printed.
 """
 
 import itertools

@@ -71,7 +71,7 @@ def test_a_peer_is_got_once_and_its_absence_has_a_reason(tmp_path: Path, monkeyp
     project.mkdir()
     (project / "package.json").write_text("{}")
 
-    with pytest.raises(installing.Absent, match="a peer cannot be installed: .*no-such-program"):
+    with pytest.raises(installing.Absent, match=r"a peer cannot be installed: .*no-such-program"):
         installing.installed("a peer", project, [["no-such-program"]])
     with pytest.raises(installing.Absent, match="a peer cannot be installed: no network"):
         installing.installed("a peer", project, [["sh", "-c", "echo no network >&2; exit 1"]])
