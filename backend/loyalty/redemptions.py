@@ -143,6 +143,8 @@ def redeem(
             case "stale":
                 rewards.forget_current()
             case _:
+                if outcome in ("limit_reached", "out_of_stock"):
+                    rewards.forget_current()  # what is shown next must not promise it again
                 raise _refusal(outcome or "", reward, int(available or 0))
     raise Conflict("This reward is being changed right now. Please try again.", code="reward_inactive")
 

@@ -38,11 +38,11 @@ def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, An
         "value_text": value_text(
             frozen["worth"], frozen["reward_value"], None if point_value is None else Decimal(point_value), tongue
         ),
-        "redeemed_at": time_text(redemption.requested_at),
-        "issued_at": _time(redemption.issued_at),
-        "used_at": _time(redemption.used_at),
-        "ended_at": _time(redemption.ended_at),
-        "expires_at": _time(redemption.expires_at or (redemption.hold_until if is_cashback(redemption) else None)),
+        "redeemed_at": moment(redemption.requested_at),
+        "issued_at": moment(redemption.issued_at),
+        "used_at": moment(redemption.used_at),
+        "ended_at": moment(redemption.ended_at),
+        "expires_at": moment(redemption.expires_at or (redemption.hold_until if is_cashback(redemption) else None)),
         "use": _use(redemption, tongue, now),
         "can_return": endings.why_not_returnable(redemption, now) is None,
         "ending": redemption.ending,
@@ -91,5 +91,6 @@ def _post_confirmation(redemption: Redemption, reward: Reward | None, tongue: To
     return text
 
 
-def _time(at: datetime | None) -> str | None:
-    return None if at is None else time_text(at)
+def moment(at: datetime | None) -> str | None:
+    """A time as the widget reads it: UTC, whole seconds."""
+    return None if at is None else time_text(at.replace(microsecond=0))

@@ -17,7 +17,6 @@ from backend.loyalty import cashback, endings, expiry, redemptions, rewards
 from backend.loyalty.redemptions import MustExpireFirst, Redeemer
 from backend.loyalty.shops import ShopFacts
 from backend.models import Redemption
-from backend.platforms.events import time_text
 from backend.widget_api import program_document, reading, redemption_shapes, reward_shapes
 from backend.widget_api.door import blueprint, json_body, member_session, own, wanted_language
 from backend.widget_api.pages import cursor, page_length, place_of
@@ -198,7 +197,7 @@ def hold_cashback() -> Response:
                 "discount": f"{discount:f}",
                 "to_pay": f"{Decimal(held.frozen['order_total']) - discount:f}",
                 "status": "preparing" if held.status == "requested" and not held.is_ready else _held_as(held),
-                "expires_at": time_text(held.requested_at + cashback.HOLD),
+                "expires_at": redemption_shapes.moment(held.requested_at + cashback.HOLD),
                 "use": shown["use"],
             }
         ),
