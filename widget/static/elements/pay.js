@@ -72,6 +72,7 @@ export function payment(panel, redemptions) {
     const { points, discount, left } = sums(model, reward);
     const sum = format.say("pay.sum", { points: format.points(points), money: format.money(discount) });
     slider.value = points;
+    slider.style.setProperty("--share", `${(points / slider.max) * 100}%`);
     slider.setAttribute("aria-valuetext", sum);
     panel.part("pay-sum").textContent = sum;
     panel.part("pay-left").textContent = format.say("pay.left", { money: format.money(left) });

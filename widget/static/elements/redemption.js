@@ -26,7 +26,7 @@ export function codeOf({ id, code, use }, format, word) {
 
 /** The head of a step: a picture, a title that takes the focus. */
 export const titled = (picture, title) =>
-  html`${picture && html`<span class="seal">${picture}</span>`}<h3 id="step-title" tabindex="-1">${title}</h3>`;
+  html`${picture && html`<span class="seal">${picture}</span>`}<h2 id="step-title" tabindex="-1">${title}</h2>`;
 
 /** What the server refused, in its own words. */
 export const refused = (detail) => ({ format }) => html`${titled(icon("alert"), format.say("refused"))}

@@ -1,12 +1,12 @@
 /** The tab My rewards: what a member has, ready to be used first, and what has become of the rest. */
 import { html } from "../html.js";
 import { blank, button, icon, skeleton } from "./parts.js";
-import { picture } from "./pictures.js";
+import { picture, pictured } from "./pictures.js";
 import { codeOf, deskOf, stateOf } from "./redemption.js";
 
 /** The states of what is not over. */
 const ACTIVE = ["ready", "preparing", "held", "returning", "ending", "waiting", "ordered", "shipped"];
-const DRAWN = { used: "done", delivered: "done", shipped: "done", returned: "undo", unused: "undo", failed: "alert", canceled: "alert" };
+const DRAWN = { used: "done", delivered: "done", returned: "undo", unused: "undo", failed: "alert", canceled: "alert", preparing: "hourglass" };
 
 /** Which moment the words of a state name; otherwise when it ended. */
 const MOMENTS = { ready: "expires_at", used: "used_at" };
@@ -23,7 +23,7 @@ function head(one, state, format) {
   const { reward, value_text: value, discount, points } = one;
   const worth = discount ? format.money(discount) : value;
   return html`<div class="top">${picture(reward)}<div><h4>${reward.name}</h4><p class="cost">${format.points(points)}</p></div>${worth && html`<b class="worth">${worth}</b>`}</div>
-    <p class="state ${state}">${icon(DRAWN[state] ?? "clock")}<span>${said(one, state, format)}</span></p>`;
+    <p class="state ${state}">${state === "shipped" ? pictured("free_shipping") : icon(DRAWN[state] ?? "clock")}<span>${said(one, state, format)}</span></p>`;
 }
 
 function active(one, format) {
