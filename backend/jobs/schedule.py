@@ -78,7 +78,7 @@ SCHEDULE = (
     Periodic(
         "points.refill_coupons",
         every=2,
-        waits="select shop_id, reward_id, due_at from coupon_refill where due_at <= %(wall)s order by due_at limit 1",
+        waits="select shop_id, id from coupon_refill where due_at <= %(wall)s order by due_at limit 1",
     ),
     Periodic(
         "outbox.send",

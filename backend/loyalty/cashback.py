@@ -14,9 +14,9 @@ from hashlib import sha256
 from math import ceil
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 
-from backend.errors import BadInput, Conflict, NotEnoughPoints
+from backend.errors import BadInput, Conflict, NotEnoughPoints, Unauthorized
 from backend.ledger import posting
 from backend.ledger.balance import spendable
 from backend.ledger.posting import AnySession, Author
@@ -24,11 +24,12 @@ from backend.loyalty import awards, coupons, eligibility, issuing, member_facts,
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.rewards import Reward
 from backend.loyalty.shops import ShopFacts
-from backend.models import Redemption
+from backend.models import Member, Redemption
 from backend.money import quantum
 
 HOLD = timedelta(minutes=30)
 _EXACT = Context(prec=60)
+_MOST_VERSIONS = 5
 
 
 class BeyondOrder(BadInput):
@@ -51,7 +52,7 @@ class Quote:
     discount: Decimal
     to_pay: Decimal
     max_points: int
-    """The most that is useful: no more than the balance, and no more than pays the whole order."""
+    """The most that is useful: no more than the balance, and none that takes nothing more off."""
 
 
 def quote(order_total: Decimal, point_value: Decimal, available: int, currency: str, points: int | None) -> Quote:
@@ -65,21 +66,31 @@ def quote(order_total: Decimal, point_value: Decimal, available: int, currency: 
     >>> quote(Decimal(100), Decimal(2), 50, "EUR", 20).to_pay  # S0.4
     Decimal('60.00')
 
-    Raises BeyondOrder, NotEnoughPoints.
+    Raises BeyondOrder, NotEnoughPoints, BadInput for what is below zero.
     """
     coin = quantum(currency)
+    for name, amount in (("order_total", order_total), ("points", points or 0)):
+        if amount < 0:
+            raise BadInput(
+                f"{name} should not be below zero.", [{"field": name, "message": "should not be below zero"}]
+            )
     with localcontext(_EXACT):
         total = order_total.quantize(coin, ROUND_DOWN)
         whole_order = ceil(total / point_value)
-        max_points = min(available, whole_order)
+        most_off = _taken_off(min(available, whole_order), point_value, total, coin)
+        max_points = ceil(most_off / point_value)
         used = max_points if points is None else points
         if used > whole_order:
             message = f"should be at most {whole_order}: that pays the whole order"
             raise BeyondOrder(f"points {message}.", [{"field": "points", "message": message}])
         if used > available:
             raise NotEnoughPoints(available, used)
-        discount = min((point_value * used).quantize(coin, ROUND_DOWN), total)
+        discount = _taken_off(used, point_value, total, coin)
     return Quote(used, discount, total - discount, max_points)
+
+
+def _taken_off(points: int, point_value: Decimal, total: Decimal, coin: Decimal) -> Decimal:
+    return min((point_value * points).quantize(coin, ROUND_DOWN), total)
 
 
 def best(campaigns: Iterable[Reward]) -> Reward | None:
@@ -92,7 +103,11 @@ def available_to(session: AnySession, shop: ShopFacts, member_id: int, now: date
 
     Raises CashbackUnavailable.
     """
-    on = [each for each in rewards.current(shop.id) if each.type == CASHBACK and rewards.is_available(each, now)]
+    on = [
+        each
+        for each in rewards.current(shop.id)
+        if each.type == CASHBACK and rewards.is_available(each, now) and _has_room(session, each, member_id)
+    ]
     if any(each.rules or each.target for each in on):
         with_orders = any(eligibility.needs_orders(each.rules) for each in on)
         facts = member_facts.facts(session, shop, member_id, with_orders=with_orders, now=now)
@@ -105,6 +120,23 @@ def available_to(session: AnySession, shop: ShopFacts, member_id: int, now: date
     if chosen is None:
         raise CashbackUnavailable()
     return chosen
+
+
+def _has_room(session: AnySession, campaign: Reward, member_id: int) -> bool:
+    """Whether its limits allow one more. What was let go was not had."""
+    if campaign.limit_total is not None and campaign.taken >= campaign.limit_total:
+        return False
+    if campaign.limit_per_member is None:
+        return True
+    had = session.execute(
+        select(func.count()).where(
+            Redemption.shop_id == campaign.shop_id,
+            Redemption.member_id == member_id,
+            Redemption.reward_id == campaign.id,
+            Redemption.status.in_(("requested", "issued")),
+        )
+    ).scalar_one()
+    return had < campaign.limit_per_member
 
 
 def quote_for(
@@ -128,7 +160,8 @@ def hold(
 ) -> Redemption:
     """Hold the points for half an hour under a one-time code; the rate is frozen. The same key again: the same hold.
 
-    Raises as `quote_for` does, NotEnoughPoints also for none at all, IdempotencyKeyReused.
+    Raises as `quote_for` does, NotEnoughPoints also for none at all, IdempotencyKeyReused, Unauthorized for a member
+    who was erased.
     """
     request_hash = sha256(f"{order_total.normalize():f}|{points}".encode()).hexdigest()
     posting.lock_accounts(session, shop.id, [member_id])
@@ -141,13 +174,40 @@ def hold(
         if known.request_hash != request_hash:
             raise redemptions.key_reused()
         return known
-    campaign, quoted = quote_for(session, shop, member_id, order_total, points, now)
+    if session.get_one(Member, (shop.id, member_id), populate_existing=True).status != "active":
+        raise Unauthorized("The session has been ended. Begin a new one with a fresh identity.")
+    campaign, quoted = _agreed(session, shop, member_id, order_total, points, now)
     if quoted.points == 0:
         raise NotEnoughPoints(0, 1)
     if quoted.discount == 0:
         message = "should be more: these are worth less than the smallest coin"
         raise BadInput(f"points {message}.", [{"field": "points", "message": message}], code="nothing_off")
     return _hold(session, shop, member_id, campaign, quoted, order_total, key, request_hash, now)
+
+
+def _agreed(
+    session: AnySession, shop: ShopFacts, member_id: int, order_total: Decimal, points: int | None, now: datetime
+) -> tuple[Reward, Quote]:
+    """The campaign as it is now and what it takes off, with room taken in it; it stays so until the transaction ends."""
+    for _ in range(_MOST_VERSIONS):
+        campaign, quoted = quote_for(session, shop, member_id, order_total, points, now)
+        which = {"shop": shop.id, "id": campaign.id}
+        row = session.execute(
+            text("select version, limit_total from reward where shop_id = :shop and id = :id for key share"), which
+        ).one()
+        if row.version == campaign.version and (
+            row.limit_total is None
+            or session.execute(
+                text(
+                    "update reward set taken = taken + 1"
+                    " where shop_id = :shop and id = :id and taken < limit_total returning 1"
+                ),
+                which,
+            ).scalar()
+        ):
+            return campaign, quoted
+        rewards.forget_current()  # it was changed, or had as often as it can be
+    raise CashbackUnavailable()
 
 
 def _hold(

@@ -1,11 +1,14 @@
 """Coupons: the codes of rewards. Merchants upload them, or we make them ahead of need, so that no shopper waits.
 
 Every code that was ever known in a shop is a row of `coupon`, unique whatever its case. The free ones stand in
-`coupon_free`; whoever takes one deletes its row there (redeem.sql). A code of ours is `making` until the store has it; one that
-must not work any more is `disabling` until the store has said so. What follows from either is done in the transaction
+`coupon_free`; whoever takes one deletes its row there (redeem.sql). A code of ours is `making` until the store has it; one
+that must not work any more is `disabling` until the store has said so. What follows from either is done in the transaction
 that notes the store's answer (`became_ready`, `was_refused`, `was_disabled`).
 
-Locks: account, then redemption, then coupon.
+What a code is worth was promised to whoever waits for one: they get a code of that worth, whatever the reward is worth by
+then, and the stock holds codes of today's worth alone.
+
+Locks: account, redemption, reward, coupon. Holding the reward holds off a change of what its codes are worth.
 """
 
 import csv
@@ -15,6 +18,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
@@ -25,13 +29,15 @@ from backend import clock, outbox
 from backend.ledger.posting import AnySession
 from backend.loyalty import issuing
 from backend.loyalty.shops import ShopFacts
-from backend.models import Coupon, Reward
+from backend.models import Coupon, Redemption, Reward
 from backend.queue import enqueue_after_commit
 
 REFILL = "points.refill_coupons"
 OUTBOX_KIND = "discount"
 STOCK = 50
 """So many free codes of each reward are kept ready; one in ten that is taken looks after it (redeem.sql)."""
+MOST_SERVED = 200
+"""So many of those who wait for a code get one in one transaction: their accounts are held that long."""
 LOW_STOCK = 10
 """Of an uploaded pool: below this the merchant is told that it runs low."""
 DEFAULT_PREFIX = "LGN"
@@ -75,7 +81,8 @@ def reference(shop_id: int, coupon_id: int) -> str:
 
 def read_csv(document: str) -> list[str]:
     """The codes of a CSV file: its first column, without a heading called `code` and whatever a spreadsheet puts first."""
-    rows = [row[0] if row else "" for row in csv.reader(io.StringIO(document.removeprefix("\ufeff")))]
+    lines = io.StringIO(document.removeprefix("\ufeff"), newline="")
+    rows = [row[0] if row else "" for row in csv.reader(lines)]
     if rows and rows[0].strip().casefold() in ("code", "codes", "coupon", "coupon code"):
         rows[0] = ""
     return rows
@@ -120,7 +127,7 @@ def _reason_against(code: str) -> str | None:
 def ask_refill(session: AnySession, shop_id: int, reward_id: int, after: timedelta = timedelta()) -> None:
     """Have somebody look after the reward's stock, once the running transaction has committed."""
     session.execute(
-        text("insert into coupon_refill values (:shop, :reward, :due) on conflict do nothing"),
+        text("insert into coupon_refill (shop_id, reward_id, due_at) values (:shop, :reward, :due)"),
         {"shop": shop_id, "reward": reward_id, "due": clock.wall() + after},
     )
     enqueue_after_commit(REFILL)
@@ -134,39 +141,72 @@ def refill_next(session: AnySession, facts: Any, now: datetime) -> bool:
     """
     asked = session.execute(
         text(
-            "delete from coupon_refill r where (r.shop_id, r.reward_id) = (select shop_id, reward_id from coupon_refill"
-            " where due_at <= :wall order by due_at limit 1 for update skip locked) returning shop_id, reward_id"
+            "select shop_id, id, reward_id from coupon_refill where due_at <= :wall order by due_at, id limit 1"
+            " for update skip locked"
         ),
         {"wall": clock.wall()},
     ).one_or_none()
     if asked is None:
         return False
-    # Holds off a change of what the codes are worth until these are written.
-    reward = session.execute(
-        select(Reward)
-        .where(Reward.shop_id == asked.shop_id, Reward.id == asked.reward_id)
-        .with_for_update(read=True, key_share=True)
-    ).scalar_one()
     shop: ShopFacts = facts(asked.shop_id)
-    if waiting := issuing.count_waiting(session, shop.id, reward.id):
-        _distribute(session, shop, reward.id, _pop(session, shop.id, reward.id, waiting), now)
-    wanted = _shortage(session, reward, now)
-    if wanted > 0:
-        make(session, shop, reward, wanted, now)
+    _alone(session, shop.id, asked.reward_id)
+    waiting = issuing.lock_waiting(session, shop.id, asked.reward_id, MOST_SERVED)
+    reward = _held(session, shop.id, asked.reward_id)
+    promised_the_same = [each for each in waiting if each.frozen["worth"] == reward.worth]
+    free = _pop(session, shop.id, reward.id, len(promised_the_same))
+    served = _hand_out(session, shop, reward.id, promised_the_same, free, now)
+    for worth, wanted in _shortages(session, reward, now):
+        still_waiting = [each for each in waiting if each.status == "requested" and each.frozen["worth"] == worth]
+        served += make(session, shop, reward, worth, wanted, still_waiting, now)
+    if served == MOST_SERVED:
+        ask_refill(session, shop.id, reward.id)  # more may be waiting
     return True
 
 
-def make(session: AnySession, shop: ShopFacts, reward: Reward, count: int, now: datetime) -> None:
-    """Make codes and have the store told. A store without an address for it looks codes up: they are ready at once."""
+def _alone(session: AnySession, shop_id: int, reward_id: int) -> None:
+    """Be the only one that looks after this reward, for all that have asked by now."""
+    name = blake2b(f"refill|{shop_id}|{reward_id}".encode(), digest_size=8).digest()
+    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": int.from_bytes(name, signed=True)})
+    session.execute(
+        text(
+            "delete from coupon_refill r using (select shop_id, id from coupon_refill where shop_id = :shop"
+            " and reward_id = :reward and due_at <= :wall for update skip locked) o"
+            " where r.shop_id = o.shop_id and r.id = o.id"
+        ),
+        {"shop": shop_id, "reward": reward_id, "wall": clock.wall()},
+    )
+
+
+def _held(session: AnySession, shop_id: int, reward_id: int) -> Reward:
+    """The reward as it is now; what its codes are worth stays so until the transaction ends."""
+    return session.execute(
+        select(Reward)
+        .where(Reward.shop_id == shop_id, Reward.id == reward_id)
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
+    ).scalar_one()
+
+
+def make(
+    session: AnySession,
+    shop: ShopFacts,
+    reward: Reward,
+    worth: dict[str, Any],
+    count: int,
+    waiting: list[Redemption],
+    now: datetime,
+) -> int:
+    """Make codes and have the store told. A store without an address for it looks codes up: they are ready at once,
+    for those who wait first; how many of these were served."""
     codes = [new_code(reward.details.get("code_prefix")) for _ in range(count)]
     is_told = shop.discounts_url is not None
-    made = _insert(session, shop.id, reward.id, codes, "made", "making" if is_told else "ready", reward.worth, now)
-    if is_told:
-        outbox.put_all(
-            session, OUTBOX_KIND, [(shop.id, create_key(coupon_id), {"coupon_id": coupon_id}) for coupon_id, _ in made]
-        )
-    else:
-        _distribute(session, shop, reward.id, made, now)
+    made = _insert(session, shop.id, reward.id, codes, "made", "making" if is_told else "ready", worth, now)
+    if not is_told:
+        return _hand_out(session, shop, reward.id, waiting, made, now)
+    outbox.put_all(
+        session, OUTBOX_KIND, [(shop.id, create_key(coupon_id), {"coupon_id": coupon_id}) for coupon_id, _ in made]
+    )
+    return 0
 
 
 def make_for(
@@ -231,25 +271,38 @@ def withdraw_stock(session: AnySession, shop: ShopFacts, reward_id: int) -> None
     ask_refill(session, shop.id, reward_id)
 
 
-def _shortage(session: AnySession, reward: Reward, now: datetime) -> int:
-    if reward.coupon_source != "made":
-        return 0
-    has = session.execute(
-        text(
-            """
-            select (select count(*) from (select from coupon_free where shop_id = :shop and reward_id = :reward
-                    limit :stock) f) as free,
-                (select count(*) from coupon where shop_id = :shop and reward_id = :reward and state = 'making'
-                    and redemption_id is null) as making,
-                (select count(*) from redemption where shop_id = :shop and reward_id = :reward
-                    and status = 'requested') as waiting
-            """
-        ),
-        {"shop": reward.shop_id, "reward": reward.id, "stock": STOCK},
-    ).one()
+def _shortages(session: AnySession, reward: Reward, now: datetime) -> list[tuple[dict[str, Any], int]]:
+    """How many codes of which worth are to be made: one for each who waits for one, and the stock."""
+    counted: list[Any] = list(
+        session.execute(
+            text(
+                """
+                select frozen -> 'worth' as worth, count(*) as wanted from redemption
+                    where shop_id = :shop and reward_id = :reward and status = 'requested' group by 1
+                union all
+                select worth, -count(*) from coupon where shop_id = :shop and reward_id = :reward and state = 'making'
+                    and redemption_id is null group by 1
+                union all
+                select cast(:worth as jsonb), -count(*) from (select from coupon_free
+                    where shop_id = :shop and reward_id = :reward limit :stock) free
+                """
+            ),
+            {
+                "shop": reward.shop_id,
+                "reward": reward.id,
+                "stock": STOCK,
+                "worth": None if reward.worth is None else orjson.dumps(reward.worth).decode(),
+            },
+        )
+    )
     is_over = reward.active_to is not None and reward.active_to <= now
-    stock = STOCK if reward.is_active and not is_over else 0
-    return int(stock + has.waiting - has.free - has.making)
+    stock = STOCK if reward.coupon_source == "made" and reward.is_active and not is_over else 0
+    shortages: list[tuple[dict[str, Any], int]] = []
+    for worth in [reward.worth, *(each.worth for each in counted if each.wanted > 0 and each.worth != reward.worth)]:
+        wanted = sum(each.wanted for each in counted if each.worth == worth) + (stock if worth == reward.worth else 0)
+        if worth is not None and wanted > 0:
+            shortages.append((worth, wanted))
+    return shortages
 
 
 # What the store said ----------------------------------------------------------------------------------------------------
@@ -263,14 +316,17 @@ def became_ready(session: AnySession, shop: ShopFacts, coupon_id: int, now: date
         if _leaves_making(session, coupon, "ready") and redemption.coupon_id == coupon.id:
             redemption.is_ready = True
         return
-    waiting = issuing.lock_waiting(session, shop.id, coupon.reward_id, 1)
+    waiting = issuing.lock_waiting(session, shop.id, coupon.reward_id, 1, coupon.worth)
+    reward = _held(session, shop.id, coupon.reward_id)
     if not _leaves_making(session, coupon, "ready"):
         return
     if waiting:
         issuing.issue(session, shop, waiting[0], coupon.id, coupon.code, now)
+    elif coupon.worth != reward.worth:
+        disable(session, shop, coupon.id)  # it was made for somebody who waits no more
     else:
         _set_free(session, shop.id, coupon.reward_id, [(coupon.id, coupon.code)])
-        if issuing.count_waiting(session, shop.id, coupon.reward_id):  # who was waiting had been served already
+        if issuing.does_one_wait(session, shop.id, coupon.reward_id, coupon.worth):  # who waited longest was served
             ask_refill(session, shop.id, coupon.reward_id)
 
 
@@ -315,7 +371,10 @@ def disable(session: AnySession, shop: ShopFacts, coupon_id: int, redemption_id:
     A store that looks codes up finds it disabled from now on. One that was never told of the code need not be told.
     """
     coupon = session.execute(
-        select(Coupon).where(Coupon.shop_id == shop.id, Coupon.id == coupon_id).with_for_update(key_share=True)
+        select(Coupon)
+        .where(Coupon.shop_id == shop.id, Coupon.id == coupon_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     ).scalar_one()
     if coupon.state in ("disabled", "refused"):
         return True
@@ -374,16 +433,20 @@ def _leaves_making(session: AnySession, coupon: Coupon, state: str) -> bool:
     return bool(changed)
 
 
-def _distribute(
-    session: AnySession, shop: ShopFacts, reward_id: int, coupons: list[tuple[int, str]], now: datetime
-) -> None:
-    """Codes that can be used, to those who wait for one; the rest is stock."""
-    waiting = issuing.lock_waiting(session, shop.id, reward_id, len(coupons))
-    for redemption, (coupon_id, code) in zip(waiting, coupons, strict=False):
+def _hand_out(
+    session: AnySession,
+    shop: ShopFacts,
+    reward_id: int,
+    waiting: list[Redemption],
+    codes: list[tuple[int, str]],
+    now: datetime,
+) -> int:
+    """Codes that can be used, to those who wait for one; the rest is stock. How many were served."""
+    for redemption, (coupon_id, code) in zip(waiting, codes, strict=False):
         issuing.issue(session, shop, redemption, coupon_id, code, now)
-    _set_free(session, shop.id, reward_id, coupons[len(waiting) :])
-    if len(waiting) < len(coupons) and issuing.count_waiting(session, shop.id, reward_id):
-        ask_refill(session, shop.id, reward_id)  # some of those who waited had been served meanwhile, others came
+    if len(codes) > len(waiting):
+        _set_free(session, shop.id, reward_id, codes[len(waiting) :])
+    return min(len(waiting), len(codes))
 
 
 def _pop(session: AnySession, shop_id: int, reward_id: int, most: int) -> list[tuple[int, str]]:

@@ -201,7 +201,8 @@ def _lock(session: AnySession, batch: Iterable[Claimed]) -> None:
                 erased |= touched
     if not shops_touched:
         return
-    keys = {_lock_key(*name): True for name in alone}
+    # A code is no such name: who has it is locked below, and popular codes would make all orders wait for each other.
+    keys = {_lock_key(*name): True for name in alone if name[1] != "code"}
     for shop_id in shops_touched:
         keys.setdefault(_lock_key(shop_id, *WHOLE_SHOP), False)
     session.execute(

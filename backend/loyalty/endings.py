@@ -5,22 +5,32 @@ the store has said that the code works no more (`code_disabled`): at once where 
 who uses the code after all has used it, and nothing comes back.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
 
+from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.errors import Conflict, NotFound
 from backend.ledger import posting
-from backend.ledger.posting import AnySession, Author
+from backend.ledger.posting import SYSTEM, AnySession, Author
 from backend.loyalty import calendar_rules, coupons, issuing, programs, shops
 from backend.loyalty.shops import ShopFacts
 from backend.models import Redemption
 
+log = logging.getLogger(__name__)
+
 Ending = Literal["returned", "expired", "released", "order_undone"]
 CASHBACK = "cashback"
+_AUTHORS: Mapping[Ending, Author] = {
+    "returned": Author("customer"),
+    "expired": SYSTEM,
+    "released": SYSTEM,
+    "order_undone": Author("platform"),
+}
 _REFUSALS = {
     "used": "This reward has been used: it cannot be given back.",
     "on its way": "This gift is on its way: it cannot be given back.",
@@ -71,14 +81,16 @@ def release_holds(session: AnySession, now: datetime, limit: int = 100) -> int:
         ),
         {"now": now, "limit": limit},
     ).all()
-    for shop, redemption in _held(session, due):
+
+    def let_go(shop: ShopFacts, redemption: Redemption) -> None:
         if redemption.status != "requested" or redemption.ending is not None:
-            continue
+            return
         if redemption.frozen["type"] == CASHBACK:
             begin(session, shop, redemption, "released", now)
         else:
             issuing.fail(session, shop, redemption, "No code could be made in time.", now)
-    return len(due)
+
+    return _each(session, due, let_go)
 
 
 def expire_due(session: AnySession, now: datetime, limit: int = 100) -> int:
@@ -90,10 +102,12 @@ def expire_due(session: AnySession, now: datetime, limit: int = 100) -> int:
         ),
         {"now": now, "limit": limit},
     ).all()
-    for shop, redemption in _held(session, due):
+
+    def run_out(shop: ShopFacts, redemption: Redemption) -> None:
         if redemption.status == "issued" and redemption.ending is None and has_run_out(redemption, now):
             begin(session, shop, redemption, "expired", now)
-    return len(due)
+
+    return _each(session, due, run_out)
 
 
 def begin(session: AnySession, shop: ShopFacts, redemption: Redemption, ending: Ending, now: datetime) -> None:
@@ -133,21 +147,22 @@ def code_not_disabled(
 
 
 def _finish(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
-    ending, was_on_hold = redemption.ending, redemption.status == "requested"
+    ending: Ending = redemption.ending  # type: ignore[assignment]  # whoever calls this has noted one
+    was_on_hold = redemption.status == "requested"
     redemption.status = "expired" if ending in ("expired", "released") else "returned"
     redemption.ending, redemption.hold_until, redemption.ended_at = None, None, now
     session.flush()
     if was_on_hold:
         issuing.release(session, shop, redemption, now)
     elif ending != "expired" or redemption.frozen.get("points_back"):
-        _return_points(session, shop, redemption, now)
+        _return_points(session, shop, redemption, ending, now)
     if ending != "expired":
         issuing.make_room(session, redemption)
     elif redemption.points > 0:
         issuing.tell(session, redemption, "reward_expired")
 
 
-def _return_points(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
+def _return_points(session: AnySession, shop: ShopFacts, redemption: Redemption, ending: Ending, now: datetime) -> None:
     """Into the same lots with their old dates. What had been owed came from no lot: it ends as points given today would."""
     if redemption.entry_id is None:
         return
@@ -158,7 +173,7 @@ def _return_points(session: AnySession, shop: ShopFacts, redemption: Redemption,
         redemption.member_id,
         redemption.entry_id,
         at=now,
-        author=Author("customer"),
+        author=_AUTHORS[ending],
         reason=redemption.frozen["name"],
         why=issuing.why(redemption),
         grace_days=settings.expiry.grace_days,
@@ -166,13 +181,32 @@ def _return_points(session: AnySession, shop: ShopFacts, redemption: Redemption,
     )
 
 
+def _each(session: AnySession, due: Iterable[Any], end: Callable[[ShopFacts, Redemption], None]) -> int:
+    """Have each of them end, in a savepoint of its own: one that fails stays alone. How many did not fail."""
+    ended = 0
+    for shop, redemption in _held(session, due):
+        redemption_id = redemption.id
+        try:
+            with session.begin_nested():
+                end(shop, redemption)
+                session.flush()
+        except Exception as error:
+            if sqlstate(error) in RETRIED_SQLSTATES:
+                raise  # the whole batch runs again
+            log.exception("redemption %s of shop %s cannot be ended", redemption_id, shop.id)
+        else:
+            ended += 1
+    return ended
+
+
 def _held(session: AnySession, due: Iterable[Any]) -> list[tuple[ShopFacts, Redemption]]:
-    """The redemptions with their shops, each held; shop by shop, so that accounts are locked in the one order."""
+    """The redemptions with their shops, each held; shop by shop, so that accounts are locked in the one order, and
+    reward by reward, because room is made in limited ones."""
     by_shop: dict[int, list[int]] = {}
     for row in due:
         by_shop.setdefault(row.shop_id, []).append(row.id)
     return [
         (shops.facts(shop_id), redemption)
         for shop_id in sorted(by_shop)
-        for redemption in issuing.lock_all(session, shop_id, by_shop[shop_id])
+        for redemption in sorted(issuing.lock_all(session, shop_id, by_shop[shop_id]), key=lambda each: each.reward_id)
     ]

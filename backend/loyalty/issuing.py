@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, select, text
 
 from backend import outbox
 from backend.ledger import posting
@@ -44,27 +44,27 @@ def lock_all(session: AnySession, shop_id: int, redemption_ids: Iterable[int]) -
     return list(held)
 
 
-def count_waiting(session: AnySession, shop_id: int, reward_id: int) -> int:
-    """How many redemptions of the reward wait for a code."""
-    return session.execute(
-        select(func.count())
-        .select_from(Redemption)
-        .where(Redemption.shop_id == shop_id, Redemption.reward_id == reward_id, Redemption.status == "requested")
-    ).scalar_one()
+def does_one_wait(session: AnySession, shop_id: int, reward_id: int, worth: Any) -> bool:
+    """Whether a redemption of the reward waits for a code of that worth."""
+    waiting = _waiting(shop_id, reward_id, worth).limit(1)
+    return session.execute(waiting).first() is not None
 
 
-def lock_waiting(session: AnySession, shop_id: int, reward_id: int, most: int) -> list[Redemption]:
-    """Up to `most` redemptions that wait for a code, oldest first, held with their accounts.
+def lock_waiting(session: AnySession, shop_id: int, reward_id: int, most: int, worth: Any = None) -> list[Redemption]:
+    """Up to `most` redemptions that wait for a code, oldest first, held with their accounts; with `worth` those that
+    were promised a code of that worth, whatever the reward is worth by now.
 
     One that somebody else served meanwhile is left out, so there may be fewer than wait.
     """
-    ids = session.execute(
-        select(Redemption.id)
-        .where(Redemption.shop_id == shop_id, Redemption.reward_id == reward_id, Redemption.status == "requested")
-        .order_by(Redemption.id)
-        .limit(most)
-    ).scalars()
+    ids = session.execute(_waiting(shop_id, reward_id, worth).order_by(Redemption.id).limit(most)).scalars()
     return [each for each in lock_all(session, shop_id, ids) if each.status == "requested" and each.ending is None]
+
+
+def _waiting(shop_id: int, reward_id: int, worth: Any) -> Select[tuple[int]]:
+    waiting = select(Redemption.id).where(
+        Redemption.shop_id == shop_id, Redemption.reward_id == reward_id, Redemption.status == "requested"
+    )
+    return waiting if worth is None else waiting.where(Redemption.frozen["worth"] == worth)
 
 
 def issue(
@@ -116,13 +116,25 @@ def release(session: AnySession, shop: ShopFacts, redemption: Redemption, now: d
 
 def make_room(session: AnySession, redemption: Redemption) -> None:
     """It counts no more against the reward's limit."""
-    session.execute(
-        text(
-            "update reward set taken = taken - 1"
-            " where shop_id = :shop and id = :id and limit_total is not null and taken > 0"
-        ),
-        {"shop": redemption.shop_id, "id": redemption.reward_id},
-    )
+    _count(session, redemption, -1)
+
+
+def take_room(session: AnySession, redemption: Redemption) -> None:
+    """It counts against the reward's limit after all, even if there was no room left."""
+    _count(session, redemption, 1)
+
+
+def _count(session: AnySession, redemption: Redemption, change: int) -> None:
+    reward = {"shop": redemption.shop_id, "id": redemption.reward_id}
+    # Held even if there is no limit: who sets one counts what there is, and must not count past this.
+    is_limited = session.execute(
+        text("select limit_total is not null from reward where shop_id = :shop and id = :id for key share"), reward
+    ).scalar_one()
+    if is_limited:
+        session.execute(
+            text("update reward set taken = greatest(taken + :change, 0) where shop_id = :shop and id = :id"),
+            {**reward, "change": change},
+        )
 
 
 def tell(session: AnySession, redemption: Redemption, purpose: str) -> None:

@@ -101,6 +101,8 @@ def _follow(session: AnySession, shop: ShopFacts, redemption: Redemption, now: d
         return
     if redemption.use_state != "used":
         _pay(session, shop, redemption, now)
+        if not counts(redemption):
+            issuing.take_room(session, redemption)
         redemption.status, redemption.use_state = "issued", "used"
         redemption.hold_until, redemption.ending, redemption.ended_at = None, None, None
         redemption.issued_at = redemption.issued_at or now
@@ -147,10 +149,12 @@ def _pay(session: AnySession, shop: ShopFacts, redemption: Redemption, now: date
     assert entry_id is not None  # the step makes the key new
     redemption.entry_id = entry_id
     awards.tell_of_swept(session, shop.id, redemption.member_id, entry_id)
-    session.execute(
-        text("update reward set taken = taken + 1 where shop_id = :shop and id = :id and limit_total is not null"),
-        {"shop": shop.id, "id": redemption.reward_id},
-    )
+
+
+def counts(redemption: Redemption) -> bool:
+    """Whether it counts against the reward's limits: what came back, failed or was let go was not had."""
+    was_let_go = redemption.status == "expired" and redemption.frozen["type"] == CASHBACK
+    return redemption.status in ("requested", "issued", "expired") and not was_let_go
 
 
 def _free_again(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:

@@ -25,11 +25,12 @@ declare
     v_entry bigint;
     v_after bigint;
 begin
-    select a.available, m.address into available, v_address
-    from account a join member m on m.shop_id = a.shop_id and m.id = a.member_id
-    where a.shop_id = p_shop and a.member_id = p_member and m.status = 'active'
-        and (p_token_version is null or m.token_version = p_token_version)
-    for no key update of a;
+    select a.available into available from account a where a.shop_id = p_shop and a.member_id = p_member
+    for no key update;
+    -- Read once the account is held: who erases a member holds it, too.
+    select m.address into v_address from member m
+    where m.shop_id = p_shop and m.id = p_member and m.status = 'active'
+        and (p_token_version is null or m.token_version = p_token_version);
     if not found then
         outcome := 'gone';
         return;
@@ -90,7 +91,7 @@ begin
         end if;
         -- Codes are numbered as they are made, so one in ten looks after the stock.
         if coalesce(v_coupon % 10 = 0, true) then
-            insert into coupon_refill values (p_shop, p_reward, 'epoch') on conflict do nothing; -- due at once
+            insert into coupon_refill (shop_id, reward_id, due_at) values (p_shop, p_reward, 'epoch'); -- due at once
         end if;
     end if;
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, or_, select, text
 from sqlalchemy import update as change
 from sqlalchemy.exc import IntegrityError
 
@@ -385,7 +385,11 @@ def _count_taken(session: AnySession, shop_id: int, reward_id: int) -> int:
     """While there was no limit nobody counted."""
     return session.execute(
         select(func.count()).where(
-            Redemption.shop_id == shop_id, Redemption.reward_id == reward_id, Redemption.status.in_(COUNTED)
+            Redemption.shop_id == shop_id,
+            Redemption.reward_id == reward_id,
+            Redemption.status.in_(COUNTED),
+            # cashback that was let go was not had
+            or_(Redemption.status != "expired", Redemption.frozen["type"].astext.is_distinct_from("cashback")),
         )
     ).scalar_one()
 
