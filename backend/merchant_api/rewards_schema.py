@@ -83,7 +83,7 @@ _HTML_WITH_PLACEHOLDERS = _said(
 )
 _PICTURE: Schema = {
     **PAGE,
-    "pattern": PAGE["pattern"].replace(r"/([!-.0-\[\]-~][!-\[\]-~]*)?|", ""),
+    "pattern": str(PAGE["pattern"]).replace(r"/([!-.0-\[\]-~][!-\[\]-~]*)?|", ""),
     "examples": ["https://cdn.shop.example/card.png"],
 }
 _LINE: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_CHARACTERS, "pattern": A_LINE}

@@ -17,9 +17,15 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from backend.merchant_api import docs, openapi
 from backend.merchant_api.operations import OPERATIONS
 from backend.merchant_api.shapes import Shown
+from tests.loyalty import rewards_world as world
 from tests.merchant_api.conftest import Api
 
 SEED = 20261123
+MANY_FIELDS = {
+    "include-operation-id": ["create_reward", "update_reward"],
+    "phases": {"coverage": {"enabled": False}},
+}
+"""Each wrong value for each field of each shape of a reward is thousands of requests: tests/loyalty asks those."""
 
 
 class Quiet(WSGIRequestHandler):
@@ -43,6 +49,7 @@ def address(app: Flask) -> Iterator[str]:
 
 def findings(address: str, key: str, **config: Any) -> tuple[set[str], list[str]]:
     """The checks that ran, and what they found."""
+    config["operations"] = [*config.get("operations", ()), MANY_FIELDS]
     loaded = schemathesis.openapi.from_url(
         f"{address}/api/v1/openapi.json",
         config=SchemathesisConfig.from_dict(
@@ -98,6 +105,20 @@ def test_schemathesis_finds_nothing_with_a_member_who_exists(api: Api, address: 
     )
     assert found == []
     assert len(api.get(f"/members/{member}/transactions").json["items"]) > 3
+
+
+def test_schemathesis_finds_nothing_with_a_redemption_that_exists(api: Api, address: str) -> None:
+    gift = world.redeem(api.shop, world.member_with(api.shop, 1000), world.reward(api.shop, world.GIFT))
+    _, found = findings(
+        address,
+        api.key,
+        parameters={"path.id": str(gift.id)},
+        phases={"coverage": {"enabled": False}},
+        generation={"max-examples": 15, "deterministic": True, "database": "none"},
+        operations=[{"include-path-regex": "^/redemptions", "enabled": True}],
+    )
+    assert found == []
+    assert api.get(f"/redemptions/{gift.id}").json["status"] == "returned"
 
 
 def test_the_document_is_public_and_names_every_operation(api: Api) -> None:
