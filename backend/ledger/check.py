@@ -13,6 +13,8 @@ from sqlalchemy import text
 
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
+from backend.ledger.question import Question
+from backend.ledger.reward_questions import REWARD_QUESTIONS
 
 SHOWN_PER_INVARIANT = 1000
 LONGEST_UNHANDLED = timedelta(minutes=10)
@@ -52,14 +54,6 @@ class Report:
         }
 
 
-@dataclass(frozen=True)
-class Question:
-    """One way to break an invariant. `rows` yields (shop_id, member_id, what) for each row that does."""
-
-    invariant: int
-    rows: str
-
-
 def check(session: AnySession, now: datetime, wall: datetime, shop_id: int | None = None) -> Report:
     """Ask every question, of one shop or of all. Must be the first thing of its transaction.
 
@@ -71,6 +65,7 @@ def check(session: AnySession, now: datetime, wall: datetime, shop_id: int | Non
         "shop": shop_id,
         "now": now,
         "unhandled_since": wall - LONGEST_UNHANDLED,
+        "overdue_since": now - LONGEST_UNHANDLED,
         "shown": SHOWN_PER_INVARIANT,
     }
     if shop_id is not None and not session.execute(text("select 1 from shop where id = :shop"), parameters).first():
@@ -84,7 +79,7 @@ def check(session: AnySession, now: datetime, wall: datetime, shop_id: int | Non
     ).one()
     violations = [
         Violation(question.invariant, row.shop_id, row.member_id, row.what)
-        for question in QUESTIONS
+        for question in (*QUESTIONS, *REWARD_QUESTIONS)
         for row in session.execute(text(_scoped(question.rows)), parameters)
     ]
     return Report(members=counts[0], entries=counts[1], violations=violations)

@@ -312,11 +312,11 @@ def test_nothing_is_found_where_nothing_is_wrong(busy: Book) -> None:
 
 def test_every_question_has_a_corruption_that_it_alone_or_with_others_finds(busy: Book) -> None:
     said = [each.what for _, _, statements in CORRUPTIONS.values() for each in found_after(busy, statements)]
-    silent = [question.rows for question in QUESTIONS if not any(map(_sentence(question.rows).fullmatch, said))]
+    silent = [question.rows for question in QUESTIONS if not any(map(sentence(question.rows).fullmatch, said))]
     assert silent == []
 
 
-def _sentence(rows: str) -> re.Pattern[str]:
+def sentence(rows: str) -> re.Pattern[str]:
     """What the question says, whatever the figures."""
     literals = re.findall(r"format\(((?:\s*'[^']*')+)", rows)[0]
     template = "".join(re.findall(r"'([^']*)'", literals))
