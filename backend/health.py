@@ -23,15 +23,15 @@ _WAITING = {
     "inbox_failed": "select count(*) as waiting, min(received_at) as oldest from delivery where state = 'failed'",
     "due_awards": "select count(*) as waiting, min(due_at) as oldest from award"
     " where state = 'pending' and due_at <= :now",
-    "holds": "select coalesce(sum((on_hold > 0)::int), 0) as waiting, null::timestamptz as oldest from account"
-    " where on_hold > 0",
+    "holds": "select count(*) as waiting, min(requested_at) as oldest from redemption where status = 'requested'",
+    "coupon_refills": "select count(*) as waiting, null::timestamptz as oldest from coupon_refill where due_at <= :wall",
     "outbox": "select count(*) as waiting, min(next_try_at) as oldest from outbox"
     " where state = 'waiting' and next_try_at <= :wall",
     "outbox_parked": "select count(*) as waiting, min(created_at) as oldest from outbox where state = 'parked'",
 }
 _waiting_gauge = Gauge("lagniappe_waiting", "Rows that wait", ["what"])
 _oldest_gauge = Gauge("lagniappe_oldest_seconds", "Age of the row that waits longest", ["what"])
-_BUSINESS_TIME = frozenset({"due_awards", "inbox_failed"})
+_BUSINESS_TIME = frozenset({"due_awards", "inbox_failed", "holds"})
 
 
 @blueprint.get("/healthz")

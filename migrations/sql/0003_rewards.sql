@@ -168,6 +168,10 @@ create table redemption (
 create unique index redemption_key on redemption (shop_id, member_id, key) where key is not null;
 create unique index redemption_code on redemption (shop_id, upper(code)) where code is not null;
 create index redemption_of_member on redemption (shop_id, member_id, id);
+-- What counts against a member's limit, and in a campaign: what came back or failed was not had.
+create index redemption_had on redemption (shop_id, member_id, reward_id) where status in ('requested', 'issued', 'expired');
+create index redemption_in_campaign on redemption (shop_id, member_id, campaign_id, id)
+    where campaign_id is not null and status in ('requested', 'issued', 'expired');
 create index redemption_waiting on redemption (shop_id, reward_id, id) where status = 'requested';
 create index redemption_hold on redemption (hold_until) where status = 'requested' and ending is null;
 create index redemption_expiring on redemption (expires_at)

@@ -41,7 +41,7 @@ def sender(noted: list[str]) -> Callable[[Send], Sender]:
         return Sender(
             line=line,
             done=lambda session, call: noted.append(f"done {call.key}"),
-            never=lambda session, call: noted.append(f"never {call.key}"),
+            never=lambda session, call, reason: noted.append(f"never {call.key}: {reason}"),
         )
 
     return make
@@ -118,7 +118,11 @@ def test_never_is_parked_with_the_reason(shop: TestShop, sender: Callable[[Send]
 
     put(shop, "a")
     send_some(KIND, sender(refuse))
-    assert (row(shop, "a").state, row(shop, "a").last_error, noted) == ("parked", "No such product.", ["never a"])
+    assert (row(shop, "a").state, row(shop, "a").last_error, noted) == (
+        "parked",
+        "No such product.",
+        ["never a: No such product."],
+    )
 
 
 def test_nothing_to_send_is_done_with_the_reason(
@@ -129,7 +133,7 @@ def test_nothing_to_send_is_done_with_the_reason(
     assert (row(shop, "a").state, row(shop, "a").last_error, noted) == (
         "done",
         "not sent: nobody is there",
-        ["never a"],
+        ["never a: not sent: nobody is there"],
     )
 
 
@@ -172,7 +176,7 @@ def test_after_three_days_it_is_given_up(shop: TestShop, sender: Callable[[Send]
     assert row(shop, "a").state == "waiting"
     let_pass(shop, days=0.2)
     send_some(KIND, sender(refuse))
-    assert (row(shop, "a").state, noted) == ("parked", ["never a"])
+    assert (row(shop, "a").state, noted) == ("parked", ["never a: Given up after 2 attempts: busy"])
     assert "Given up after 2 attempts: busy" in row(shop, "a").last_error
 
 
@@ -245,7 +249,7 @@ def test_a_batch_that_has_no_time_left_gives_the_rest_back_untried(
 def test_what_was_sent_is_not_sent_again_because_its_hook_fails(
     shop: TestShop, sender: Callable[[Send], Sender]
 ) -> None:
-    def broken(session: Any, call: Call) -> None:
+    def broken(session: Any, call: Call, _reason: str = "") -> None:
         session.execute(text("update outbox set payload = '{}' where id = :id"), {"id": call.id})
         raise RuntimeError
 

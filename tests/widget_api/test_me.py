@@ -310,7 +310,16 @@ def test_the_members_rewards_are_none_yet(widget: Widget) -> None:
 def test_every_part_of_the_read_stands_on_an_index_of_the_member(widget: Widget, member: int) -> None:
     """Cost must not grow with history, nor with the number of members."""
     rule_keys = f'{{"rule:signup:member:{member}"}}'
-    parameters = {"shop": widget.shop.id, "member": member, "version": 1, "now": START, "rule_keys": rule_keys}
+    parameters: dict[str, Any] = {
+        "shop": widget.shop.id,
+        "member": member,
+        "version": 1,
+        "now": START,
+        "rule_keys": rule_keys,
+        "limited": "{1,2}",
+        "with_facts": "true",
+        "campaign": 1,
+    }
     with psycopg.connect(current_app.config["LAGNIAPPE_DATABASE_URL"]) as connection:
         for statement in MANY_MEMBERS:
             connection.execute(statement, {"shop": widget.shop.id, "at": START})
@@ -319,11 +328,23 @@ def test_every_part_of_the_read_stands_on_an_index_of_the_member(widget: Widget,
         connection.rollback()
     assert [line for line in plan if "Seq Scan" in line] == []
     assert [line for line in plan if "Filter:" in line and "token_version" not in line] == []
-    for index in ("member_pkey", "account_pkey", "lot_open", "award_pending", "orders_expected", "entry_of_member"):
+    for index in (
+        "member_pkey",
+        "account_pkey",
+        "lot_open",
+        "award_pending",
+        "orders_expected",
+        "entry_of_member",
+        "redemption_had",
+        "redemption_in_campaign",
+    ):
         assert any(f"using {index}" in line for line in plan), index
 
 
 MANY_MEMBERS = (
+    """insert into reward (shop_id, redemption_id, name, type, is_active, points, coupon_source, details, created_at,
+           modified_at)
+       select %(shop)s, 'r' || n, 'r' || n, 'gift', false, 1, 'none', '{}', %(at)s, %(at)s from generate_series(1, 30) n""",
     """insert into member (shop_id, external_id, enrolled_at)
        select %(shop)s, 'many ' || n, %(at)s from generate_series(1, 1000) n""",
     "insert into account select shop_id, id from member where shop_id = %(shop)s on conflict do nothing",
@@ -339,6 +360,11 @@ MANY_MEMBERS = (
     """insert into orders (shop_id, external_id, member_id, known, placed_at, program_version, expected_points)
        select shop_id, id || ':' || n, id, '{}', %(at)s, 1, n / 20 from member, generate_series(1, 20) n
        where shop_id = %(shop)s""",
+    """insert into redemption (shop_id, member_id, reward_id, campaign_id, origin, status, points, points_after, frozen,
+           requested_at)
+       select m.shop_id, m.id, r.id, 1, 'points', 'issued', 1, 1, '{}', %(at)s
+       from member m join account a on a.shop_id = m.shop_id and a.member_id = m.id
+       join reward r on r.shop_id = m.shop_id where m.shop_id = %(shop)s""",
 )
 
 
