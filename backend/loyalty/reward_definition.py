@@ -84,7 +84,7 @@ _WORTH = re.compile(
 )
 _PERCENTAGE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?\s?%?")
 _NOT_OF_AN_ID = re.compile(r"[^a-z0-9]+")
-_SPACES = re.compile(r"\s+")
+_NOT_OF_A_REWARD_ID = re.compile(r"[\s\x00-\x20\x7f-\xa0\ud800-\udfff]+")
 _DISCOUNTS = {
     "fixed_amount_discount": "fixed_amount",
     "value_code": "fixed_amount",
@@ -434,7 +434,7 @@ def active_to(definition: RewardDefinition, tz: ZoneInfo) -> datetime | None:
 
 def id_from_name(name: str) -> str:
     """`$5 OFF` becomes `$5_OFF` (S2.6)."""
-    return _SPACES.sub("_", name.strip())[:90]
+    return _NOT_OF_A_REWARD_ID.sub("_", name.strip())[:90]
 
 
 def warnings(definition: RewardDefinition, currency: str) -> list[str]:

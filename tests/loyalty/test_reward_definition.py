@@ -155,6 +155,8 @@ def test_days_at_the_ends_of_the_calendar_have_an_instant() -> None:
 def test_the_reward_id_is_made_of_the_name() -> None:
     assert reward_definition.id_from_name("$5  OFF") == "$5_OFF"
     assert reward_definition.id_from_name("免運 券") == "免運_券"
+    for odd in ("a\x82b", "a\tb\n", "\x80", "x" * 200, "a\u2028b"):
+        assert read({**GIFT, "reward_id": reward_definition.id_from_name(odd)}).reward_id
 
 
 def test_an_attribute_s_id_is_made_of_its_name() -> None:
