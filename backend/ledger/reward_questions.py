@@ -142,8 +142,8 @@ REWARD_QUESTIONS = (
     Question(
         7,  # no code that works is lost
         """
-        select c.shop_id, null\\:\\:bigint as member_id, format('coupon %s is ready, and is neither free nor with anybody', c.id)
-            as what
+        select c.shop_id, null\\:\\:bigint as member_id, format('coupon %s is ready, and is neither free nor with anybody',
+            c.id) as what
         from coupon c
         left join coupon_free f on f.shop_id = c.shop_id and f.reward_id = c.reward_id and f.coupon_id = c.id
         left join redemption r on r.shop_id = c.shop_id and upper(r.code) = upper(c.code)

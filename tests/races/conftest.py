@@ -8,23 +8,28 @@ from flask import Flask
 from sqlalchemy import text
 
 from backend import clock
-from backend.db import transaction
+from backend.db import db, transaction
 from backend.ledger import posting
-from backend.loyalty import members, programs, shops
+from backend.loyalty import campaigns, members, programs, rewards, shops
 from backend.loyalty.shops import NewShop
 from tests.ledger.books import own_app
 from tests.races.crew import Crew
 
 
 @pytest.fixture(scope="session")
-def races_app(environ: dict[str, str]) -> Flask:
-    return own_app(environ, "races")
+def races_app(environ: dict[str, str]) -> Iterator[Flask]:
+    app = own_app(environ, "races")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
 def in_races(races_app: Flask) -> Iterator[None]:
     shops.forget_facts()
     programs.forget_current()
+    rewards.forget_current()
+    campaigns.forget_current()
     with races_app.app_context():
         yield
 
@@ -40,7 +45,7 @@ def crew(races_app: Flask, environ: dict[str, str]) -> Iterator[Crew]:
 def open_shop(in_races: None) -> Callable[..., NewShop]:
     """Open a shop: EUR, Paris, one point for every 10, available 3 days after collection, for 400 days."""
 
-    def opened() -> NewShop:
+    def opened(**given: Any) -> NewShop:
         with transaction() as session:
             shop = shops.create(
                 session,
@@ -52,6 +57,7 @@ def open_shop(in_races: None) -> Callable[..., NewShop]:
                 timezone_name="Europe/Paris",
                 locale="en",
                 rehearsal=True,
+                **given,
             )
             program = {"expiry": {"kind": "days", "days": 400}}
             programs.set_program(session, shop.shop_id, program, author="a race", now=clock.now())

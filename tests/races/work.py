@@ -13,11 +13,13 @@ from sqlalchemy import text
 from backend import clock
 from backend.app import create_app
 from backend.db import retrying, transaction
-from backend.errors import NotEnoughPoints
-from backend.jobs import points
+from backend.errors import Conflict, NotEnoughPoints, Unauthorized
+from backend.jobs import outbox, points
 from backend.ledger import posting
-from backend.loyalty import adjustments, deliveries, members, programs
+from backend.ledger.posting import Author
+from backend.loyalty import adjustments, deliveries, endings, members, programs, redemptions, rewards, shops
 from backend.loyalty.members import WidgetVisitor
+from backend.loyalty.redemptions import Redeemer
 
 
 def be_a_hand(environ: dict[str, str], line: Connection, task: str, arguments: tuple[Any, ...]) -> None:
@@ -218,6 +220,96 @@ def adjust(shop_id: int, member_id: int, amount: int, key: str, times: int) -> l
     return made
 
 
+def redeem(shop_id: int, member_ids: list[int], reward_id: int, name: str) -> list[str]:
+    """Have the reward for each of these; what came of it: the code, or why not."""
+    shop = shops.facts(shop_id)
+    came = []
+    for number, member_id in enumerate(member_ids):
+        who = Redeemer(member_id, Author("customer"))
+        try:
+            had = redemptions.redeem(shop, who, reward_id, {}, f"race:{name}:{number}", clock.now())
+            came.append(had["code"] or had["status"])
+        except (Conflict, NotEnoughPoints, Unauthorized) as refusal:
+            came.append(refusal.code)
+    return came
+
+
+def redeem_again_and_again(shop_id: int, member_id: int, reward_id: int, key: str, times: int) -> list[int]:
+    """The same request so many times; the redemptions it was answered with."""
+    shop, who = shops.facts(shop_id), Redeemer(member_id, Author("customer"))
+    return [redemptions.redeem(shop, who, reward_id, {}, key, clock.now())["id"] for _ in range(times)]
+
+
+def redeem_worths(shop_id: int, member_id: int, reward_id: int, times: int) -> list[int]:
+    """Have the reward so many times, however often it is changed meanwhile; the redemptions."""
+    shop, who = shops.facts(shop_id), Redeemer(member_id, Author("customer"))
+    made: list[int] = []
+    while len(made) < times:
+        with suppress(Conflict):
+            key = f"race:worth:{member_id}:{len(made)}"
+            made.append(redemptions.redeem(shop, who, reward_id, {}, key, clock.now())["id"])
+    return made
+
+
+def change_worth(shop_id: int, reward_id: int, times: int) -> None:
+    """Change what the reward costs and is worth, again and again: so many points, so many euros."""
+    for number in range(times):
+        _change(shop_id, reward_id, 1 + number % 7)
+
+
+@retrying
+def _change(shop_id: int, reward_id: int, worth: int) -> None:
+    changes = {"points_to_be_redeemed": worth, "reward_value": str(worth)}
+    with transaction() as session:
+        rewards.update(session, shops.facts(shop_id), reward_id, changes, clock.now())
+
+
+def give_back(shop_id: int, member_id: int, redemption_ids: list[int]) -> int:
+    """Give these back; how many could be."""
+    given = 0
+    for redemption_id in redemption_ids:
+        with suppress(Conflict):
+            _give_back(shop_id, member_id, redemption_id)
+            given += 1
+    return given
+
+
+@retrying
+def _give_back(shop_id: int, member_id: int, redemption_id: int) -> None:
+    with transaction() as session:
+        endings.give_back(session, shops.facts(shop_id), member_id, redemption_id, clock.now())
+
+
+def sweep_and_drain(rounds: int) -> None:
+    """What the workers do: expire rewards, let go of holds, look after the stock, take deliveries."""
+    for _ in range(rounds):
+        points.expire_rewards()
+        points.release_holds()
+        points.refill_coupons()
+        _drain(random.randint(1, 10))
+
+
+def tell_the_store(until_done: bool) -> None:
+    """Make the outbox's calls to stores, until nothing waits or for a while."""
+    for _ in range(200 if until_done else 20):
+        outbox.send_some("discount", outbox.SENDERS["discount"])
+
+
+def erase(shop_id: int, customers: list[str]) -> None:
+    """Erase these customers, as a worker does that was told to."""
+    for customer in customers:
+        _erase(shop_id, customer)
+
+
+@retrying
+def _erase(shop_id: int, customer: str) -> None:
+    with transaction() as session:
+        member = members.by_external_id(session, shop_id, customer)
+        assert member is not None
+        posting.lock_accounts(session, shop_id, [member.id])
+        members.erase(session, shop_id, customer, clock.now())
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
@@ -229,5 +321,13 @@ TASKS: dict[str, Callable[..., Any]] = {
         see_in_widget,
         set_program,
         adjust,
+        redeem,
+        redeem_again_and_again,
+        redeem_worths,
+        change_worth,
+        give_back,
+        sweep_and_drain,
+        tell_the_store,
+        erase,
     )
 }
