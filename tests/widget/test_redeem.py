@@ -152,10 +152,10 @@ def test_the_reward_that_takes_most_off_the_cart_is_marked(store: Store, cart: s
     expect(card(store, best)).to_contain_text("Best for this cart")
 
 
-@pytest.mark.parametrize("total", ["", "0", "nonsense"])
-def test_without_a_cart_nothing_is_best_for_it(store: Store, total: str) -> None:
+@pytest.mark.parametrize(("total", "currency"), [("", "EUR"), ("0", "EUR"), ("nonsense", "EUR"), ("100.00", "JPY")])
+def test_without_a_cart_in_our_currency_nothing_is_best_for_it(store: Store, total: str, currency: str) -> None:
     offer(store, reward(1, "€5 off", discount=FIVE), cashback())
-    redeem = open_at(store, "Redeem points", cart_total=total)
+    redeem = open_at(store, "Redeem points", cart_total=total, cart_currency=currency)
     expect(redeem.get_by_text("Best for this cart")).to_have_count(0)
     expect(redeem.get_by_role("slider")).to_have_count(0)
 
@@ -191,11 +191,14 @@ def test_a_reward_is_redeemed_after_it_was_confirmed(store: Store) -> None:
 
 def test_the_merchants_own_words_are_shown_before_and_after(store: Store) -> None:
     """S2.5 to S2.29: confirmation and post-confirmation HTML."""
-    offer(store, reward(1, "€5 off", confirmation_html="<p>Only <em>in May</em>.</p>"))
+    words = "<p>{{points}} for <u>{{reward_name}}</u>, only <em>in May</em>.</p>"
+    offer(store, reward(1, "€5 <b>off</b>", confirmation_html=words))
     bought(store, post_confirmation_html="<p>Show <b>LGN-7F3K</b> at the till.</p>")
     open_at(store, "Redeem points")
-    card(store, "€5 off").get_by_role("button", name="Redeem").click()
+    card(store, "€5 <b>off</b>").get_by_role("button", name="Redeem").click()
     expect(step(store).locator("em")).to_have_text("in May")
+    expect(step(store).locator("u")).to_have_text("€5 <b>off</b>")  # a name is text, here too
+    expect(step(store)).to_contain_text("100 for")
     expect(step(store)).not_to_contain_text("Do you wish to confirm?")
     store.page.get_by_role("button", name="Confirm").click()
     expect(step(store).locator(".prose b")).to_have_text("LGN-7F3K")
@@ -282,7 +285,7 @@ def test_the_focus_stays_in_the_tab_if_the_button_can_no_longer_be_pressed(store
     redeem.get_by_role("button", name="Redeem").click()
     store.page.get_by_role("button", name="Confirm").click()
     expect(redeem.get_by_role("button", name="Redeem", include_hidden=True)).to_be_disabled()
-    step(store).get_by_role("button", name="Close").click()
+    step(store).get_by_role("button", name="Done").click()
     expect(redeem).to_be_focused()
 
 
@@ -319,7 +322,7 @@ def test_another_attempt_has_another_key(store: Store) -> None:
     for _ in range(2):
         card(store, "€5 off").get_by_role("button", name="Redeem").click()
         step(store).get_by_role("button", name="Confirm").click()
-        step(store).get_by_role("button", name="Close").click()
+        step(store).get_by_role("button", name="Done").click()
     keys = keys_sent(store)
     assert len(keys) == len(set(keys)) == 2
 

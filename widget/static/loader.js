@@ -84,7 +84,7 @@
     if (document.querySelector(name)) return;
     const widget = make(name);
     for (const { name: key, value } of script?.attributes ?? []) {
-      if (/^data-(identity|locale|position|cart-total|.*-url)$/.test(key)) widget.setAttribute(key.slice(5), value);
+      if (/^data-(identity|locale|position|cart-\w+|.*-url)$/.test(key)) widget.setAttribute(key.slice(5), value);
     }
     document.body.append(widget);
     document.dispatchEvent(new CustomEvent("lagniappe:ready"));

@@ -1,5 +1,4 @@
 /** What the panel knows, and when it asks for more. */
-import { Pages } from "./pages.js";
 
 const PROGRAM_AGE = 600000; // ms after which a page that stays open asks for the program again
 const FRIEND_AGE = 30 * 86400000; // ms for which a friend's link counts
@@ -32,7 +31,6 @@ export class State {
     this.#api = api;
     this.#key = key;
     this.#changed = changed;
-    this.activity = new Pages((after) => api.page(this.values.identity, "activity", after), () => this.#set({}));
   }
 
   #set(values) {
@@ -55,27 +53,23 @@ export class State {
     return this.#program.answer;
   }
 
-  /** Brings everything up to date, the activity too if it is on view; who calls meanwhile waits for the same. */
-  refresh(identity, activity) {
-    return (this.#refreshing ??= this.#refresh(identity, activity).finally(() => (this.#refreshing = null)));
+  /** Brings everything up to date; who calls meanwhile waits for the same. */
+  refresh(identity) {
+    return (this.#refreshing ??= this.#refresh(identity).finally(() => (this.#refreshing = null)));
   }
 
   /** The same, after something was done: an answer that is on its way already may be older than that. */
-  async renew(identity, activity) {
+  async renew(identity) {
     await this.#refreshing;
-    return this.refresh(identity, activity);
+    return this.refresh(identity);
   }
 
-  async #refresh(identity, activity) {
-    if (identity !== this.values.identity) {
-      this.activity.forget();
-      this.#set({ ...stranger, identity });
-    }
+  async #refresh(identity) {
+    if (identity !== this.values.identity) this.#set({ ...stranger, identity });
     try {
       const me = identity && this.#api.me(identity, friendOf(this.#key)).then((answer) => this.#set({ me: answer }));
       await Promise.all([this.program(), me]);
       this.#set({ problem: null });
-      if (identity && activity) await this.activity.recent();
     } catch (problem) {
       this.#set({ problem });
     }

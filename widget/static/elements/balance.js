@@ -1,5 +1,6 @@
 /** The tab My balance: never one number, but what can be spent, what is coming, what is held, what ends and when. */
 import { html } from "../html.js";
+import { Pages } from "../pages.js";
 import { activity } from "./activity.js";
 import { icon, skeleton } from "./parts.js";
 
@@ -25,7 +26,7 @@ const dated = (picture, title, rows) =>
 
 const note = (picture, title, text) => html`<section class="card note"><h3>${icon(picture)}${title}</h3><p>${text}</p></section>`;
 
-export function view(model) {
+function view(model) {
   const { me, format } = model;
   if (!me) return skeleton;
   const { available, pending, expected, on_hold: hold, owed, expiring } = me.balance;
@@ -47,4 +48,24 @@ export function view(model) {
     ${dated("clock", format.say("balance.coming"), coming)}
     ${dated("hourglass", format.say("balance.ending"), ending)}
     ${activity(model)}`;
+}
+
+export function begin(panel) {
+  const pages = new Pages((after) => panel.page("activity", after), () => panel.changed());
+  let owner = null;
+
+  async function look() {
+    const { identity } = panel.model;
+    if (identity !== owner) pages.forget();
+    owner = identity;
+    await pages.recent();
+  }
+
+  panel.verbs.more = async () => {
+    const known = pages.values.items?.length;
+    await (known ? pages.more() : look());
+    if (known) panel.part("panel-balance").querySelectorAll("summary")[known]?.focus();
+  };
+
+  return { view: (model) => view({ ...model, ...(model.identity === owner && pages.values) }), look };
 }

@@ -30,7 +30,6 @@ export class Panel {
     close: () => this.close(),
     reload: () => location.reload(),
     retry: () => (this.#tab.lost ? this.show(this.#tab.id) : this.#refresh()),
-    more: () => this.#more(),
     show: (id) => this.show(id),
   };
   dialog = document.createElement("dialog");
@@ -145,6 +144,12 @@ export class Panel {
     return this.#host.getAttribute("identity") || null;
   }
 
+  /** What the page says its cart comes to, if that is in the shop's currency. */
+  #cart({ currency }) {
+    const [total, theirs] = ["cart-total", "cart-currency"].map((name) => this.#host.getAttribute(name));
+    return total > 0 && (!theirs || theirs === currency) ? total : null;
+  }
+
   /** Ends when the panel closes. */
   get signal() {
     return this.#opening.signal;
@@ -168,24 +173,17 @@ export class Panel {
 
   /** Brings the points up to date, after something was done with them. */
   renew() {
-    return this.#state.renew(this.#identity, Boolean(this.#state.activity.values.items));
+    return this.#state.renew(this.#identity);
   }
 
   async #refresh() {
     if (!this.#host.isConnected) return this.#closed();
-    await this.#state.refresh(this.#identity, this.#tab.id === "balance");
-    this.#tab.look?.();
+    await this.#state.refresh(this.#identity);
     const { problem } = this.#state.values;
+    if (!problem) this.#tab.look?.();
     if (!problem?.wait) return;
     const again = setTimeout(() => this.#refresh(), problem.wait * 1000);
     this.#opening.signal.addEventListener("abort", () => clearTimeout(again));
-  }
-
-  async #more() {
-    const { activity } = this.#state;
-    const { length } = activity.values.items;
-    await activity.more();
-    this.part("panel-balance").querySelectorAll("summary")[length]?.focus();
   }
 
   /** Chooses a tab: what it is made of comes now, with a skeleton in its place. */
@@ -195,7 +193,6 @@ export class Panel {
     this.#tab = tab;
     this.changed();
     this.part(`tab-${id}`).focus();
-    if (id === "balance" && !this.#state.activity.values.items) this.#state.activity.recent();
     if (tab.view) return tab.look?.();
     try {
       const [{ view, begin }, sheet, words] = await Promise.all([tab.module(), this.#stylesheet(tab.sheet), tab.words && this.#wordsOf(tab.words)]);
@@ -225,9 +222,8 @@ export class Panel {
     if (!tabs.includes(this.#tab)) this.#tab = tabs[0];
     const { shop = {}, appearance } = program ?? {};
     const link = (name) => this.#host.getAttribute(`${name}-url`) || shop[`${name}_url`] || "/";
-    const cart = Number(this.#host.getAttribute("cart-total")) > 0 ? this.#host.getAttribute("cart-total") : null;
     const links = { signup: link("signup"), login: link("login") };
-    const model = { ...values, ...this.#state.activity.values, format, guest, cart, shop: shop.name, links };
+    const model = { ...values, format, guest, cart: this.#cart(shop), shop: shop.name, links };
     this.model = model;
     const ready = program && (guest || me);
     const lost = ready ? null : problem;

@@ -84,7 +84,7 @@ export function payment(panel, redemptions) {
   async function ask() {
     const { model } = panel;
     const { cart } = model;
-    if (!offer(model) || held()) return;
+    if (!offer(model) || held() || chosen === 0) return;
     try {
       quote = { ...(await redemptions.quote(cart, chosen ?? undefined)), cart };
       panel.changed();

@@ -36,7 +36,7 @@ function card(reward, model, best) {
   return html`<li class="card ticket">${(isBest || featured) && html`<p class="marks">${marks}</p>`}
     <div class="top">${picture(reward)}<div><h3 id="reward-${id}">${name}</h3><p class="cost">${type === "cashback" ? brand?.name : cost}${
       type !== "cashback" && brand && html`<small> · ${brand.name}</small>`
-    }</p></div>${value && html`<b class="worth">${value}</b>`}</div>
+    }</p></div>${type !== "cashback" && value && html`<b class="worth">${value}</b>`}</div>
     ${text && html`<div class="about">${trusted(text)}</div>`}
     ${more && html`<a class="more" href="${more}" target="_blank" rel="noopener" aria-describedby="reward-${id}">${format.say("redeem.info")}</a>`}
     <div class="stub">${model.me && missing > 0 && type !== "cashback" && progress(reward, format)}${way(reward, model)}</div></li>`;
@@ -47,7 +47,7 @@ const field = ({ id, name, type, mandatory }, format) => html`<p class="field"><
 
 const confirming = (reward) => ({ format }) => html`<form>
   ${titled(null, format.say("confirm.title", { points: reward.cost_text, reward: reward.name }))}
-  ${reward.confirmation_html ? merchantsWords(reward.confirmation_html) : html`<p>${format.say("confirm.text")}</p>`}
+  ${reward.confirmation_html ? merchantsWords(reward.confirmation_html, { points: reward.cost, reward_name: reward.name }) : html`<p>${format.say("confirm.text")}</p>`}
   ${reward.attributes?.map((one) => field(one, format))}
   <p class="choice">${button("later", format.say("later"))}<button type="submit" class="button" data-do="confirm">${format.say("confirm")}</button></p></form>`;
 
@@ -65,7 +65,7 @@ const done = (given, redemptions) => (model) => {
     ${isMade && one.post_confirmation_html ? merchantsWords(one.post_confirmation_html) : html`<p>${format.say(`after.${group}.text`, told)}</p>`}
     ${isMade && one.code && codeOf(one, format)}
     ${one.can_return && html`<p class="hint">${format.say("after.undo")}</p>`}
-    <p class="choice">${button("later", format.say("close"))}${button("mine", format.say("tab.rewards"))}</p>`;
+    <p class="choice">${button("later", format.say("after.end"))}${button("mine", format.say("tab.rewards"))}</p>`;
 };
 
 const offered = ({ me, program }) => [...(me?.campaign ?? (me ? null : program.campaign))?.gifts ?? [], ...(me ?? program).rewards ?? []];

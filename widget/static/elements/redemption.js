@@ -37,7 +37,11 @@ export const lost = ({ kind, wait }, again) => ({ format }) => html`${titled(ico
   <p>${kind === "failed" || kind === "offline" ? format.say("lost") : format.say(`problem.${kind}.text`, { n: wait })}</p>
   <p class="choice">${button("later", format.say("later"))}${kind === "expired" ? button("reload", format.say("reload")) : button(again, format.say("retry"))}</p>`;
 
-export const merchantsWords = (text) => html`<div class="prose">${trusted(text)}</div>`;
+/** HTML of the merchant's, with what it leaves blank, such as {{points}}, filled in. */
+export function merchantsWords(text, values = {}) {
+  const filled = text.replace(/\{\{ ?(\w+) ?\}\}/g, (blank, name) => (name in values ? html`${values[name]}` : blank));
+  return html`<div class="prose">${trusted(filled)}</div>`;
+}
 
 async function copied(text, dialog) {
   try {
