@@ -26,6 +26,51 @@ PROGRAM: dict[str, Any] = {
     "appearance": {"position": "left", "accent": "#ffd400", "launcher_label": {"en": "Little extras"}},
 }
 """The other corner, another name, and an accent on which white cannot be read."""
+REWARDS: list[dict[str, Any]] = [
+    {
+        "reward_name": "€5 off",
+        "reward_type": "coupon_based_reward",
+        "reward_sub_type": "fixed_amount_discount",
+        "reward_value": "5",
+        "points_to_be_redeemed": 50,
+        "rank": 1,
+        "featured": True,
+        "show_on_guest_dashboard": True,
+        "coupon_valid_days": 30,
+        "enduser_reward_short_description": '<p>Off any order: see <a href="https://boutique.example/r">the rules</a>.</p>',
+    },
+    {
+        "reward_name": "Ten percent off an order of whatever you like",
+        "reward_type": "coupon_based_reward",
+        "reward_sub_type": "percentage_discount",
+        "reward_value": "10",
+        "points_to_be_redeemed": 5000,
+        "rank": 2,
+        "show_on_guest_dashboard": True,
+        "brand": {"name": "Boutique & Daughters"},
+    },
+    {
+        "reward_name": "A chair at the fair",
+        "reward_type": "event_invitation",
+        "points_to_be_redeemed": 60,
+        "rank": 3,
+        "custom_transaction_attributes": [
+            {
+                "attribute_name": "Who comes along?",
+                "attribute_type": "Text",
+                "attribute_id": "guest",
+                "is_attribute_mandatory": True,
+            }
+        ],
+    },
+    {
+        "reward_name": "Points are money",
+        "reward_type": "cashback",
+        "point_value": "0.10",
+        "rank": 4,
+        "show_on_guest_dashboard": True,
+    },
+]
 LABEL = "Little extras"
 STYLE = "body { margin: 2rem; font: 1rem/1.5 sans-serif; color: #222; background: #fff }"
 HOSTILE_STYLE = """
@@ -130,6 +175,8 @@ def boutique_open(demo: Demo) -> Iterator[Boutique]:
         )
         boutique.shop = DemoShop(demo.lagniappe, made)
         boutique.shop.call("PUT", "/program", PROGRAM)
+        for reward in REWARDS:
+            boutique.shop.call("POST", "/rewards", reward)
         yield boutique
     finally:
         server.shutdown()

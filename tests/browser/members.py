@@ -1,4 +1,4 @@
-"""The boutique's members: one with a little of everything, one who owes, one who is new."""
+"""The boutique's members: one with a little of everything, one who owes, one who is new, one who redeems."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,14 +11,17 @@ OLU = "cus_olu"
 """An order was refunded after its points had been spent: 100 points are owed."""
 NOVA = "cus_nova"
 """Has signed in, and nothing else."""
+RIA = "cus_ria"
+"""Has a thousand points for rewards."""
 
 
 def bring(boutique: Boutique) -> None:
     """Let the store tell Lagniappe about them, and wait until everything has been handled."""
     now = datetime.now(UTC)
-    for customer in (ADA, OLU):
+    for customer in (ADA, OLU, RIA):
         _send(boutique, "customer.created", {"id": customer, "created_at": _time(now - timedelta(days=99))}, now)
         boutique.shop.await_balance(f"external:{customer}", available=0)
+    boutique.shop.adjust(f"external:{RIA}", 1000, "A thousand for the thousandth visitor")
     for number in range(1, 31):
         boutique.shop.adjust(f"external:{ADA}", 2, f"Visit {number}")
     boutique.shop.adjust(f"external:{ADA}", -10, "A cup of tea at the fair")

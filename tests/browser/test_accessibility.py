@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.boutique import Boutique
-from tests.browser.members import ADA, NOVA, OLU, identity
+from tests.browser.members import ADA, NOVA, OLU, RIA, identity
 from tests.browser.network import away, unanswered
 from tests.browser.running_demo import Demo
 from tests.browser.store import Store
@@ -70,6 +70,71 @@ def why(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
     expect(widget.why("Order A1", "+100")).to_be_visible()
 
 
+def rewards_for_a_visitor(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    page.goto(boutique.page("/axe", **given))
+    widget.open()
+    widget.choose("Redeem points")
+    expect(widget.reward("€5 off").get_by_role("link", name="Sign up")).to_be_visible()
+
+
+def rewards(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    """With one that costs too much, and a cart to pay for with points."""
+    page.goto(boutique.page("/axe", identity=identity(boutique, ADA), cart_total="64.90", **given))
+    widget.open()
+    widget.choose("Redeem points")
+    expect(widget.dialog).to_contain_text("You must have 4850 more points to get reward")
+    expect(widget.dialog.get_by_role("slider")).to_be_visible()
+
+
+def confirming(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    page.goto(boutique.page("/axe", identity=identity(boutique, RIA), **given))
+    widget.open()
+    widget.choose("Redeem points")
+    widget.reward("A chair at the fair").get_by_role("button", name="Redeem").click()
+    expect(widget.step().get_by_label("Who comes along?")).to_be_visible()
+
+
+def redeemed(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    page.goto(boutique.page("/axe", identity=identity(boutique, RIA), **given))
+    widget.open()
+    widget.choose("Redeem points")
+    widget.reward("€5 off").get_by_role("button", name="Redeem").click()
+    widget.step().get_by_role("button", name="Confirm").click()
+    expect(widget.step().locator("code")).to_be_visible()
+
+
+def set_aside(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    """Points, for the cart at hand."""
+    page.goto(boutique.page("/axe", identity=identity(boutique, RIA), cart_total="10.00", **given))
+    widget.open()
+    widget.choose("Redeem points")
+    use = widget.dialog.get_by_role("button", name="Use 100 points")
+    way = widget.dialog.get_by_role("link", name="Take it to the checkout")
+    expect(use.or_(way)).to_be_visible()
+    if use.is_visible():
+        use.click()
+    expect(way).to_be_visible()
+
+
+def my_rewards(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    redeemed(page, boutique, widget, **given)
+    widget.step().get_by_role("button", name="My rewards").click()
+    expect(widget.reward("€5 off").get_by_role("link", name="Use it now")).to_be_visible()
+
+
+def giving_back(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    my_rewards(page, boutique, widget, **given)
+    widget.reward("€5 off").get_by_role("button", name="Give it back").click()
+    expect(widget.step()).to_contain_text("50\u00a0points return")
+
+
+def no_rewards_yet(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
+    page.goto(boutique.page("/axe", identity=identity(boutique, NOVA), **given))
+    widget.open()
+    widget.choose("My rewards")
+    expect(widget.dialog).to_contain_text("Nothing here yet")
+
+
 def expired(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
     page.goto(boutique.page("/axe", identity=boutique.identity(ADA, age=3600), **given))
     widget.open()
@@ -110,6 +175,7 @@ def loading_for_a_visitor(page: Page, boutique: Boutique, widget: Widget, **give
 
 STATES: list[Arrange] = [
     *(closed, guest, earning, balance, balance_owed, balance_without_activity, why),
+    *(rewards_for_a_visitor, rewards, confirming, redeemed, set_aside, my_rewards, giving_back, no_rewards_yet),
     *(expired, old_news, not_loaded, loading, loading_for_a_visitor),
 ]
 
@@ -170,7 +236,9 @@ def test_words_beside_the_launcher_stay_on_a_narrow_phone(page: Page, boutique: 
     assert box["x"] + box["width"] <= 300
 
 
-@pytest.mark.parametrize("arrange", [guest, balance, why, expired], ids=lambda state: state.__name__)
+@pytest.mark.parametrize(
+    "arrange", [guest, balance, why, expired, rewards, redeemed, my_rewards], ids=lambda state: state.__name__
+)
 def test_at_twice_the_size_everything_can_be_reached(
     page: Page, boutique: Boutique, widget: Widget, arrange: Arrange
 ) -> None:
@@ -182,13 +250,13 @@ def test_at_twice_the_size_everything_can_be_reached(
     assert box is not None
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= ZOOMED[1]
-    last = widget.dialog.locator("a, button, summary").locator("visible=true").last
+    last = widget.dialog.locator(":is(a, button, summary):not(:disabled)").locator("visible=true").last
     last.focus()
     expect(last).to_be_in_viewport()
     expect(widget.dialog.get_by_role("button", name="Close")).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("arrange", [guest, balance, why], ids=lambda state: state.__name__)
+@pytest.mark.parametrize("arrange", [guest, balance, why, rewards, my_rewards], ids=lambda state: state.__name__)
 def test_a_page_from_right_to_left_shows_words_that_we_have_from_left_to_right(
     page: Page, boutique: Boutique, widget: Widget, arrange: Arrange
 ) -> None:

@@ -10,8 +10,8 @@ from tests.browser.widget import Widget
 FOCUSED = "() => document.activeElement?.shadowRoot?.activeElement?.id ?? null"
 STOPS = """() => {
     const root = document.querySelector("lagniappe-widget").shadowRoot;
-    const candidates = [...root.querySelectorAll("dialog :is(a[href], button, summary, [role=tabpanel])")];
-    return candidates.filter((element) => element.tabIndex >= 0 && element.checkVisibility());
+    const candidates = [...root.querySelectorAll("dialog :is(a[href], button, summary, input, [role=tabpanel])")];
+    return candidates.filter((element) => element.tabIndex >= 0 && !element.disabled && element.checkVisibility());
 }"""
 """Everything in the open panel that the Tab key should come to, in order."""
 PLACE = f"() => ({STOPS})().indexOf(document.activeElement?.shadowRoot?.activeElement)"
@@ -65,7 +65,9 @@ def test_tabs_move_by_arrows_home_and_end_and_are_one_stop(keys: Page, widget: W
     expect(widget.tab("My balance")).to_be_visible()
     press_until_focused(keys, "tab-earn")
     for key, chosen, other in (
-        ("ArrowRight", "My balance", "Earn points"),
+        ("ArrowRight", "Redeem points", "Earn points"),
+        ("ArrowRight", "My rewards", "Redeem points"),
+        ("ArrowRight", "My balance", "My rewards"),
         ("ArrowRight", "Earn points", "My balance"),
         ("ArrowLeft", "My balance", "Earn points"),
         ("Home", "Earn points", "My balance"),

@@ -12,6 +12,7 @@ KB = 1024
 BEFORE_INTEREST = 3 * KB
 ONE_OPENING = 20 * KB
 ONE_TAB = 5 * KB
+TWO_TABS = 12 * KB
 
 
 class Scales:
@@ -80,9 +81,25 @@ def test_looking_at_the_balance_costs_little_more(
     widget.choose("My balance")
     expect(widget.entry("Order A1", "+100")).to_be_visible()
     more = {path: size for path, size in scales.weigh().items() if path not in opened}
-    assert {path.rpartition("/")[2] for path in more} == {"balance.js", "activity.js", "balance.css", "activity"}
+    names = {path.rpartition("/")[2] for path in more}
+    assert names == {"balance.js", "activity.js", "balance.css", "en.json", "activity"}
     del more["me/activity"]
     assert sum(more.values()) <= ONE_TAB, more
+
+
+def test_redeeming_costs_little_more(page: Page, widget: Widget, boutique: Boutique, scales: Scales) -> None:
+    """Both tabs, with all that can be done in them."""
+    page.goto(boutique.page("/redeem", identity=identity(boutique, ADA)))
+    widget.open()
+    expect(widget.dialog).to_contain_text("Hello, Ada")
+    opened = scales.weigh()
+    widget.choose("Redeem points")
+    expect(widget.reward("€5 off").get_by_role("button", name="Redeem")).to_be_visible()
+    widget.choose("My rewards")
+    expect(widget.dialog).to_contain_text("Nothing here yet")
+    more = {path: size for path, size in scales.weigh().items() if path not in opened}
+    assert any(path.endswith("redemptions.js") for path in more)
+    assert sum(more.values()) <= TWO_TABS, more
 
 
 def test_the_next_page_loads_no_module_again(page: Page, widget: Widget, boutique: Boutique) -> None:

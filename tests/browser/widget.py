@@ -23,6 +23,15 @@ class Widget:
         expect(self.panel("My balance").locator(".ring")).to_be_visible()
         expect(self.dialog.locator(".skeleton")).to_have_count(0)
 
+    def reward(self, name: str) -> Locator:
+        """The first card of that name: of a reward, or of one that the member has."""
+        named = self.page.get_by_role("heading", name=name, exact=True)
+        return self.dialog.locator("li.card").filter(has=named).first
+
+    def step(self) -> Locator:
+        """The step that is open over the tab."""
+        return self.dialog.locator(".sheet")
+
     def close(self) -> None:
         self.dialog.get_by_role("button", name="Close").click()
         expect(self.dialog).to_be_hidden()
