@@ -60,7 +60,7 @@ def lock_waiting(session: AnySession, shop_id: int, reward_id: int, most: int, w
     return [each for each in lock_all(session, shop_id, ids) if each.status == "requested" and each.ending is None]
 
 
-def _waiting(shop_id: int, reward_id: int, worth: Any) -> Select[tuple[int]]:
+def _waiting(shop_id: int, reward_id: int, worth: Any) -> Select[int]:
     waiting = select(Redemption.id).where(
         Redemption.shop_id == shop_id, Redemption.reward_id == reward_id, Redemption.status == "requested"
     )
