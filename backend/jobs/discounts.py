@@ -31,7 +31,7 @@ WITHDRAWN = "Not told: the code was withdrawn before."
 TAKEN = "The store has another discount of this code."
 
 _COUPON = text(
-    "select c.code, c.state, c.worth, c.expires_at, m.external_id as customer_id from coupon c"
+    "select c.code, c.source, c.state, c.worth, c.expires_at, m.external_id as customer_id from coupon c"
     " left join redemption r on r.shop_id = c.shop_id and r.id = c.redemption_id"
     " left join member m on m.shop_id = r.shop_id and m.id = r.member_id"
     " where c.shop_id = :shop and c.id = :id"
@@ -82,7 +82,10 @@ def _send(call: Call, session: Any, *, is_rehearsal: bool) -> str | None:
     if call.payload.get("disable"):
         if is_being_made:
             raise TryAgain("The code is still being made.")
-        discounts.disable(store, reference=known_as, code=coupon.code, wall=clock.wall(), session=session)
+        is_ours = coupon.source == "made"
+        discounts.disable(
+            store, reference=known_as, code=coupon.code, is_ours=is_ours, wall=clock.wall(), session=session
+        )
         return None
     if coupon.state != "making":
         return WITHDRAWN

@@ -13,6 +13,7 @@ Locks: account, redemption, reward, coupon. Holding the reward holds off a chang
 
 import csv
 import io
+import logging
 import re
 import secrets
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ import orjson
 from sqlalchemy import select, text
 
 from backend import clock, outbox
+from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.ledger.posting import AnySession
 from backend.loyalty import issuing
 from backend.loyalty.shops import ShopFacts
@@ -44,6 +46,10 @@ DEFAULT_PREFIX = "LGN"
 LONGEST_CODE = 255
 REFUSED_AGAIN_AFTER = timedelta(minutes=10)
 """A store that refuses a code for good is not asked for the next one at once."""
+
+FAILED_AGAIN_AFTER = timedelta(minutes=1)
+
+log = logging.getLogger(__name__)
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that reads like something else
 _RANDOM_CHARACTERS = 12  # of 5 bits each: 60 (reliability section 3)
@@ -137,7 +143,7 @@ def refill_next(session: AnySession, facts: Any, now: datetime) -> bool:
     """Look after the stock of one reward that asks for it; False if none does.
 
     `facts` gives a shop's facts by its id. Redemptions that wait are served first from what is free, then codes are
-    made for those that still wait and for the stock.
+    made for those that still wait and for the stock. A reward that fails stays alone, and is tried again later.
     """
     asked = session.execute(
         text(
@@ -148,10 +154,24 @@ def refill_next(session: AnySession, facts: Any, now: datetime) -> bool:
     ).one_or_none()
     if asked is None:
         return False
-    shop: ShopFacts = facts(asked.shop_id)
-    _alone(session, shop.id, asked.reward_id)
-    waiting = issuing.lock_waiting(session, shop.id, asked.reward_id, MOST_SERVED)
-    reward = _held(session, shop.id, asked.reward_id)
+    try:
+        with session.begin_nested():
+            _look_after(session, facts(asked.shop_id), asked.reward_id, now)
+    except Exception as error:
+        if sqlstate(error) in RETRIED_SQLSTATES:
+            raise  # all of it runs again
+        log.exception("the stock of reward %s of shop %s cannot be looked after", asked.reward_id, asked.shop_id)
+        session.execute(
+            text("update coupon_refill set due_at = :later where shop_id = :shop and id = :id"),
+            {"later": clock.wall() + FAILED_AGAIN_AFTER, "shop": asked.shop_id, "id": asked.id},
+        )
+    return True
+
+
+def _look_after(session: AnySession, shop: ShopFacts, reward_id: int, now: datetime) -> None:
+    _alone(session, shop.id, reward_id)
+    waiting = issuing.lock_waiting(session, shop.id, reward_id, MOST_SERVED)
+    reward = _held(session, shop.id, reward_id)
     promised_the_same = [each for each in waiting if each.frozen["worth"] == reward.worth]
     free = _pop(session, shop.id, reward.id, len(promised_the_same))
     served = _hand_out(session, shop, reward.id, promised_the_same, free, now)
@@ -160,7 +180,6 @@ def refill_next(session: AnySession, facts: Any, now: datetime) -> bool:
         served += make(session, shop, reward, worth, wanted, still_waiting, now)
     if served == MOST_SERVED:
         ask_refill(session, shop.id, reward.id)  # more may be waiting
-    return True
 
 
 def _alone(session: AnySession, shop_id: int, reward_id: int) -> None:

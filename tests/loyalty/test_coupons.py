@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
@@ -326,3 +327,33 @@ def test_how_much_is_left_is_known(shop: TestShop) -> None:
     redeem(shop, member_with(shop, 500), pool)
     with transaction() as session:
         assert not rewards.find(session, shop.id, pool.id).has_stock
+
+
+def test_one_reward_that_fails_keeps_no_other_from_its_stock(shop: TestShop, new_shop: Callable[..., TestShop]) -> None:
+    broken, whole = reward(shop, coupons=["ONE"]), reward(shop, reward_name="Whole", is_active=False)
+    with transaction() as session:
+        session.execute(
+            text("update reward set coupon_source = 'made', details = '[]' where shop_id = :shop and id = :id"),
+            {"shop": shop.id, "id": broken.id},
+        )
+        coupons.ask_refill(session, shop.id, broken.id)
+    change(shop, whole, is_active=True)
+    points.refill_coupons()
+    assert len(free_codes(shop, whole)) == STOCK
+    (wish,) = rows(shop, "select reward_id, due_at from coupon_refill where shop_id = :shop")
+    assert (wish.reward_id, wish.due_at > clock.wall()) == (broken.id, True)
+
+
+def test_a_code_that_the_merchant_brought_along_and_the_store_does_not_know_stays_with_its_owner(
+    told: TestShop, store: Store
+) -> None:
+    member, pool = member_with(told, 1000), reward(told, coupons=["PARTNER-1", "KNOWN-1"])
+    store.codes["KNOWN-1"] = {"reference": "the merchant's own"}
+    had = {each.code: each for each in (redeem(told, member, pool), redeem(told, member, pool))}
+    for each in had.values():
+        give_back(told, member, each.id)
+    send_all(told)
+    kept, gone = redemption(told, had["PARTNER-1"].id), redemption(told, had["KNOWN-1"].id)
+    assert (kept.status, kept.problem, gone.status) == ("issued", "The store answered 404: {}", "returned")
+    assert has(told, member).available == 500
+    assert violations(told) == []

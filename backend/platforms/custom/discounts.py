@@ -86,14 +86,21 @@ def create(
 
 
 def disable(
-    call: DiscountAddress, *, reference: str, code: str, wall: datetime, session: requests.Session | None = None
+    call: DiscountAddress,
+    *,
+    reference: str,
+    code: str,
+    is_ours: bool = True,
+    wall: datetime,
+    session: requests.Session | None = None,
 ) -> None:
-    """Have the store take this code no more. Returns when it is so; a store that has no such discount is done, too.
+    """Have the store take this code no more. Returns when it is so; a store that has no such discount is done, too, if the
+    code is ours (`is_ours`): one that the merchant brought along may work elsewhere.
 
     Raises TryAgain and Never as `create` does.
     """
     answer = _send(call, "discount.disable", {"reference": reference, "code": code}, wall, session)
-    if answer.status not in (404, 410):
+    if not (is_ours and answer.status in (404, 410)):
         _judge(answer, call, code, wall)
 
 
