@@ -10,7 +10,8 @@ import { head } from "./head.js";
 import { failure, icon, notice, skeleton } from "./parts.js";
 import { onTabKeys, tabList } from "./tabs.js";
 
-const offers = ({ program, me }) => (me ?? program)?.rewards?.length > 0 || program?.campaign;
+/** Before that is known it is taken to be so: most shops have rewards, and nothing should move. */
+const offers = ({ program, me }) => !program || (me ?? program).rewards?.length > 0 || program.campaign;
 const REWARDS = { sheet: "styles/rewards.css", words: "rewards/" };
 
 /** A tab is one line: do visitors have it, when is it there, and what shows it, view(model) → markup; its module, sheet and

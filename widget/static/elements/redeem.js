@@ -7,6 +7,8 @@ import { button, icon, skeleton } from "./parts.js";
 import { picture } from "./pictures.js";
 import { codeOf, deskOf, lost, merchantsWords, stateOf, titled } from "./redemption.js";
 
+/** Whose worth is not a figure, or is told in a sentence of its own. */
+const WORDY = ["cashback", "free_shipping"];
 const FIELDS = { number: "number", integer: "number", date: "date", email: "email", phone: "tel" };
 
 function progress({ id, cost, missing_points: missing }, format) {
@@ -29,14 +31,14 @@ function way({ id, type, redeemable, message, point_value: value }, { guest, me,
 }
 
 function card(reward, model, best) {
-  const { id, name, type, cost_text: cost, value_text: value, description_html: text, brand, more_info_url: more, featured, missing_points: missing } = reward;
+  const { id, name, type, sub_type: subType, cost_text: cost, value_text: value, description_html: text, brand, more_info_url: more, featured, missing_points: missing } = reward;
   const { format } = model;
   const isBest = best === id && type !== "cashback"; // which is told of above, with its slider
   const marks = html`${isBest && html`<b>${format.say("redeem.best")}</b>`}${featured && html`<span>${format.say("redeem.featured")}</span>`}`;
   return html`<li class="card ticket">${(isBest || featured) && html`<p class="marks">${marks}</p>`}
     <div class="top">${picture(reward)}<div><h3 id="reward-${id}">${name}</h3><p class="cost">${type === "cashback" ? brand?.name : cost}${
       type !== "cashback" && brand && html`<small> · ${brand.name}</small>`
-    }</p></div>${type !== "cashback" && value && html`<b class="worth">${value}</b>`}</div>
+    }</p></div>${value && !WORDY.includes(subType ?? type) && html`<b class="worth">${value}</b>`}</div>
     ${text && html`<div class="about">${trusted(text)}</div>`}
     ${more && html`<a class="more" href="${more}" target="_blank" rel="noopener" aria-describedby="reward-${id}">${format.say("redeem.info")}</a>`}
     <div class="stub">${model.me && missing > 0 && type !== "cashback" && progress(reward, format)}${way(reward, model)}</div></li>`;
