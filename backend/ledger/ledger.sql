@@ -143,6 +143,68 @@ begin
 end $$;
 
 
+-- The entry of points that were taken out of these lots, and the account that they leave, in one statement.
+create or replace function ledger_write_debit(
+    p_shop bigint, p_member bigint, p_at timestamptz, p_kind text, p_to text, p_points bigint, p_key text,
+    p_actor text, p_actor_name text, p_reason text, p_why jsonb, p_order bigint, p_version integer,
+    p_lot_ids bigint[], p_amounts bigint[]) returns bigint
+language plpgsql as $$
+declare
+    v_entry bigint;
+begin
+    with left_behind as (
+        update account set available = available - p_points,
+            on_hold = on_hold + case p_to when 'on_hold' then p_points else 0 end
+        where shop_id = p_shop and member_id = p_member
+        returning available
+    ),
+    written as (
+        insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
+            actor_name, reason, order_id, program_version, why)
+        select p_shop, p_member, p_at, p_kind, 'available', p_to, p_points, left_behind.available, p_key, p_actor,
+            p_actor_name, p_reason, p_order, p_version, coalesce(p_why, '{}')
+        from left_behind
+        returning id
+    ),
+    parts as (
+        insert into entry_lot select p_shop, written.id, t.lot_id, t.amount
+        from written, unnest(p_lot_ids, p_amounts) as t (lot_id, amount)
+    )
+    select id into v_entry from written;
+    return v_entry;
+end $$;
+
+
+-- Points leave `available` of an account that the caller holds, whose key the caller knows to be new, whose lots it has
+-- found swept and whose points it has found enough: what `ledger_debit` would do, without asking again.
+create or replace function ledger_debit_checked(
+    p_shop bigint, p_member bigint, p_at timestamptz, p_kind text, p_to text, p_points bigint, p_key text,
+    p_actor text, p_actor_name text, p_reason text, p_why jsonb) returns bigint
+language plpgsql as $$
+declare
+    v_lot bigint;
+    v_lots record;
+begin
+    -- Mostly the lot whose turn it is holds enough.
+    update lot set remaining = remaining - p_points, open = remaining > p_points
+    where shop_id = p_shop and remaining >= p_points and id = (
+        select id from lot
+        where shop_id = p_shop and member_id = p_member and open and (expires_at is null or expires_at > p_at)
+        order by expires_at, earned_at, id limit 1)
+    returning id into v_lot;
+    if v_lot is not null then
+        return ledger_write_debit(p_shop, p_member, p_at, p_kind, p_to, p_points, p_key, p_actor, p_actor_name, p_reason,
+            p_why, null, null, array[v_lot], array[p_points]);
+    end if;
+    select * from ledger_take_lots(p_shop, p_member, p_points, p_at, null, false) into v_lots;
+    if v_lots.taken < p_points then
+        raise exception 'not enough points: % of %', v_lots.taken, p_points using errcode = 'LG001';
+    end if;
+    return ledger_write_debit(p_shop, p_member, p_at, p_kind, p_to, p_points, p_key, p_actor, p_actor_name, p_reason,
+        p_why, null, null, v_lots.lot_ids, v_lots.amounts);
+end $$;
+
+
 -- Points leave `available`: deduct, hold, spend, claw_back. Expired lots are swept first, so that the outcome is the same
 -- whether or not the sweep has run. With p_may_owe what is missing is taken from `owed` by a second entry (key || ':owed');
 -- without it too few points raise LG001. p_order: the lots of this order go first.
@@ -168,17 +230,8 @@ begin
         raise exception 'not enough points: % of %', v_lots.taken, p_points using errcode = 'LG001';
     end if;
     if v_lots.taken > 0 then
-        update account set available = available - v_lots.taken,
-            on_hold = on_hold + case p_to when 'on_hold' then v_lots.taken else 0 end
-        where shop_id = p_shop and member_id = p_member;
-        insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
-            actor_name, reason, order_id, program_version, why)
-        select p_shop, p_member, p_at, p_kind, 'available', p_to, v_lots.taken, a.available, p_key, p_actor,
-            p_actor_name, p_reason, p_order, p_version, coalesce(p_why, '{}')
-        from account a where a.shop_id = p_shop and a.member_id = p_member
-        returning id into v_entry;
-        insert into entry_lot select p_shop, v_entry, t.lot_id, t.amount
-        from unnest(v_lots.lot_ids, v_lots.amounts) as t (lot_id, amount);
+        v_entry := ledger_write_debit(p_shop, p_member, p_at, p_kind, p_to, v_lots.taken, p_key, p_actor, p_actor_name,
+            p_reason, p_why, p_order, p_version, v_lots.lot_ids, v_lots.amounts);
     end if;
     if v_missing > 0 then
         update account set owed = owed - v_missing where shop_id = p_shop and member_id = p_member;

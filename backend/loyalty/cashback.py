@@ -164,11 +164,10 @@ def hold(
     who was erased.
     """
     request_hash = sha256(f"{order_total.normalize():f}|{points}".encode()).hexdigest()
+    key = redemptions.key_of(member_id, key)
     posting.lock_accounts(session, shop.id, [member_id])
     known = session.execute(
-        select(Redemption).where(
-            Redemption.shop_id == shop.id, Redemption.member_id == member_id, Redemption.key == key
-        )
+        select(Redemption).where(Redemption.shop_id == shop.id, Redemption.key == key)
     ).scalar_one_or_none()
     if known is not None:
         if known.request_hash != request_hash:

@@ -12,9 +12,11 @@ create or replace function redeem(
     p_key text, p_hash text, p_at timestamptz, p_expires timestamptz, p_hold_until timestamptz, p_frozen jsonb,
     p_attributes jsonb, p_actor text, p_actor_name text,
     out outcome text, out redemption jsonb, out available bigint)
-language plpgsql as $$
+language plpgsql
+set plan_cache_mode = force_generic_plan -- each statement has one good plan; planning anew cost a tenth of the call
+as $$
 declare
-    v_known redemption;
+    v_known bigint;
     v_reward reward;
     v_address jsonb;
     v_ended bigint;
@@ -28,18 +30,24 @@ begin
     select a.available into available from account a where a.shop_id = p_shop and a.member_id = p_member
     for no key update;
     -- Read once the account is held: who erases a member holds it, too.
-    select m.address into v_address from member m
+    select m.address, known.id, ended.points, ended.must_go into v_address, v_known, v_ended, v_must_expire
+    from member m
+    left join redemption known on known.shop_id = p_shop and known.key = p_key
+    cross join lateral (
+        select coalesce(sum(l.remaining), 0) as points, bool_or(l.reminder in ('none', 'sent', 'impossible')) as must_go
+        from lot l where l.shop_id = p_shop and l.member_id = p_member and l.open and l.expires_at <= p_at
+    ) ended
     where m.shop_id = p_shop and m.id = p_member and m.status = 'active'
         and (p_token_version is null or m.token_version = p_token_version);
     if not found then
         outcome := 'gone';
         return;
     end if;
-
-    select * into v_known from redemption r where r.shop_id = p_shop and r.member_id = p_member and r.key = p_key;
-    if found then
-        outcome := case when v_known.request_hash = p_hash then 'again' else 'reused' end;
-        redemption := case when outcome = 'again' then to_jsonb(v_known) end;
+    if v_known is not null then
+        select case when r.request_hash = p_hash then 'again' else 'reused' end,
+            case when r.request_hash = p_hash then to_jsonb(r) end
+        into outcome, redemption
+        from redemption r where r.shop_id = p_shop and r.id = v_known;
         return;
     end if;
 
@@ -49,15 +57,13 @@ begin
         outcome := 'stale';
         return;
     end if;
-    if v_reward.limit_per_member <= (
+    if v_reward.limit_per_member is not null and v_reward.limit_per_member <= (
         select count(*) from redemption r where r.shop_id = p_shop and r.member_id = p_member and r.reward_id = p_reward
             and r.status in ('requested', 'issued', 'expired')) then
         outcome := 'limit_reached';
         return;
     end if;
 
-    select coalesce(sum(l.remaining), 0), bool_or(l.reminder in ('none', 'sent', 'impossible')) into v_ended, v_must_expire
-    from lot l where l.shop_id = p_shop and l.member_id = p_member and l.open and l.expires_at <= p_at;
     available := available - v_ended;
     if v_must_expire then
         outcome := 'expire_first';
@@ -80,7 +86,8 @@ begin
     if v_reward.coupon_source <> 'none' then
         delete from coupon_free f where (f.shop_id, f.reward_id, f.coupon_id) = (
             select c.shop_id, c.reward_id, c.coupon_id from coupon_free c
-            where c.shop_id = p_shop and c.reward_id = p_reward limit 1 for update skip locked)
+            where c.shop_id = p_shop and c.reward_id = p_reward
+            order by c.shop_id, c.reward_id, c.coupon_id limit 1 for update skip locked) -- the order makes it walk the key
         returning f.coupon_id, f.code into v_coupon, v_code;
         if v_coupon is null and v_reward.coupon_source = 'uploaded' then
             if v_reward.limit_total is not null then
@@ -90,7 +97,7 @@ begin
             return;
         end if;
         -- Codes are numbered as they are made, so one in ten looks after the stock.
-        if coalesce(v_coupon % 10 = 0, true) then
+        if v_reward.coupon_source = 'made' and coalesce(v_coupon % 10 = 0, true) then
             insert into coupon_refill (shop_id, reward_id, due_at) values (p_shop, p_reward, 'epoch'); -- due at once
         end if;
     end if;
@@ -99,12 +106,11 @@ begin
     v_id := nextval('redemption_id_seq');
     v_after := available - v_reward.points;
     if v_reward.points > 0 then
-        v_entry := ledger_debit(p_shop, p_member, p_at, case outcome when 'issued' then 'spend' else 'hold' end,
+        v_entry := ledger_debit_checked(p_shop, p_member, p_at, case outcome when 'issued' then 'spend' else 'hold' end,
             case outcome when 'issued' then 'spent' else 'on_hold' end, v_reward.points, 'redemption:' || v_id || ':1',
             p_actor, p_actor_name, v_reward.name,
             jsonb_build_object('rule', 'redemption', 'redemption', v_id::text, 'reward', v_reward.name,
-                'reward_id', v_reward.redemption_id, 'attributes', p_attributes),
-            null, null, false);
+                'reward_id', v_reward.redemption_id, 'attributes', p_attributes));
     end if;
     insert into redemption as r (shop_id, id, member_id, reward_id, campaign_id, origin, status, points, points_after,
         frozen, attributes, address, coupon_id, code, entry_id, key, request_hash, requested_at, issued_at, expires_at,

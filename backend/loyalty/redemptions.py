@@ -54,8 +54,7 @@ _REDEEM = HotStatement(
     """
 )
 _KNOWN = HotStatement(
-    "select request_hash, to_jsonb(r)::text from redemption r"
-    " where r.shop_id = %(shop)s and r.member_id = %(member)s and r.key = %(key)s"
+    "select request_hash, to_jsonb(r)::text from redemption r where r.shop_id = %(shop)s and r.key = %(key)s"
 )
 
 
@@ -103,6 +102,7 @@ def redeem(
     `not_eligible`, `limit_reached`, `out_of_stock`; AttributesMissing, AttributesWrong, NotEnoughPoints;
     MustExpireFirst, then nothing has happened yet.
     """
+    key = key_of(who.member_id, key)
     request_hash = _request_hash(reward_id, attributes)
     for _ in range(_MOST_VERSIONS):
         try:
@@ -110,7 +110,7 @@ def redeem(
             said = _judge(shop, who, reward, attributes, now)
             campaign_id = _campaign_of(shop, reward, now)
         except (NotFound, Conflict, BadInput):
-            if (known := _known(shop.id, who.member_id, key, request_hash)) is not None:
+            if (known := _known(shop.id, key, request_hash)) is not None:
                 return known  # it was had when it could be
             raise
         found = _have(
@@ -333,8 +333,13 @@ def _wrong_attribute(attribute_id: str, message: str) -> AttributesWrong:
     return AttributesWrong(f"{field} {message}.", [{"field": field, "message": message}])
 
 
-def _known(shop_id: int, member_id: int, key: str, request_hash: str) -> Row | None:
-    found = _KNOWN.first_row({"shop": shop_id, "member": member_id, "key": key})
+def key_of(member_id: int, key: str) -> str:
+    """A member's key among those of the shop: found by one index, however much the member has redeemed."""
+    return f"{member_id}:{key}"
+
+
+def _known(shop_id: int, key: str, request_hash: str) -> Row | None:
+    found = _KNOWN.first_row({"shop": shop_id, "key": key})
     if found is None:
         return None
     if found[0] != request_hash:

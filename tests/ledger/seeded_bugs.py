@@ -75,7 +75,7 @@ BUGS = (
     ),
     SeededBug(
         "a hold is not put on hold",
-        "on_hold = on_hold + case p_to when 'on_hold' then v_lots.taken else 0 end",
+        "on_hold = on_hold + case p_to when 'on_hold' then p_points else 0 end",
         "on_hold = on_hold",
     ),
     SeededBug("a claw back takes any lot first", "if p_order is not null then", "if false then"),
