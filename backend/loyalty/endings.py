@@ -53,8 +53,15 @@ def has_run_out(redemption: Redemption, now: datetime) -> bool:
     return redemption.use_state != "used" and redemption.expires_at is not None and redemption.expires_at <= now
 
 
-def give_back(session: AnySession, shop: ShopFacts, member_id: int, redemption_id: int, now: datetime) -> Redemption:
-    """A member gives an unused reward back. Doing it again changes nothing.
+def give_back(
+    session: AnySession,
+    shop: ShopFacts,
+    member_id: int,
+    redemption_id: int,
+    now: datetime,
+    staff: str | None = None,
+) -> Redemption:
+    """A member gives an unused reward back, or `staff` of the shop does it for them. Doing it again changes nothing.
 
     Raises NotFound, the same for none and for somebody else's; Conflict `not_returnable`.
     """
@@ -68,6 +75,7 @@ def give_back(session: AnySession, shop: ShopFacts, member_id: int, redemption_i
         return redemption
     if (refusal := why_not_returnable(redemption, now)) is not None:
         raise Conflict(refusal, code="not_returnable")
+    redemption.returned_by = staff
     begin(session, shop, redemption, "returned", now)
     return redemption
 
@@ -153,13 +161,19 @@ def _finish(session: AnySession, shop: ShopFacts, redemption: Redemption, now: d
     redemption.ending, redemption.hold_until, redemption.ended_at = None, None, now
     session.flush()
     if was_on_hold:
-        issuing.release(session, shop, redemption, now)
+        issuing.release(session, shop, redemption, now, _author(redemption, ending))
     elif ending != "expired" or redemption.frozen.get("points_back"):
         _return_points(session, shop, redemption, ending, now)
     if ending != "expired":
         issuing.make_room(session, redemption)
     elif redemption.points > 0:
         issuing.tell(session, redemption, "reward_expired")
+
+
+def _author(redemption: Redemption, ending: Ending) -> Author:
+    if ending == "returned" and redemption.returned_by is not None:
+        return Author("staff", redemption.returned_by)
+    return _AUTHORS[ending]
 
 
 def _return_points(session: AnySession, shop: ShopFacts, redemption: Redemption, ending: Ending, now: datetime) -> None:
@@ -173,7 +187,7 @@ def _return_points(session: AnySession, shop: ShopFacts, redemption: Redemption,
         redemption.member_id,
         redemption.entry_id,
         at=now,
-        author=_AUTHORS[ending],
+        author=_author(redemption, ending),
         reason=redemption.frozen["name"],
         why=issuing.why(redemption),
         grace_days=settings.expiry.grace_days,

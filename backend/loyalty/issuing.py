@@ -13,7 +13,7 @@ from sqlalchemy import Select, select, text
 
 from backend import outbox
 from backend.ledger import posting
-from backend.ledger.posting import SYSTEM, AnySession
+from backend.ledger.posting import SYSTEM, AnySession, Author
 from backend.loyalty import calendar_rules, programs
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Redemption
@@ -98,7 +98,9 @@ def fail(session: AnySession, shop: ShopFacts, redemption: Redemption, problem: 
     tell(session, redemption, "reward_failed")
 
 
-def release(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
+def release(
+    session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime, author: Author = SYSTEM
+) -> None:
     """What is on hold for it is available again, in the same lots."""
     if redemption.entry_id is not None:
         posting.release(
@@ -107,7 +109,7 @@ def release(session: AnySession, shop: ShopFacts, redemption: Redemption, now: d
             redemption.member_id,
             redemption.entry_id,
             at=now,
-            author=SYSTEM,
+            author=author,
             reason=redemption.frozen["name"],
             why=why(redemption),
             grace_days=grace_days(shop.id),

@@ -293,7 +293,14 @@ def update_redemption(call: Call, id: int, body: MarkRedemption) -> Redemption:
 def return_redemption(call: Call, id: int) -> Redemption:
     """Gives a reward back on behalf of its member: its code is disabled, then the points come back with their old dates.
     Until the store has disabled the code, `ending` is `returned`. Doing it again changes nothing."""
-    endings.give_back(call.session, shops.facts(call.shop_id), _member_of(call.session, call.shop_id, id), id, call.now)
+    endings.give_back(
+        call.session,
+        shops.facts(call.shop_id),
+        _member_of(call.session, call.shop_id, id),
+        id,
+        call.now,
+        staff=call.caller.name,
+    )
     return show_redemption(call, id)  # type: ignore[return-value]
 
 

@@ -34,6 +34,7 @@ class Redemption(db.Model):  # type: ignore[name-defined,misc]
     steps: Mapped[int] = mapped_column(default=1)
     order_id: Mapped[Ref | None]
     ending: Mapped[Str | None]
+    returned_by: Mapped[Str | None]
     problem: Mapped[Str | None]
     key: Mapped[Str | None]
     request_hash: Mapped[Str | None]

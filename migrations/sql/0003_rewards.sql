@@ -148,6 +148,7 @@ create table redemption (
     steps integer not null default 1, -- numbers the ledger's keys when its points are spent again
     order_id bigint,                -- the order that used it
     ending text check (ending = any ('{returned,expired,released,order_undone}'::text[])), -- its code is being disabled for this
+    returned_by text,               -- who of the shop gave it back for its member
     problem text,                   -- why it failed, or could not be given back
     key text,                       -- the caller's Idempotency-Key, with whom and what it was for
     request_hash text,
