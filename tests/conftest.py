@@ -87,8 +87,8 @@ class BusinessTime:
 
     def __init__(self) -> None:
         self._now = clock.wall()
-        # a millisecond more, so that the moment itself has come whatever the two readings of the clock cost
-        clock.use_offset(lambda: self._now - clock.wall() + timedelta(milliseconds=1))
+        # a little more, so that the moment itself has come however long a busy machine takes from one reading to the next
+        clock.use_offset(lambda: self._now - clock.wall() + timedelta(milliseconds=200))
 
     def set(self, now: datetime | str) -> None:
         at = datetime.fromisoformat(now) if isinstance(now, str) else now
