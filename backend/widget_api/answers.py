@@ -7,6 +7,8 @@ from backend.widget_api import cors, signing
 Headers = list[tuple[str, str]]
 
 PRIVATE = (("Cache-Control", "no-store"), ("Vary", "Origin"))
+GZIP = ("Content-Encoding", "gzip")
+"""What is signed is the body as it was before."""
 PROGRAM_CACHE = "public, max-age=60, stale-while-revalidate=600"
 _JSON = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
 
@@ -28,4 +30,4 @@ def public(shop: ShopFacts, body: bytes, etag: str) -> Headers:
 
 def unchanged(etag: str) -> Headers:
     """Of a 304: what whoever kept the answer needs to know again."""
-    return [("ETag", etag), ("Cache-Control", PROGRAM_CACHE), *cors.FOR_EVERYONE]
+    return [("ETag", etag), ("Cache-Control", PROGRAM_CACHE), ("Vary", "Accept-Encoding"), *cors.FOR_EVERYONE]

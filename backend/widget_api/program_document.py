@@ -5,6 +5,7 @@ the process knows of the shop, of its program and of its rewards is a few second
 `programs.current`, `rewards.current`).
 """
 
+import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,7 +41,9 @@ class ProgramDocument:
     language: str
     words: Mapping[str, str]
     body: bytes
+    compressed: bytes
     etag: str
+    compressed_etag: str
     earn: tuple[dict[str, Any], ...]
     """The rules as the body shows them, for whoever adds a member's state."""
     offer: Offer
@@ -131,8 +134,20 @@ def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: s
             "strings": {},
         }
     )
-    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    return ProgramDocument(shop, settings, language, words, body, etag, earn, offered, shapes)
+    digest = hashlib.sha256(body).hexdigest()[:20]
+    return ProgramDocument(
+        shop,
+        settings,
+        language,
+        words,
+        body,
+        compressed=gzip.compress(body, mtime=0),
+        etag=f'"{digest}"',
+        compressed_etag=f'"{digest}-gz"',
+        earn=earn,
+        offer=offered,
+        shapes=shapes,
+    )
 
 
 def _campaign(offer: Offer, shapes: Mapping[int, dict[str, Any]], tongue: Tongue) -> dict[str, Any] | None:

@@ -46,6 +46,7 @@ def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, An
         "use": _use(redemption, tongue, now),
         "can_return": endings.why_not_returnable(redemption, now) is None,
         "ending": redemption.ending,
+        "points_returned": _points_returned(redemption, now),
         "post_confirmation_html": _post_confirmation(redemption, reward, tongue),
         "is_ready": redemption.is_ready,
         "discount": str(redemption.discount) if redemption.discount is not None else None,
@@ -61,6 +62,16 @@ def _name(redemption: Redemption, reward: Reward | None, tongue: Tongue) -> str:
     if reward is None or reward.name != redemption.frozen["name"]:
         return str(redemption.frozen["name"])
     return rewards.texts_in(reward, tongue.language, tongue.shop.locale).name
+
+
+def _points_returned(redemption: Redemption, now: datetime) -> bool | None:
+    """Of one that is over: whether its points came back. None while it is not."""
+    match redemptions.status_at(redemption, now):
+        case "returned" | "failed":
+            return True
+        case "expired":
+            return is_cashback(redemption) or bool(redemption.frozen.get("points_back"))
+    return None
 
 
 def _use(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, str] | None:

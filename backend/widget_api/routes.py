@@ -1,5 +1,6 @@
 """The widget API (contract section 5): what visitors and members read, and how a session begins."""
 
+import gzip
 from typing import Annotated
 
 from flask import Response, g, request
@@ -32,12 +33,17 @@ def program(widget_key: str) -> Response:
     shop = shop_of(widget_key)
     environ = request.environ
     document = program_document.of(shop, request.args.get("locale") if environ.get("QUERY_STRING") else None)
+    is_compressed = _takes_gzip()
+    etag = document.compressed_etag if is_compressed else document.etag
     known = environ.get("HTTP_IF_NONE_MATCH")
-    if known is not None and (known == document.etag or request.if_none_match.contains_weak(document.etag[1:-1])):
-        answer = Finished(status=304, headers=answers.unchanged(document.etag))
+    if known is not None and (known == etag or request.if_none_match.contains_weak(etag[1:-1])):
+        answer = Finished(status=304, headers=answers.unchanged(etag))
         del answer.headers["Content-Type"]
         return answer
-    return Finished(document.body, headers=answers.public(shop, document.body, document.etag))
+    headers = answers.public(shop, document.body, etag)
+    if is_compressed:
+        return Finished(document.compressed, headers=[*headers, answers.GZIP])
+    return Finished(document.body, headers=headers)
 
 
 @blueprint.get("/loader.js")
@@ -65,6 +71,11 @@ def picture(widget_key: str, image_id: str) -> Response:
     answer = pictures.picture(request, shop_of(widget_key), image_id)
     g.widget_shop = None  # what is no JSON is not signed
     return answer
+
+
+def _takes_gzip() -> bool:
+    """Browsers do. What a client asks for compressed it unpacks before it reads: the signature is that of the plain body."""
+    return "gzip" in request.environ.get("HTTP_ACCEPT_ENCODING", "") and request.accept_encodings["gzip"] > 0
 
 
 # The member's own ----------------------------------------------------------------------------------------------------
@@ -99,12 +110,12 @@ def begin_session(widget_key: str) -> Response:
         begun = Session(shop.id, member.id, member.token_version)
     token, ends_at = settings.tokens.issue(begun)
     dashboard = reading.me(shop, begun, wanted_language(), now)
-    return own(
-        shop,
-        strict_json.dumps(
-            {"session": token, "expires_at": time_text(ends_at), "member": dashboard["member"], "me": dashboard}
-        ),
-    )
+    begun_as = {"session": token, "expires_at": time_text(ends_at), "member": dashboard["member"], "me": dashboard}
+    answer = own(shop, strict_json.dumps(begun_as))
+    if _takes_gzip():
+        answer.set_data(gzip.compress(answer.get_data(), compresslevel=6, mtime=0))
+        answer.headers.add(*answers.GZIP)
+    return answer
 
 
 @blueprint.get("/me")

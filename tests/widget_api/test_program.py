@@ -1,5 +1,6 @@
 """GET /widget/v1/<key>/program: what every visitor may know (contract section 5, S4.4 to S4.6)."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -268,3 +269,20 @@ def test_each_key_shows_its_own_shop(new_shop: Any) -> None:
     one, two = new_shop(name="One", domain="one.example"), new_shop(name="Two", domain="two.example")
     assert Widget(one).program().json["shop"]["name"] == "One"
     assert Widget(two).program().json["shop"]["name"] == "Two"
+
+
+def test_whoever_takes_gzip_gets_the_same_document_smaller_and_signed_as_it_reads(widget: Widget) -> None:
+    plain = widget.program()
+    assert "Content-Encoding" not in plain.headers
+    packed = widget.program(headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert (
+        packed.headers["Lagniappe-Signature"].partition(",")[2]
+        == plain.headers["Lagniappe-Signature"].partition(",")[2]
+    )
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    kept = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]}
+    assert widget.program(headers=kept).status_code == 304
+    assert widget.program(headers={"Accept-Encoding": "gzip;q=0"}).data == plain.data
