@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -25,18 +24,6 @@ _OURS = ("DATABASE_URL", "REDIS_URL", "BASE_URL", "MAIL_URL", "SECRET_KEY", "ENC
 
 class DemoShop(RunningShop):
     """A shop of the running demo, with what its merchant does through the API."""
-
-    def call(self, method: str, path: str, document: Any) -> Any:
-        """Write to the merchant API."""
-        answer = requests.request(
-            method,
-            f"{self.lagniappe.base_url}/api/v1{path}",
-            json=document,
-            headers={"Authorization": f"Bearer {self.made['api_key']}", "Idempotency-Key": secrets.token_hex(8)},
-            timeout=10,
-        )
-        assert answer.ok, answer.text
-        return answer.json()
 
     def adjust(self, member: str, points: int, reason: str, by: str = "Ada of customer care") -> None:
         """`member` is an id, `external:…` or `email:…`."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -13,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import requests
+from psycopg.rows import dict_row
 
+from backend import embedded
 from backend.platforms.custom import signature
 
 LAGNIAPPE = Path(sys.executable).parent / "lagniappe"
@@ -66,6 +70,15 @@ class Running:
                 found.append(each)
         return found
 
+    def rows(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Ask its database what no address tells, or change what only time would."""
+        with (
+            embedded.running(Path(self.environ["LAGNIAPPE_DATA_DIR"])) as addresses,
+            psycopg.connect(addresses.database_url, autocommit=True, row_factory=dict_row) as database,
+        ):
+            found = database.execute(statement, parameters)
+            return found.fetchall() if found.description is not None else []
+
 
 @dataclass
 class RunningShop:
@@ -97,6 +110,18 @@ class RunningShop:
             timeout=10,
         )
         answer.raise_for_status()
+        return answer.json()
+
+    def call(self, method: str, path: str, document: Any) -> Any:
+        """Write to the merchant API."""
+        answer = requests.request(
+            method,
+            f"{self.lagniappe.base_url}/api/v1{path}",
+            json=document,
+            headers={"Authorization": f"Bearer {self.made['api_key']}", "Idempotency-Key": secrets.token_hex(8)},
+            timeout=10,
+        )
+        assert answer.ok, answer.text
         return answer.json()
 
 

@@ -4,38 +4,30 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 import requests
 
-from tests.journeys.running import Running, RunningShop, lagniappe_up, wait_until
+from tests.journeys.running import Running, RunningShop, wait_until
 
 MEMBERS = 12
 ORDERS = 240
 SENDERS = 3
 PAUSE_BETWEEN_KILLS = 1.2
 VICTIMS = (
-    ("worker", "lagniappe", "worker"),
+    ("worker", "lagniappe worker"),
     ("web", "granian"),
     ("Valkey", "valkey-server"),
     ("PostgreSQL", "postgres", "-D"),
-    ("clock", "lagniappe", "clock"),
+    ("clock", "lagniappe clock"),
 )
 ROUNDS = 3
 
 Event = tuple[str, dict[str, Any], str]
 """(type, data, envelope time)"""
-
-
-@pytest.fixture(scope="module")
-def lagniappe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with lagniappe_up(tmp_path_factory.mktemp("kill")) as running:
-        yield running
 
 
 def test_nothing_is_lost_or_doubled_while_everything_is_killed(lagniappe: Running, tmp_path: Path) -> None:

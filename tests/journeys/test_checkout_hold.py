@@ -1,0 +1,239 @@
+"""Points that pay at the checkout, with a store that answers late, badly or not at all, and processes that die in between.
+
+The order is what matters: a code works no more before its points are back (design section 7).
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+
+import psutil
+import pytest
+
+from tests.journeys.running import Running, RunningShop, wait_until
+from tests.journeys.shopper import Shopper
+from tests.journeys.unreliable_store import Told, UnreliableStore
+from tests.loyalty.rewards_world import CASHBACK, FIVE_OFF
+
+_numbers = count(1)
+SOON = 30
+"""Seconds: a call that failed is made again after 1, 2, 4 …; the rest is for a machine that is busy."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def campaign(shop: RunningShop) -> None:
+    """A point is worth 2 euros."""
+    shop.call("POST", "/rewards", CASHBACK)
+
+
+@pytest.fixture
+def shopper(shop: RunningShop) -> Shopper:
+    """Somebody new, who has 50 points."""
+    return Shopper(shop, f"c-{next(_numbers)}", 50)
+
+
+def points(shopper: Shopper) -> tuple[int, int]:
+    """What is available and what is on hold."""
+    has = shopper.balance()
+    return has["available"], has["on_hold"]
+
+
+def are_back(shopper: Shopper, store: UnreliableStore, code: str) -> bool:
+    """Whether all 50 points are there again. Whenever they are, the store takes the code no more."""
+    is_whole = points(shopper) == (50, 0)
+    assert not (is_whole and store.is_live(code)), "the points are back and the code still works"
+    return is_whole
+
+
+def await_code(store: UnreliableStore, code: str) -> None:
+    wait_until(lambda: store.is_live(code), SOON, lambda: f"{code} is not at the store: {store.heard}")
+
+
+def buy(shopper: Shopper, code: str) -> None:
+    at = datetime.now(UTC).isoformat()
+    order = {
+        "id": f"o-{code}",
+        "customer": {"id": shopper.customer},
+        "currency": "EUR",
+        "created_at": at,
+        "subtotal": "100.00",
+        "total": "60.00",
+        "payment_status": "paid",
+        "discount_codes": [code.lower()],
+    }
+    assert shopper.shop.send("order.created", order, f"d-{code}", at) == 202
+
+
+def test_the_order_that_carries_the_code_captures_the_points(store: UnreliableStore, shopper: Shopper) -> None:
+    held = shopper.hold(20, "cart")
+    assert points(shopper) == (30, 20)
+    await_code(store, held["code"])
+    assert store.discounts[held["code"]].terms["value"] == "40.00"
+    wait_until(lambda: shopper.hold(20, "cart")["status"] == "ready", SOON)
+
+    buy(shopper, held["code"])
+    wait_until(lambda: points(shopper) == (30, 0), SOON)
+    had = shopper.redemption(held)
+    assert (had["status"], had["use_state"]) == ("issued", "used")
+    assert store.times_told("disable", held["code"]) == 0
+
+
+def test_a_checkout_that_does_not_come_loses_its_code_and_then_gets_its_points_back(
+    lagniappe: Running, store: UnreliableStore, shopper: Shopper
+) -> None:
+    held = shopper.hold(20, "cart")
+    await_code(store, held["code"])
+    lagniappe.command("time", "advance", "31m")
+    wait_until(lambda: are_back(shopper, store, held["code"]), SOON)
+    assert shopper.redemption(held)["status"] == "expired"
+    assert store.times_told("disable", held["code"]) == 1
+
+
+def test_while_the_store_is_down_the_points_of_a_lost_checkout_stay_on_hold(
+    lagniappe: Running, store: UnreliableStore, shopper: Shopper
+) -> None:
+    held = shopper.hold(20, "cart")
+    await_code(store, held["code"])
+    with store_down(store):
+        lagniappe.command("time", "advance", "31m")
+        wait_until(lambda: times_asked_to_disable(store, held["code"]) >= 3, SOON)
+        assert points(shopper) == (30, 20)
+        assert shopper.redemption(held)["status"] == "requested"
+    wait_until(lambda: are_back(shopper, store, held["code"]), SOON)
+    assert shopper.redemption(held)["status"] == "expired"
+
+
+def test_an_order_that_came_while_the_store_was_down_keeps_what_it_paid_with(
+    lagniappe: Running, store: UnreliableStore, shopper: Shopper
+) -> None:
+    """The store could not be told that the code is over, so its checkout took it."""
+    held = shopper.hold(20, "cart")
+    await_code(store, held["code"])
+    with store_down(store):
+        lagniappe.command("time", "advance", "31m")
+        wait_until(lambda: times_asked_to_disable(store, held["code"]) >= 1, SOON)
+        buy(shopper, held["code"])
+        wait_until(lambda: points(shopper) == (30, 0), SOON)
+    wait_until(lambda: not store.is_live(held["code"]), SOON)
+    wait_until(lambda: nothing_to_tell(lagniappe), SOON)
+    assert points(shopper) == (30, 0)
+    assert shopper.redemption(held)["use_state"] == "used"
+
+
+def test_a_reward_given_back_while_the_store_is_down_waits_for_its_code_to_be_disabled(
+    store: UnreliableStore, shop: RunningShop, shopper: Shopper
+) -> None:
+    reward = shop.call("POST", "/rewards", {**FIVE_OFF, "points_to_be_redeemed": 20})["id"]
+    shopper.redeem(reward, "five-off")
+    wait_until(lambda: shopper.redemptions()[0]["status"] == "issued", SOON)
+    had = shopper.redemptions()[0]
+    assert store.is_live(had["code"])
+    with store_down(store):
+        given_back = shopper.give_back(had)
+        assert (given_back["ending"], given_back["can_return"]) == ("returned", False)
+        wait_until(lambda: times_asked_to_disable(store, had["code"]) >= 3, SOON)
+        assert points(shopper) == (30, 0)
+        assert shopper.give_back(had)["ending"] == "returned"
+    wait_until(lambda: are_back(shopper, store, had["code"]), SOON)
+    assert shopper.redemption(had)["status"] == "returned"
+    assert store.times_told("disable", had["code"]) == 1
+
+
+def test_a_worker_that_dies_between_the_answer_and_our_commit_leaves_one_code_and_one_hold(
+    lagniappe: Running, store: UnreliableStore, shopper: Shopper
+) -> None:
+    """F-41: whoever asks again hears that the code is taken, and that it is ours."""
+    killed = threading.Event()
+
+    @contextmanager
+    def dying(told: Told, port: int) -> Iterator[None]:
+        store.around_answer = once_more
+        with held_fast(lagniappe, port) as caller:
+            yield
+            caller.kill()
+            killed.set()
+
+    once_more, store.around_answer = store.around_answer, dying
+    held = shopper.hold(20, "cart")
+    assert killed.wait(SOON)
+    assert store.is_live(held["code"])
+    assert shopper.hold(20, "cart")["status"] == "preparing"
+
+    let_leases_end(lagniappe)
+    wait_until(lambda: shopper.hold(20, "cart")["status"] == "ready", SOON)
+    assert store.times_told("create", held["code"]) == 2
+    assert [code for code, each in store.discounts.items() if each.terms["customer_id"] == shopper.customer] == [
+        held["code"]
+    ]
+    assert points(shopper) == (30, 20)
+    buy(shopper, held["code"])
+    wait_until(lambda: points(shopper) == (30, 0), SOON)
+
+
+def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(
+    lagniappe: Running, store: UnreliableStore, shopper: Shopper
+) -> None:
+    """F-43: it slept through what others have done, here with a store that disabled the code meanwhile."""
+    asleep = threading.Event()
+    sleepers: list[psutil.Process] = []
+
+    @contextmanager
+    def falling_asleep(told: Told, port: int) -> Iterator[None]:
+        store.around_answer = once_more
+        with held_fast(lagniappe, port) as caller:
+            yield
+            sleepers.append(caller)
+            asleep.set()
+
+    once_more, store.around_answer = store.around_answer, falling_asleep
+    held = shopper.hold(20, "cart")
+    assert asleep.wait(SOON)
+    try:
+        let_leases_end(lagniappe)
+        wait_until(lambda: shopper.hold(20, "cart")["status"] == "ready", SOON)
+        shopper.give_back(held)
+        wait_until(lambda: are_back(shopper, store, held["code"]), SOON)
+    finally:
+        sleepers[0].resume()
+    wait_until(lambda: "the lease was over" in lagniappe.log.read_text(), SOON)
+    assert points(shopper) == (50, 0)
+    assert shopper.redemption(held)["status"] == "returned"
+    assert not store.is_live(held["code"])
+
+
+@contextmanager
+def store_down(store: UnreliableStore) -> Iterator[None]:
+    """It is there again, whatever happens in the block."""
+    store.is_down = True
+    try:
+        yield
+    finally:
+        store.is_down = False
+
+
+def times_asked_to_disable(store: UnreliableStore, code: str) -> int:
+    """While it was down."""
+    return sum(told.what == "disable" and told.code == code for told in store.turned_away)
+
+
+@contextmanager
+def held_fast(lagniappe: Running, port: int) -> Iterator[psutil.Process]:
+    """The process that calls from this port, unable to do anything with what the store says."""
+    (caller,) = (
+        process
+        for process in lagniappe.processes("lagniappe")
+        if any(line.laddr and line.laddr.port == port for line in process.net_connections("tcp"))
+    )
+    caller.suspend()
+    yield caller
+
+
+def let_leases_end(lagniappe: Running) -> None:
+    """As if a minute had passed on the machine's clock for whoever holds a call and does not finish it."""
+    lagniappe.rows("update outbox set next_try_at = lease_until - interval '1 minute' where lease_token is not null")
+
+
+def nothing_to_tell(lagniappe: Running) -> bool:
+    return not lagniappe.rows("select 1 from outbox where state = 'waiting'")
