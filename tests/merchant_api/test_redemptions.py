@@ -12,6 +12,8 @@ from tests.conftest import BusinessTime, TestShop
 from tests.loyalty import rewards_world as world
 from tests.loyalty.rewards_world import CASHBACK, FIVE_OFF, GIFT
 from tests.merchant_api.conftest import Api
+from tests.platforms.discount_store import open_store
+from tests.widget_api.conftest import Widget
 
 FREE = {"points_to_be_redeemed": 0}
 ADA = {
@@ -418,6 +420,40 @@ def test_a_merchant_gives_a_reward_back_for_its_member(api: Api, ada: int) -> No
     assert give_back(api, code).json == answer.json
     assert mark(api, code, use_state="used").json["code"] == "not_active"
     assert balance(api, ada)["available"] == 1000
+
+
+def last_entry(api: Api, member: int) -> tuple[str, str, str | None]:
+    """Kind, actor and the actor's name of what moved the member's points last."""
+    newest = api.get(f"/members/{member}/transactions", limit=1).json["items"][0]
+    return newest["kind"], newest["actor"], newest["actor_name"]
+
+
+def test_the_entry_says_which_key_gave_it_back_and_a_shopper_s_own_that_it_was_they(
+    api: Api, ada: int, key_with: Callable[..., Api]
+) -> None:
+    at_the_till, at_home = had(api, ada), had(api, ada, GIFT)
+    assert give_back(key_with("points:assign", label="till"), at_the_till).status_code == 200
+    assert last_entry(api, ada) == ("return", "staff", "API key “till”")
+    assert Widget(api.shop).call(f"me/redemptions/{at_home}/return", "POST").status_code == 200
+    assert last_entry(api, ada)[:2] == ("return", "customer")
+    assert give_back(api, at_home).json["status"] == "returned"  # doing it again changes nothing
+    assert last_entry(api, ada)[:2] == ("return", "customer")
+
+
+def test_the_entry_says_it_too_when_the_store_disables_the_code_later(
+    at_noon: BusinessTime, new_shop: Callable[..., TestShop], key_with: Callable[..., Api]
+) -> None:
+    with open_store() as store:
+        shop = new_shop(discounts_url=store.url)
+        api, till = Api(shop, shop.made.api_key), key_with("points:assign", label="till", of=shop)
+        ada = world.member_with(shop, 1000)
+        waiting = had(api, ada)
+        assert one(api, waiting)["status"] == "requested"
+        world.send_all(shop)
+        assert give_back(till, waiting).json["ending"] == "returned"
+        assert last_entry(api, ada)[0] == "capture"
+        world.send_all(shop)
+    assert last_entry(api, ada) == ("return", "staff", "API key “till”")
 
 
 def test_the_same_key_again_gets_the_same_answer(api: Api, ada: int) -> None:
