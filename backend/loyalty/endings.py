@@ -142,10 +142,13 @@ def code_not_disabled(
     """The store will never disable the code, so it may still work: then it is not taken back from its owner.
 
     What ends by itself ends all the same: should an order carry the code, the points are spent again (order_codes.py).
+    A code that nobody has stays as it is, and is never given to anybody.
     """
-    redemption = None if redemption_id is None else issuing.locked(session, shop.id, redemption_id)
+    if redemption_id is None:
+        return
+    redemption = issuing.locked(session, shop.id, redemption_id)
     coupons.cannot_be_disabled(session, shop, coupon_id)
-    if redemption is None or redemption.coupon_id != coupon_id or redemption.ending is None:
+    if redemption.coupon_id != coupon_id or redemption.ending is None:
         return
     redemption.problem = reason
     if redemption.ending == "returned":

@@ -21,6 +21,7 @@ from tests.loyalty.rewards_world import (
     CASHBACK,
     FIVE_OFF,
     buy,
+    change,
     coupon_states,
     free_codes,
     give_back,
@@ -235,6 +236,17 @@ def test_a_code_that_was_withdrawn_before_anybody_was_told_is_never_told(shop: T
     send()
     assert (store.said, coupon_states(shop, made)) == ([], {"disabled": coupons.STOCK})
     assert {call.last_error for call in calls(shop)} == {"called off before it was sent"}
+
+
+def test_a_stock_code_that_the_store_keeps_working_is_never_given_to_anybody(shop: TestShop, store: Store) -> None:
+    made = reward(shop)
+    send_all(shop)
+    store.will("refuse")
+    change(shop, made, reward_value="7")
+    send_all(shop)
+    assert coupon_states(shop, made) == {"disabling": 1, "disabled": coupons.STOCK - 1, "ready": coupons.STOCK}
+    assert {store.codes[code]["value"] for code in free_codes(shop, made)} == {"7.00"}
+    assert violations(shop) == []
 
 
 def test_a_lost_answer_to_a_disabling_is_asked_again(shop: TestShop, store: Store) -> None:

@@ -1,8 +1,11 @@
 """What is not used in its days expires; marking (S1.12 to S1.15, S1.36, S1.42) is for what is active."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -10,7 +13,8 @@ from sqlalchemy import text
 from backend.db import transaction
 from backend.errors import Conflict, NotFound
 from backend.jobs import points
-from backend.loyalty import redemptions
+from backend.loyalty import endings, issuing, redemptions
+from backend.models import Redemption
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,
@@ -133,6 +137,34 @@ def test_one_redemption_that_cannot_end_does_not_keep_others_from_it(shop: TestS
     time.set(whole.expires_at)
     points.expire_rewards()
     assert (redemption(shop, broken.id).status, redemption(shop, whole.id).status) == ("issued", "expired")
+
+
+ZONES = (
+    "Africa/Cairo", "Africa/Casablanca", "Africa/Lagos", "America/Asuncion", "America/Bogota", "America/Caracas",
+    "America/Chicago", "America/Havana", "America/Los_Angeles", "America/Mexico_City", "America/New_York",
+    "America/Noronha", "America/Nuuk", "America/Santiago", "America/Sao_Paulo", "America/Scoresbysund",
+    "America/St_Johns", "Asia/Beirut", "Asia/Dhaka", "Asia/Gaza", "Asia/Hong_Kong", "Asia/Jerusalem", "Asia/Kabul",
+    "Asia/Kathmandu", "Asia/Kolkata", "Asia/Seoul", "Asia/Singapore", "Asia/Taipei", "Asia/Tehran", "Asia/Tokyo",
+    "Atlantic/Azores", "Australia/Adelaide", "Australia/Lord_Howe", "Australia/Sydney", "Europe/Lisbon",
+    "Europe/London", "Europe/Paris", "Pacific/Apia", "Pacific/Chatham", "Pacific/Kiritimati", "Pacific/Marquesas",
+    "UTC",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_code_is_good_until_the_last_second_of_its_last_local_day_wherever_that_is(shop: TestShop, zone: str) -> None:
+    tz = ZoneInfo(zone)
+    there = replace(shop.facts, timezone=zone)
+    for day in (date(2026, 1, 1) + timedelta(days=days) for days in range(0, 366, 3)):
+        begins = datetime.combine(day, time_of_day(15, 30), tz)
+        until = issuing.valid_until(there, 2, begins)
+        assert until is not None
+        had = Redemption(use_state="delivered", status="issued", expires_at=until)
+        last, after = until - timedelta(seconds=1), until
+        assert (last.astimezone(tz).date(), after.astimezone(tz).date()) == (
+            day + timedelta(days=2), day + timedelta(days=3),
+        )  # fmt: skip
+        assert (endings.has_run_out(had, last), endings.has_run_out(had, after)) == (False, True)
 
 
 # Marking

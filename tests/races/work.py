@@ -240,21 +240,18 @@ def redeem_again_and_again(shop_id: int, member_id: int, reward_id: int, key: st
     return [redemptions.redeem(shop, who, reward_id, {}, key, clock.now())["id"] for _ in range(times)]
 
 
-def redeem_worths(shop_id: int, member_id: int, reward_id: int, times: int) -> list[int]:
-    """Have the reward so many times, however often it is changed meanwhile; the redemptions."""
+def redeem_worths(shop_id: int, member_id: int, reward_id: int, times: int, change_every: int | None) -> list[int]:
+    """Have the reward so many times, and change what it costs and is worth in between: so many points, so many euros.
+    The redemptions."""
     shop, who = shops.facts(shop_id), Redeemer(member_id, Author("customer"))
     made: list[int] = []
     while len(made) < times:
-        with suppress(Conflict):
+        with suppress(Conflict):  # it is being changed
             key = f"race:worth:{member_id}:{len(made)}"
             made.append(redemptions.redeem(shop, who, reward_id, {}, key, clock.now())["id"])
+        if change_every is not None and len(made) % change_every == 0:
+            _change(shop_id, reward_id, random.randint(1, 9))
     return made
-
-
-def change_worth(shop_id: int, reward_id: int, times: int) -> None:
-    """Change what the reward costs and is worth, again and again: so many points, so many euros."""
-    for number in range(times):
-        _change(shop_id, reward_id, 1 + number % 7)
 
 
 @retrying
@@ -324,7 +321,6 @@ TASKS: dict[str, Callable[..., Any]] = {
         redeem,
         redeem_again_and_again,
         redeem_worths,
-        change_worth,
         give_back,
         sweep_and_drain,
         tell_the_store,
