@@ -5,7 +5,6 @@
 """
 
 import re
-from base64 import b64decode
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
@@ -16,12 +15,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from backend.errors import BadInput
 from backend.loyalty.calendar_rules import first_instant, instant_of
 from backend.loyalty.settings import RulesTexts, Titles
+from backend.loyalty.uploads import Content
 
 MAX_GIFTS = 200
 MAX_TAGS_IN_ALL = 5_000
 """Of the terms in all languages together: cleaning costs time by tags (`merchant_html.MAX_TAGS`)."""
-MAX_BANNER_CHARACTERS = 1_000_000
-"""In base64, so 750,000 bytes: the body around it has a limit of 1 MiB."""
 _SHOWN_ERRORS = 20
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -76,22 +74,13 @@ def _a_public_id(value: str) -> str:
     return value
 
 
-def _bytes(value: object) -> bytes:
-    if isinstance(value, str) and len(value) > MAX_BANNER_CHARACTERS:
-        raise ValueError(f"should have at most {MAX_BANNER_CHARACTERS:,} characters")
-    try:
-        return b64decode(value if isinstance(value, str) else "!", validate=True)
-    except ValueError:  # also what is not ASCII
-        raise ValueError("should be the file's bytes in base64") from None
-
-
 GiftId = Annotated[str, AfterValidator(_a_public_id)]
 
 
 class Banner(_Part):
     """The picture above the campaign: JPG or PNG, at most 1920 x 400 pixels (S3.15)."""
 
-    content: Annotated[bytes, BeforeValidator(_bytes), Field(alias="content_base64")]
+    content: Annotated[Content, Field(alias="content_base64")]
 
 
 class CampaignDefinition(_Part):

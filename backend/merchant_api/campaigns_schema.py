@@ -6,8 +6,8 @@ What no schema can say (which rewards are gifts, an end before the beginning, by
 from typing import Any
 
 from backend.loyalty import merchant_html
-from backend.loyalty.campaign_definition import MAX_BANNER_CHARACTERS, MAX_GIFTS
-from backend.merchant_api.settings_schema import LANGUAGES, label, or_null
+from backend.loyalty.campaign_definition import MAX_GIFTS
+from backend.merchant_api.settings_schema import CONTENT_BASE64, LANGUAGES, label, or_null
 
 Schema = dict[str, Any]
 
@@ -55,9 +55,7 @@ _BANNER: Schema = {
     "type": "object",
     "properties": {
         "content_base64": {
-            "type": "string",
-            "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-            "maxLength": MAX_BANNER_CHARACTERS,
+            **CONTENT_BASE64,
             "description": "the bytes of a JPG or PNG of at most 1920 x 400 pixels",
         }
     },

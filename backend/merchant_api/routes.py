@@ -12,6 +12,7 @@ from backend.loyalty.rewards import parse_public_id
 from backend.merchant_api import (
     adjustments,
     balances,
+    brand_images,
     campaigns,
     deliveries,
     docs,
@@ -29,7 +30,20 @@ from backend.merchant_api.operations import OPERATIONS, Operation, run
 from backend.merchant_api.shapes import LARGEST_ID
 
 PREFIX = "/api/v1"
-NOUNS = (members, balances, transactions, adjustments, rewards, redemptions, campaigns, orders, deliveries, program, shop)
+NOUNS = (
+    members,
+    balances,
+    transactions,
+    adjustments,
+    rewards,
+    brand_images,
+    redemptions,
+    campaigns,
+    orders,
+    deliveries,
+    program,
+    shop,
+)
 """Importing them declared their operations."""
 PUBLIC = frozenset({"openapi_document", "readable_docs"})
 """The only routes that answer without a key."""

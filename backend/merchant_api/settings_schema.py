@@ -7,7 +7,7 @@ alone would promise more than the program takes. That both agree is tested by se
 from collections.abc import Mapping
 from typing import Any
 
-from backend.loyalty import merchant_html
+from backend.loyalty import merchant_html, uploads
 from backend.loyalty.settings import MAX_LANGUAGES
 from backend.loyalty.wording import LANGUAGE_TAG, MAX_TAG_CHARACTERS, PLURAL_FORMS
 
@@ -24,6 +24,11 @@ PAGE = {
     "maxLength": 2000,
     "pattern": r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https://[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+(/[!-\[\]-~]*)?)$",
     "examples": ["https://shop.example/account", "/account"],
+}
+CONTENT_BASE64 = {
+    "type": "string",
+    "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    "maxLength": uploads.MAX_CHARACTERS,
 }
 _ID = {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}
 LANGUAGES = {

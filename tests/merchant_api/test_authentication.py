@@ -14,12 +14,15 @@ from backend.merchant_api.routes import PUBLIC, MerchantApi
 from tests.conftest import TestShop
 from tests.merchant_api.conftest import Api
 
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+"""A PNG of one black pixel."""
 SOME_BODY = {
     "create_adjustment": {"points": 5, "reason": "A test"},
     "replace_program": {},
     "create_reward": {"reward_name": "Bottle", "reward_type": "gift", "points_to_be_redeemed": 5},
     "update_reward": {"rank": 1},
     "add_coupons": {"coupons": ["A1"]},
+    "put_brand_image": {"content_base64": DOT},
     "create_campaign": {"names": {"en": "Winter"}, "starts_at": "2026-12-01"},
     "update_campaign": {"names": {"en": "Summer"}},
     "update_redemption": {"use_state": "used"},
