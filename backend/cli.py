@@ -1,5 +1,6 @@
 """`lagniappe …`: the commands of contract section 1. Each is a door: parse, one transaction, one verb, print JSON."""
 
+import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ from backend.cli_processes import clock as clock_process
 from backend.cli_processes import time_commands, worker
 from backend.command import application
 from backend.config import Config
-from backend.db import transaction
+from backend.db import retrying, transaction
 from backend.errors import BadInput, NotFound
 from backend.ledger import check as ledger_check
-from backend.loyalty import deliveries, programs, shops
+from backend.loyalty import coupons, deliveries, programs, rewards, shops
+from backend.loyalty.coupons import UploadReport
 from backend.models import Delivery, Shop
+
+CODES_AT_ONCE = 10_000
+"""In one transaction."""
 
 
 @click.group()
@@ -164,6 +169,53 @@ def check_ledger(shop_id: int | None) -> None:
         report = ledger_check.check(session, clock.now(), clock.wall(), shop_id)
         _print(report.as_document())
     sys.exit(1 if report.violations else 0)
+
+
+@main.group("rewards")
+def reward_commands() -> None:
+    """Rewards."""
+
+
+@reward_commands.command("import-codes")
+@click.option("--shop", "shop_id", required=True, type=int)
+@click.option("--reward", required=True, help="Its id, or its reward_id.")
+@click.argument("file", type=click.Path(allow_dash=True, path_type=Path))
+def import_codes(shop_id: int, reward: str, file: Path) -> None:
+    """Add the codes in the first column of a CSV FILE to a reward that was made with codes of your own, and report.
+
+    A file may have any size. Doing it again is harmless: a code that the shop knows is refused.
+    """
+    with application():
+        codes = _codes(file)
+        with transaction() as session:
+            _require_shop(session, shop_id)
+            reward_id = rewards.find_id(session, shop_id, reward)
+        reports = [
+            _add_codes(shop_id, reward_id, codes[begin : begin + CODES_AT_ONCE], begin + 1)
+            for begin in range(0, len(codes) or 1, CODES_AT_ONCE)
+        ]
+        refused = [
+            {"line": each.line, "code": each.code, "reason": each.reason} for one in reports for each in one.refused
+        ]
+        _print({"added": sum(each.added for each in reports), "refused": refused})
+
+
+def _codes(file: Path) -> list[str]:
+    try:
+        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return coupons.read_csv(raw.decode())
+    except OSError as error:
+        raise NotFound(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{file} is not UTF-8.") from None
+    except csv.Error as error:
+        raise BadInput(f"{file} is not a CSV file: {error}.") from None
+
+
+@retrying
+def _add_codes(shop_id: int, reward_id: int, codes: list[str], first_line: int) -> UploadReport:
+    with transaction() as session:
+        return rewards.add_codes(session, shop_id, reward_id, codes, clock.now(), first_line)
 
 
 @main.group()

@@ -95,12 +95,12 @@ def read_csv(document: str) -> list[str]:
 
 
 def add_uploaded(
-    session: AnySession, shop_id: int, reward_id: int, codes: Iterable[str], now: datetime
+    session: AnySession, shop_id: int, reward_id: int, codes: Iterable[str], now: datetime, first_line: int = 1
 ) -> UploadReport:
     """Add a merchant's codes to the reward's pool and say which were refused and why. Blank lines are passed over."""
     good: dict[str, tuple[int, str]] = {}
     refused: list[RefusedCode] = []
-    for line, given in enumerate(codes, start=1):
+    for line, given in enumerate(codes, start=first_line):
         code = given.strip()
         if not code:
             continue

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -179,12 +180,38 @@ def update(
     return replace(find(session, shop.id, reward_id), warnings=said)
 
 
+def add_codes(
+    session: AnySession, shop_id: int, reward_id: int, codes: Iterable[str], now: datetime, first_line: int = 1
+) -> UploadReport:
+    """Add a merchant's own codes to the reward's pool; `first_line` is where they begin in what was sent.
+
+    Raises NotFound, and Conflict `codes_not_uploaded` for a reward that was made without codes of the merchant's own.
+    """
+    if find(session, shop_id, reward_id).coupon_source != "uploaded":
+        raise Conflict("This reward was made without codes of your own.", code="codes_not_uploaded")
+    report = coupons.add_uploaded(session, shop_id, reward_id, codes, now, first_line)
+    db.after_commit(forget_current)
+    return report
+
+
 def find(session: AnySession, shop_id: int, reward_id: int) -> Reward:
     """That reward as this transaction sees it. Raises NotFound, the same for none and for another shop's."""
     row = session.execute(text(f"{_SELECT} and r.id = :id"), {"shop": shop_id, "id": reward_id}).mappings().first()
     if row is None:
         raise NotFound()
     return _reward(dict(row))
+
+
+def find_id(session: AnySession, shop_id: int, said: str) -> int:
+    """The reward that a person means, by its public id or by the merchant's own `reward_id`. Raises NotFound."""
+    with suppress(NotFound):
+        return find(session, shop_id, parse_public_id(said)).id
+    found = session.execute(
+        select(Row.id).where(Row.shop_id == shop_id, Row.redemption_id == said)
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound(f"There is no reward {said[:200]}.")
+    return found
 
 
 def newest(

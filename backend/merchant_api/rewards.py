@@ -12,8 +12,7 @@ from flask import current_app
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from sqlalchemy import text
 
-from backend import db
-from backend.errors import BadInput, Conflict
+from backend.errors import BadInput
 from backend.ledger.posting import AnySession
 from backend.loyalty import coupons as coupon_stock
 from backend.loyalty import eligibility, member_facts, reward_definition, rewards, shops
@@ -335,12 +334,8 @@ class UploadReport(Shown):
 def add_coupons(call: Call, reward: int, body: Codes) -> UploadReport:
     """Adds codes to the pool of a reward that was made with `coupons`. A code is taken once in a shop, whatever its
     case; those that are refused are told with the reason, and the others are added all the same."""
-    found = rewards.find(call.session, call.shop_id, reward)
-    if found.coupon_source != "uploaded":
-        raise Conflict("This reward was made without codes of your own.", code="codes_not_uploaded")
     codes = _csv_codes(body.csv) if isinstance(body, AddCsv) else body.coupons
-    report = coupon_stock.add_uploaded(call.session, call.shop_id, reward, codes, call.now)
-    db.after_commit(rewards.forget_current)
+    report = rewards.add_codes(call.session, call.shop_id, reward, codes, call.now)
     return UploadReport(
         added=report.added,
         refused=[RefusedCode(line=each.line, code=each.code, reason=each.reason) for each in report.refused],
