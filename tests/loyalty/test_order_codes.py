@@ -289,6 +289,34 @@ def test_the_end_is_the_same_in_whatever_order_orders_are_told(
     assert violations(shop) == []
 
 
+@pytest.mark.parametrize("document", [FIVE_OFF, CASHBACK], ids=["code", "cashback"])
+def test_all_of_it_told_in_one_batch_ends_the_same(
+    shop: TestShop, time: BusinessTime, document: dict[str, Any]
+) -> None:
+    made = reward(shop, document)
+    for number, which in enumerate(permutations(range(4))):
+        member = member_with(shop, 500, f"c-{number}")
+        had = hold(shop, member, "100.00", 20) if document is CASHBACK else redeem(shop, member, made)
+        steps = steps_of(had.code, number, time)
+        for place in which:
+            type_, said = steps[place]
+            shop.deliver(type_, said, at=said["updated_at"])
+    shop.work()
+    found = rows(
+        shop,
+        "select r.status, r.use_state, o.external_id, a.available, a.owed, a.on_hold, m.external_id as who"
+        " from redemption r join orders o on o.shop_id = r.shop_id and o.id = r.order_id"
+        " join account a on a.shop_id = r.shop_id and a.member_id = r.member_id"
+        " join member m on m.shop_id = r.shop_id and m.id = r.member_id where r.shop_id = :shop",
+    )
+    assert len(found) == 24
+    left = 480 if document is CASHBACK else 0
+    for row in found:
+        assert row.external_id == row.who.replace("c-", "second-")
+        assert (row.status, row.use_state, row.available, row.owed, row.on_hold) == ("issued", "used", left, 0, 0)
+    assert violations(shop) == []
+
+
 def test_a_reward_that_was_changed_meanwhile_changes_nothing_of_it(shop: TestShop) -> None:
     member, made = member_with(shop, 1000), reward(shop)
     had = redeem(shop, member, made)
