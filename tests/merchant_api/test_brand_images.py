@@ -3,13 +3,20 @@
 from base64 import b64encode
 from collections.abc import Callable
 from io import BytesIO
+from threading import Thread
 from typing import Any
 
 import pytest
+from flask import Flask
 from PIL import Image
 
+from backend import clock
+from backend.db import direct, transaction
+from backend.loyalty import rewards
 from tests.conftest import BusinessTime, TestShop
 from tests.merchant_api.conftest import Api
+from tests.races.crew import eventually
+from tests.races.test_interleavings import somebody_waits_for_a_lock
 
 BASE_URL = "http://127.0.0.1:8000"
 BRAND = {"name": "Maison Thé", "description": "<p>Since 1887</p>"}
@@ -76,6 +83,29 @@ def test_what_else_is_said_of_the_brand_and_the_reward_stays(api: Api, time: Bus
     }
     time.advance(hours=1)
     assert upload(api, reward, picture()).json["last_modified_date"] == "11/23/2026 07:50:00"  # the same picture
+
+
+def test_what_is_said_of_the_brand_while_the_picture_is_on_its_way_stays(api: Api, app: Flask) -> None:
+    reward = make(api, brand=BRAND)
+    status: list[int] = []
+
+    def upload_it() -> None:
+        with app.app_context():
+            status.append(
+                upload(Api(TestShop(api.shop.made, app.test_client()), api.key), reward, picture()).status_code
+            )
+            direct().close()
+
+    meanwhile = Thread(target=upload_it)
+    with transaction() as session:
+        renamed = {"brand": {**BRAND, "name": "Another house"}}
+        rewards.update(session, api.shop.facts, int(reward, 16), renamed, clock.now(), rehearsal=True)
+        meanwhile.start()
+        eventually(lambda: not meanwhile.is_alive() or somebody_waits_for_a_lock(), "the upload waits for the change")
+    meanwhile.join()
+    assert status == [200]
+    brand = one(api, reward)["brand"]
+    assert (brand["name"], bool(brand["image_url"])) == ("Another house", True)
 
 
 def test_another_picture_takes_its_place_and_a_change_takes_it_away(api: Api) -> None:
