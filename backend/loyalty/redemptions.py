@@ -5,14 +5,13 @@ code together. The same key again is the same redemption as it now is.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from sqlalchemy.engine import Connection
@@ -20,8 +19,8 @@ from sqlalchemy.engine import Connection
 from backend import db, strict_json
 from backend.errors import BadInput, Conflict, IdempotencyKeyReused, NotEnoughPoints, NotFound, Unauthorized
 from backend.hot_statement import HotStatement
-from backend.ledger.posting import AnySession, Author
-from backend.loyalty import campaigns, coupons, eligibility, endings, issuing, member_facts, rewards
+from backend.ledger.posting import Author
+from backend.loyalty import campaigns, coupons, eligibility, endings, issuing, member_facts, reward_attributes, rewards
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.rewards import Reward
 from backend.loyalty.shops import ShopFacts
@@ -30,22 +29,11 @@ from backend.queue import ring
 
 LONGEST_WAIT = timedelta(hours=24)
 """How long points are held for a code that cannot be made; then they are free again (reliability F-68)."""
-LONGEST_ATTRIBUTE = 500
 _MOST_VERSIONS = 5
 _TIMES = ("requested_at", "issued_at", "used_at", "ended_at", "expires_at", "hold_until")
 
 Row = dict[str, Any]
 """A redemption's columns as JSON says them: times as ISO texts, money as numbers' text."""
-UseState = Literal["delivered", "used"]
-DeliveryStatus = Literal["ordered", "shipped", "delivered", "canceled"]
-_FURTHER: Mapping[str | None, tuple[str, ...]] = {
-    "ordered": ("ordered", "shipped", "delivered"),
-    "shipped": ("shipped", "delivered"),
-    "delivered": ("delivered",),
-    "canceled": (),
-}
-"""A gift's delivery goes on, never back; canceled may be set at any time (S1.42)."""
-
 _REDEEM = HotStatement(
     """
     select outcome, redemption::text, available from redeem(%(shop)s, %(member)s, %(token_version)s, %(reward)s,
@@ -56,18 +44,6 @@ _REDEEM = HotStatement(
 _KNOWN = HotStatement(
     "select request_hash, to_jsonb(r)::text from redemption r where r.shop_id = %(shop)s and r.key = %(key)s"
 )
-
-
-class AttributesMissing(Conflict):
-    """A custom attribute that the reward demands was not given."""
-
-    code = "attributes_missing"
-    title = "Something about this redemption must be said"
-
-
-class AttributesWrong(BadInput):
-    code = "attributes_wrong"
-    title = "An attribute is not what it should be"
 
 
 class MustExpireFirst(Exception):
@@ -188,52 +164,6 @@ def freeze(reward: Reward) -> dict[str, Any]:
     }
 
 
-def mark(
-    session: AnySession,
-    shop: ShopFacts,
-    redemption_id: int,
-    now: datetime,
-    use_state: UseState | None = None,
-    delivery_status: DeliveryStatus | None = None,
-) -> Redemption:
-    """A merchant says that a reward was used or was not, or how far a gift's delivery is.
-
-    Raises NotFound; Conflict `not_active` (S1.12: only while it is issued; S1.13: never once expired),
-    `delivery_status_not_allowed` (S1.15, S1.35, S1.36).
-    """
-    if session.get(Redemption, (shop.id, redemption_id)) is None:
-        raise NotFound()
-    redemption = issuing.locked(session, shop.id, redemption_id)
-    if redemption.status != "issued" or redemption.ending is not None or endings.has_run_out(redemption, now):
-        raise Conflict("Only an active reward can be marked, and this one is over or not there yet.", code="not_active")
-    if use_state is not None and use_state != redemption.use_state:
-        if redemption.frozen["type"] == CASHBACK:
-            raise Conflict("Cashback is used by the order that carries its code.", code="not_active")
-        redemption.use_state = use_state
-        redemption.used_at = now if use_state == "used" else None
-        redemption.order_id = None
-        redemption.delivery_status = "ordered" if use_state == "used" else None  # S1.14
-    if delivery_status is not None and delivery_status != redemption.delivery_status:
-        _deliver(redemption, delivery_status)
-    session.flush()
-    return redemption
-
-
-def _deliver(redemption: Redemption, delivery_status: DeliveryStatus) -> None:
-    is_gift = redemption.frozen["type"] == "gift"
-    if redemption.use_state != "used":
-        raise _not_deliverable("Mark the reward as used first: its delivery begins with that.")
-    if not is_gift and delivery_status != "ordered":
-        raise _not_deliverable("Only a gift is delivered: everything else stays ordered.")
-    if delivery_status != "canceled" and delivery_status not in _FURTHER[redemption.delivery_status]:
-        raise _not_deliverable(f"A delivery that is {redemption.delivery_status} cannot become {delivery_status}.")
-    redemption.delivery_status = delivery_status
-
-
-def _not_deliverable(sentence: str) -> Conflict:
-    return Conflict(sentence, code="delivery_status_not_allowed")
-
-
 def _find(shop_id: int, reward_id: int) -> Reward:
     """The reward as this process knows it; the call names its version. One that is unknown or inactive is looked up."""
     for reward in rewards.current(shop_id):
@@ -256,7 +186,7 @@ def _judge(
         raise Conflict("This reward is not available at the moment.", code="reward_inactive")
     if reward.rules or reward.target is not None:
         refuse_ineligible(shop, who.member_id, reward, now)
-    return _checked_attributes(reward, attributes)
+    return reward_attributes.checked(reward.definition.custom_transaction_attributes, attributes)
 
 
 def refuse_ineligible(shop: ShopFacts, member_id: int, reward: Reward, now: datetime) -> None:
@@ -285,52 +215,6 @@ def _campaign_of(shop: ShopFacts, reward: Reward, now: datetime) -> int | None:
     if campaigns.is_gift_of_any(shop.id, reward.id):
         raise Conflict("This gift belongs to a campaign that is not on.", code="reward_inactive")
     return None
-
-
-def _checked_attributes(reward: Reward, given: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = {each.attribute_id: each for each in reward.definition.custom_transaction_attributes}
-    if unknown := sorted(set(given) - set(wanted)):
-        raise _wrong_attribute(unknown[0], "is not known here")
-    said: dict[str, Any] = {}
-    for attribute_id, attribute in wanted.items():
-        value = given.get(attribute_id)
-        if value is None or value == "":
-            if attribute.is_attribute_mandatory:
-                sentence = f"Please say: {attribute.attribute_name}."
-                field = {"field": f"attributes.{attribute_id}", "message": "is missing"}
-                raise AttributesMissing(sentence, errors=[field])
-            continue
-        if (message := _reason_against(attribute.attribute_type, value)) is not None:
-            raise _wrong_attribute(attribute_id, message)
-        said[attribute_id] = value
-    return said
-
-
-def _reason_against(kind: str, value: Any) -> str | None:
-    match kind:
-        case "Text" if not isinstance(value, str):
-            return "should be a text"
-        case "Text" if len(value) > LONGEST_ATTRIBUTE or re.search(r"[\x00-\x08\x0b-\x1f\x7f]", value):
-            return f"should be at most {LONGEST_ATTRIBUTE} characters of plain text"
-        case "Number" if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", f"{value}"):
-            return "should be a number"
-        case "Boolean" if not isinstance(value, bool) and value not in ("True", "False", "true", "false"):
-            return "should be true or false"
-        case "Date" if not _is_date(value):
-            return "should be a date such as 2026-12-31"
-    return None
-
-
-def _is_date(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and len(value) == 10 and bool(date.fromisoformat(value))
-    except ValueError:
-        return False
-
-
-def _wrong_attribute(attribute_id: str, message: str) -> AttributesWrong:
-    field = f"attributes.{attribute_id[:64]}"
-    return AttributesWrong(f"{field} {message}.", [{"field": field, "message": message}])
 
 
 def key_of(member_id: int, key: str) -> str:

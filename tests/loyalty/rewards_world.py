@@ -16,7 +16,7 @@ from backend.ledger import posting
 from backend.ledger.balance import Balance, balance
 from backend.ledger.check import check
 from backend.ledger.posting import Author
-from backend.loyalty import cashback, coupons, endings, expiry, members, redemptions, rewards
+from backend.loyalty import cashback, coupons, endings, expiry, marks, members, redemptions, rewards
 from backend.loyalty.redemptions import MustExpireFirst, Redeemer
 from backend.loyalty.rewards import Reward
 from tests.conftest import TestShop
@@ -95,7 +95,7 @@ def give_back(shop: TestShop, member_id: int, redemption_id: int) -> Any:
 
 def mark(shop: TestShop, redemption_id: int, **what: Any) -> Any:
     with transaction() as session:
-        redemptions.mark(session, shop.facts, redemption_id, clock.now(), **what)
+        marks.mark(session, shop.facts, redemption_id, clock.now(), **what)
     return redemption(shop, redemption_id)
 
 

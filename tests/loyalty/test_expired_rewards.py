@@ -13,7 +13,7 @@ from sqlalchemy import text
 from backend.db import transaction
 from backend.errors import Conflict, NotFound
 from backend.jobs import points
-from backend.loyalty import endings, issuing, redemptions
+from backend.loyalty import endings, issuing, marks
 from backend.models import Redemption
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
@@ -238,7 +238,7 @@ def test_a_redemption_of_another_shop_is_not_there(shop: TestShop, new_shop: Cal
     had = redeem(shop, member_with(shop, 500), reward(shop))
     elsewhere = new_shop().facts
     with pytest.raises(NotFound), transaction() as session:
-        redemptions.mark(session, elsewhere, had.id, had.issued_at, "used")
+        marks.mark(session, elsewhere, had.id, had.issued_at, "used")
 
 
 def test_a_mark_by_hand_stays_whatever_becomes_of_other_orders(shop: TestShop, time: BusinessTime) -> None:

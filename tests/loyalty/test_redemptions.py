@@ -11,7 +11,8 @@ from backend.db import transaction
 from backend.errors import BadInput, Conflict, IdempotencyKeyReused, NotEnoughPoints, NotFound, Unauthorized
 from backend.ledger.posting import Author
 from backend.loyalty import members, redemptions
-from backend.loyalty.redemptions import AttributesMissing, AttributesWrong, MustExpireFirst, Redeemer
+from backend.loyalty.redemptions import MustExpireFirst, Redeemer
+from backend.loyalty.reward_attributes import AttributesMissing, AttributesWrong
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,
