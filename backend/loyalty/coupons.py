@@ -86,9 +86,15 @@ def reference(shop_id: int, coupon_id: int) -> str:
 
 
 def read_csv(document: str) -> list[str]:
-    """The codes of a CSV file: its first column, without a heading called `code` and whatever a spreadsheet puts first."""
+    """The codes of a CSV file: its first column, without a heading called `code` and whatever a spreadsheet puts first.
+
+    Columns are parted by commas, or by what parts the first line instead: in much of Europe a spreadsheet writes semicolons.
+    """
     lines = io.StringIO(document.removeprefix("\ufeff"), newline="")
-    rows = [row[0] if row else "" for row in csv.reader(lines)]
+    first = lines.readline()
+    parted_by = next((sign for sign in (",", ";", "\t") if sign in first), ",")
+    lines.seek(0)
+    rows = [row[0] if row else "" for row in csv.reader(lines, delimiter=parted_by)]
     if rows and rows[0].strip().casefold() in ("code", "codes", "coupon", "coupon code"):
         rows[0] = ""
     return rows

@@ -121,6 +121,8 @@ def test_shops_know_nothing_of_each_others_codes(shop: TestShop, new_shop: Calla
         ("A-1\rB-2\r", ["A-1", "B-2"]),  # as old spreadsheets write lines
         ("CODES", [""]),
         ("", []),
+        ("code;note\nA1;first\nA2;second", ["", "A1", "A2"]),
+        ("A1\tfirst\nA2\tsecond", ["A1", "A2"]),
     ],
 )
 def test_a_csv_file_is_its_first_column(document: str, codes: list[str]) -> None:
