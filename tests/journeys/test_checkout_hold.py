@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
+from typing import get_args
 
 import psutil
 import pytest
 
 from tests.journeys.running import Running, RunningShop, wait_until
 from tests.journeys.shopper import Shopper
-from tests.journeys.unreliable_store import Told, UnreliableStore
+from tests.journeys.unreliable_store import Mishap, Told, UnreliableStore, no_ceremony
 from tests.loyalty.rewards_world import CASHBACK, FIVE_OFF
 
 _numbers = count(1)
@@ -51,6 +52,15 @@ def await_code(store: UnreliableStore, code: str) -> None:
     wait_until(lambda: store.is_live(code), SOON, lambda: f"{code} is not at the store: {store.heard}")
 
 
+def codes_of(store: UnreliableStore, shopper: Shopper) -> list[str]:
+    """What the store's checkout takes of this shopper."""
+    return [
+        code
+        for code, each in store.discounts.items()
+        if each.is_live and each.terms.get("customer_id") == shopper.customer
+    ]
+
+
 def buy(shopper: Shopper, code: str) -> None:
     at = datetime.now(UTC).isoformat()
     order = {
@@ -80,6 +90,21 @@ def test_the_order_that_carries_the_code_captures_the_points(store: UnreliableSt
     assert store.times_told("disable", held["code"]) == 0
 
 
+@pytest.mark.parametrize("mishap", get_args(Mishap))
+def test_whatever_goes_wrong_once_the_store_has_one_code_for_the_checkout(
+    mishap: Mishap, store: UnreliableStore, shopper: Shopper
+) -> None:
+    """F-66, F-67, F-70: a code that is somebody else's is not handed out, another one takes its place."""
+    with wrong_for_now(store, mishap):
+        first = shopper.hold(20, "cart")
+        wait_until(lambda: shopper.hold(20, "cart")["status"] == "ready", SOON)
+    held = shopper.hold(20, "cart")
+    assert held["id"] == first["id"]
+    assert codes_of(store, shopper) == [held["code"]]
+    assert (held["code"] == first["code"]) == (mishap != "foreign")
+    assert points(shopper) == (30, 20)
+
+
 def test_a_checkout_that_does_not_come_loses_its_code_and_then_gets_its_points_back(
     lagniappe: Running, store: UnreliableStore, shopper: Shopper
 ) -> None:
@@ -103,6 +128,21 @@ def test_while_the_store_is_down_the_points_of_a_lost_checkout_stay_on_hold(
         assert shopper.redemption(held)["status"] == "requested"
     wait_until(lambda: are_back(shopper, store, held["code"]), SOON)
     assert shopper.redemption(held)["status"] == "expired"
+
+
+def test_a_code_that_the_store_may_have_heard_of_is_called_off_before_the_points_are_back(
+    lagniappe: Running, store: UnreliableStore, shopper: Shopper
+) -> None:
+    """The store was down for all of the checkout: whether it made the code is not known before it answers."""
+    with store_down(store):
+        held = shopper.hold(20, "cart")
+        wait_until(lambda: bool(store.turned_away) and store.turned_away[-1].code == held["code"], SOON)
+        lagniappe.command("time", "advance", "31m")
+        wait_until(lambda: shopper.redemption(held)["ending"] == "released", SOON)
+        assert points(shopper) == (30, 20)
+    wait_until(lambda: are_back(shopper, store, held["code"]), SOON)
+    assert shopper.redemption(held)["status"] == "expired"
+    assert codes_of(store, shopper) == []
 
 
 def test_an_order_that_came_while_the_store_was_down_keeps_what_it_paid_with(
@@ -149,13 +189,13 @@ def test_a_worker_that_dies_between_the_answer_and_our_commit_leaves_one_code_an
 
     @contextmanager
     def dying(told: Told, port: int) -> Iterator[None]:
-        store.around_answer = once_more
+        store.around_answer = no_ceremony
         with held_fast(lagniappe, port) as caller:
             yield
             caller.kill()
             killed.set()
 
-    once_more, store.around_answer = store.around_answer, dying
+    store.around_answer = dying
     held = shopper.hold(20, "cart")
     assert killed.wait(SOON)
     assert store.is_live(held["code"])
@@ -164,43 +204,50 @@ def test_a_worker_that_dies_between_the_answer_and_our_commit_leaves_one_code_an
     let_leases_end(lagniappe)
     wait_until(lambda: shopper.hold(20, "cart")["status"] == "ready", SOON)
     assert store.times_told("create", held["code"]) == 2
-    assert [code for code, each in store.discounts.items() if each.terms["customer_id"] == shopper.customer] == [
-        held["code"]
-    ]
+    assert codes_of(store, shopper) == [held["code"]]
     assert points(shopper) == (30, 20)
     buy(shopper, held["code"])
     wait_until(lambda: points(shopper) == (30, 0), SOON)
+
+
+def test_an_order_finds_a_code_that_we_do_not_know_to_be_there_yet(
+    lagniappe: Running, store: UnreliableStore, shopper: Shopper
+) -> None:
+    """F-72."""
+    with asleep_after_the_answer(lagniappe, store):
+        held = shopper.hold(20, "cart")
+        await_code(store, held["code"])
+        assert shopper.hold(20, "cart")["status"] == "preparing"
+        buy(shopper, held["code"])
+        wait_until(lambda: points(shopper) == (30, 0), SOON)
+    wait_until(lambda: nothing_to_tell(lagniappe), SOON)
+    assert shopper.redemption(held)["use_state"] == "used"
+    assert points(shopper) == (30, 0)
 
 
 def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(
     lagniappe: Running, store: UnreliableStore, shopper: Shopper
 ) -> None:
     """F-43: it slept through what others have done, here with a store that disabled the code meanwhile."""
-    asleep = threading.Event()
-    sleepers: list[psutil.Process] = []
-
-    @contextmanager
-    def falling_asleep(told: Told, port: int) -> Iterator[None]:
-        store.around_answer = once_more
-        with held_fast(lagniappe, port) as caller:
-            yield
-            sleepers.append(caller)
-            asleep.set()
-
-    once_more, store.around_answer = store.around_answer, falling_asleep
-    held = shopper.hold(20, "cart")
-    assert asleep.wait(SOON)
-    try:
+    with asleep_after_the_answer(lagniappe, store) as asleep:
+        held = shopper.hold(20, "cart")
+        assert asleep.wait(SOON)
         let_leases_end(lagniappe)
         wait_until(lambda: shopper.hold(20, "cart")["status"] == "ready", SOON)
         shopper.give_back(held)
         wait_until(lambda: are_back(shopper, store, held["code"]), SOON)
-    finally:
-        sleepers[0].resume()
     wait_until(lambda: "the lease was over" in lagniappe.log.read_text(), SOON)
     assert points(shopper) == (50, 0)
     assert shopper.redemption(held)["status"] == "returned"
     assert not store.is_live(held["code"])
+
+
+@contextmanager
+def wrong_for_now(store: UnreliableStore, mishap: Mishap) -> Iterator[None]:
+    """This happens to the next call, and no other."""
+    store.will(mishap)
+    yield
+    assert not store.mishaps_to_come, "the store was not called"
 
 
 @contextmanager
@@ -223,11 +270,33 @@ def held_fast(lagniappe: Running, port: int) -> Iterator[psutil.Process]:
     """The process that calls from this port, unable to do anything with what the store says."""
     (caller,) = (
         process
-        for process in lagniappe.processes("lagniappe")
+        for process in lagniappe.processes("bin/lagniappe")
         if any(line.laddr and line.laddr.port == port for line in process.net_connections("tcp"))
     )
     caller.suspend()
     yield caller
+
+
+@contextmanager
+def asleep_after_the_answer(lagniappe: Running, store: UnreliableStore) -> Iterator[threading.Event]:
+    """Whoever calls the store next sleeps with the answer in hand until the block is left. The event: it does."""
+    asleep = threading.Event()
+    sleepers: list[psutil.Process] = []
+
+    @contextmanager
+    def falling_asleep(told: Told, port: int) -> Iterator[None]:
+        store.around_answer = no_ceremony
+        with held_fast(lagniappe, port) as caller:
+            sleepers.append(caller)
+            yield
+            asleep.set()
+
+    store.around_answer = falling_asleep
+    try:
+        yield asleep
+    finally:
+        for each in sleepers:
+            each.resume()
 
 
 def let_leases_end(lagniappe: Running) -> None:

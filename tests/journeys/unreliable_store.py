@@ -62,13 +62,13 @@ class UnreliableStore:
     """Calls that it hung up on because it was down."""
     around_answer: Callable[[Told, int], AbstractContextManager[None]] = no_ceremony
     """Entered when the call has had its effect, left when its answer is on its way. Given the port of the caller."""
-    _next: deque[Mishap] = field(default_factory=deque)
+    mishaps_to_come: deque[Mishap] = field(default_factory=deque)
     _chance: random.Random = field(default_factory=lambda: random.Random(20261125))
     _desk: threading.Lock = field(default_factory=threading.Lock)
 
     def will(self, *mishaps: Mishap) -> None:
         """What goes wrong with the next calls, one after the other."""
-        self._next.extend(mishaps)
+        self.mishaps_to_come.extend(mishaps)
 
     def is_live(self, code: str) -> bool:
         """Whether its checkout takes the code."""
@@ -115,8 +115,8 @@ class UnreliableStore:
         return True
 
     def _mishap(self) -> Mishap | None:
-        if self._next:
-            return self._next.popleft()
+        if self.mishaps_to_come:
+            return self.mishaps_to_come.popleft()
         which = self._chance.random()
         for mishap, likelihood in self.mishaps.items():
             which -= likelihood
