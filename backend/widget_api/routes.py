@@ -33,13 +33,14 @@ def program(widget_key: str) -> Response:
     shop = shop_of(widget_key)
     environ = request.environ
     document = program_document.of(shop, request.args.get("locale") if environ.get("QUERY_STRING") else None)
+    known = environ.get("HTTP_IF_NONE_MATCH")
+    for etag in (document.etag, document.compressed_etag) if known is not None else ():
+        if known == etag or request.if_none_match.contains_weak(etag[1:-1]):
+            answer = Finished(status=304, headers=answers.unchanged(etag))
+            del answer.headers["Content-Type"]
+            return answer
     is_compressed = _takes_gzip()
     etag = document.compressed_etag if is_compressed else document.etag
-    known = environ.get("HTTP_IF_NONE_MATCH")
-    if known is not None and (known == etag or request.if_none_match.contains_weak(etag[1:-1])):
-        answer = Finished(status=304, headers=answers.unchanged(etag))
-        del answer.headers["Content-Type"]
-        return answer
     headers = answers.public(shop, document.body, etag)
     if is_compressed:
         return Finished(document.compressed, headers=[*headers, answers.GZIP])
