@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.chromium import browsing, chromium_running
 from tests.browser.running_demo import Demo, demo_running
@@ -186,7 +186,7 @@ def test_a_visitor_finds_every_way_to_earn_with_the_button_that_leads_there(
     assert box["y"] + box["height"] > 800 - 40
 
     widget.open()
-    expect(widget.dialog.get_by_role("tab")).to_have_count(1)
+    expect(widget.dialog.get_by_role("tab")).to_have_text(["Earn points", "Redeem points"])
     expect(widget.dialog.get_by_role("link", name="Log in")).to_have_attribute("href", f"{store.url}/log-in")
     rules = widget.panel("Earn points").get_by_role("listitem")
     expect(rules).to_have_count(2)
@@ -203,3 +203,57 @@ def test_a_visitor_finds_every_way_to_earn_with_the_button_that_leads_there(
     widget.open()
     widget.dialog.locator("#head").get_by_role("link", name="Sign up").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign up")
+
+
+def test_a_member_redeems_uses_the_code_cancels_and_uses_it_again_and_gives_another_one_back(
+    store: Store, widget: Widget, page: Page, demo: Demo
+) -> None:
+    """S1.5 to S1.7, S1.10, S1.11, S4.7 to S4.10: through the widget, the store's cart and back."""
+    email = newcomer(store, demo, "Rosa")
+    buy_and_wait(store, demo, email, "Moon jar", JAR_POINTS)  # 150 points now
+
+    store.visit("/products/moon-jar")
+    page.locator("#content").get_by_role("button", name="Add to cart").click()
+    store.visit("/cart")
+    widget.open()
+    widget.choose("Redeem points")
+    expect(widget.reward("15% off one order")).to_contain_text("120 points")
+    widget.reward("€10 off").get_by_role("button", name="Redeem").click()
+    widget.step().get_by_role("button", name="Confirm").click()
+    expect(widget.step()).to_contain_text("€10 off is yours")
+    code = widget.step().locator("code").inner_text()
+    expect(widget.dialog.locator("#head")).to_contain_text("90")
+
+    widget.step().get_by_role("link", name="Use it now").click()
+    expect(page.get_by_text(f"The code {code} is in your cart: €10 off.")).to_be_visible()
+    store.visit("/checkout")
+    page.locator("#content").get_by_role("button", name="Place the order").click()
+    first = page.get_by_role("heading", level=1).inner_text().removeprefix("Order ").split()[0]
+    demo.shop.await_balance(f"email:{email}", expected_points=JAR_POINTS)
+    mine = eventually_mine(widget, "€10 off", "Used on")
+    expect(mine.get_by_role("button", name="Give it back")).to_have_count(0)
+    widget.close()
+
+    # Cancelled: the code is good again, and its points stay spent.
+    page.get_by_role("button", name="Cancel the order").click()
+    demo.shop.await_balance(f"email:{email}", expected_points=0, available=90)
+    mine = eventually_mine(widget, "€10 off", "Ready to use")
+    mine.get_by_role("button", name="Give it back").click()
+    widget.step().get_by_role("button", name="Give it back").click()
+    demo.shop.await_balance(f"email:{email}", available=SIGN_UP_POINTS + JAR_POINTS)
+    expect(widget.reward("€10 off")).to_contain_text("Given back")
+    assert first.isdigit()
+
+
+def eventually_mine(widget: Widget, reward: str, state: str) -> Locator:
+    """The member's reward of that name once it is in that state: the store's word takes a moment to arrive."""
+    for _ in range(20):
+        widget.page.reload()
+        widget.open()
+        widget.choose("My rewards")
+        mine = widget.reward(reward)
+        expect(mine).to_be_visible()
+        if state in mine.inner_text():
+            return mine
+        widget.close()
+    raise AssertionError(f"{reward} is not “{state}”: {mine.inner_text()}")
