@@ -1,4 +1,4 @@
-"""The picture at the top of README: the store with the widget open. Taken each time; kept only when it is wanted, so that
+"""The pictures of README: the store with the widget open. Taken each time; kept only when it is wanted, so that
 running the tests changes no file: `LAGNIAPPE_NEW_PICTURE=1 .venv/bin/pytest tests/browser/test_picture.py`."""
 
 import os
@@ -11,7 +11,8 @@ from tests.browser.running_demo import Demo
 from tests.browser.store import Store
 from tests.browser.widget import Widget
 
-PICTURE = Path(__file__).parents[2] / "docs" / "widget.png"
+DOCS = Path(__file__).parents[2] / "docs"
+BALANCE, REWARDS = DOCS / "widget.png", DOCS / "rewards.png"
 SIZE = (1280, 860)
 MOST_BYTES = 300 * 1024
 CAMILLE = "email:camille@example.com"
@@ -41,12 +42,33 @@ def test_the_picture_of_the_readme_shows_a_balance_that_is_never_one_number(
     expect(widget.available()).to_have_text("220")
     expect(widget.card("On their way").get_by_role("listitem")).to_have_count(3)
     expect(widget.card("Expiring")).to_be_visible()
-    page.mouse.move(5, SIZE[1] - 5)
-    widget.dialog.get_by_role("heading", level=2).focus()  # no ring of focus in the picture
+    take(page, widget, BALANCE, tmp_path)
 
-    is_wanted = "LAGNIAPPE_NEW_PICTURE" in os.environ or not PICTURE.exists()
-    taken = PICTURE if is_wanted else tmp_path / "widget.png"
+
+def test_the_picture_of_rewards_shows_what_can_be_had_and_the_best_for_this_cart(
+    page: Page, demo: Demo, tmp_path: Path
+) -> None:
+    page.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
+    store, widget = Store(page, demo.store_url), Widget(page)
+    store.log_in("Camille")
+    store.visit("/products/moon-jar")
+    page.locator("#content").get_by_role("button", name="Add to cart").click()
+    store.visit("/cart")
+    widget.open()
+    widget.choose("Redeem points")
+    expect(widget.dialog.get_by_role("slider")).to_be_visible()
+    expect(widget.reward("€10 off").get_by_role("button", name="Redeem")).to_be_enabled()
+    expect(widget.dialog.locator(".skeleton")).to_have_count(0)
+    widget.dialog.locator(".scroll").evaluate("panel => panel.scrollTop = panel.scrollHeight * 0.47")
+    take(page, widget, REWARDS, tmp_path)
+
+
+def take(page: Page, widget: Widget, kept: Path, elsewhere: Path) -> None:
+    page.mouse.move(5, SIZE[1] - 5)
+    widget.dialog.get_by_role("heading", level=2).focus(timeout=5000)  # no ring of focus in the picture
+    is_wanted = "LAGNIAPPE_NEW_PICTURE" in os.environ or not kept.exists()
+    taken = kept if is_wanted else elsewhere / kept.name
     page.screenshot(path=taken, animations="disabled")
-    for picture in (taken, PICTURE):
+    for picture in (taken, kept):
         assert size_of(picture) == SIZE
         assert picture.stat().st_size <= MOST_BYTES
