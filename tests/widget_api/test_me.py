@@ -327,7 +327,9 @@ def test_every_part_of_the_read_stands_on_an_index_of_the_member(widget: Widget,
         plan = [row[0] for row in connection.execute(f"explain {reading.ME_SQL}", parameters)]
         connection.rollback()
     assert [line for line in plan if "Seq Scan" in line] == []
-    assert [line for line in plan if "Filter:" in line and "token_version" not in line] == []
+    # Which of the member's redemptions were had of a limited reward may be seen among all of theirs, if they are few.
+    passed_over = [line for line in plan if "Filter:" in line and "token_version" not in line]
+    assert [line for line in passed_over if "reward_id = ANY" not in line] == []
     for index in (
         "member_pkey",
         "account_pkey",
@@ -335,7 +337,6 @@ def test_every_part_of_the_read_stands_on_an_index_of_the_member(widget: Widget,
         "award_pending",
         "orders_expected",
         "entry_of_member",
-        "redemption_had",
         "redemption_in_campaign",
     ):
         assert any(f"using {index}" in line for line in plan), index
