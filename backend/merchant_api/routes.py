@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 from flask.sansio.app import App
-from werkzeug.routing import BaseConverter, Rule, ValidationError
+from werkzeug.routing import BaseConverter, Rule
 
 from backend.errors import NotFound
 from backend.loyalty.rewards import parse_public_id
@@ -64,15 +64,17 @@ class MemberRefConverter(BaseConverter):
         return str(super().to_url(str(value)))
 
 
+NO_ROW = 0
+"""An id that no row has: a path that names more than an id can be is not found, whatever the method."""
+
+
 class RowIdConverter(BaseConverter):
     """A row's id."""
 
     regex = "[0-9]{1,19}"
 
     def to_python(self, value: str) -> int:
-        if int(value) > LARGEST_ID:
-            raise ValidationError
-        return int(value)
+        return int(value) if int(value) <= LARGEST_ID else NO_ROW
 
 
 class RewardIdConverter(BaseConverter):
@@ -84,7 +86,7 @@ class RewardIdConverter(BaseConverter):
         try:
             return parse_public_id(value)
         except NotFound:
-            raise ValidationError from None
+            return NO_ROW
 
 
 class MerchantApi(Blueprint):

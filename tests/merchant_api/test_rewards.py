@@ -436,3 +436,12 @@ def test_segments_tiers_and_points_count(api: Api) -> None:
     db.session.execute(text("update member set segments = '{vip}', tier = 'Gold' where id = :id"), {"id": int(member)})
     db.session.commit()
     assert names(api.get(f"/members/{member}/rewards")) == ["rich", "vip", "gold"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/rewards/" + "f" * 24, "/redemptions/9999999999999999999", "/campaigns/9999999999999999999"]
+)
+def test_an_id_that_is_too_large_for_any_is_not_found_whatever_the_method(api: Api, path: str) -> None:
+    assert api.get(path).status_code == 404
+    answer = api.call("PATCH", path, json={})
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
