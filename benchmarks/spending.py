@@ -113,6 +113,8 @@ class Pool:
                 given = {"shop": self.database.shop.shop_id, "reward": self.reward_id, "now": clock.now()}
                 connection.execute(_CODES, given | {"first": self.codes + 1, "last": self.codes + missing})
                 self.codes += missing
+        with psycopg.connect(self.database.url, autocommit=True) as connection:
+            connection.execute("vacuum (analyze) redemption, coupon_free")
 
     def use_up(self, count: int) -> None:
         """Take so many codes out of it, those that would be taken first, without redemptions."""

@@ -313,12 +313,14 @@ def _member_of(session: AnySession, shop_id: int, redemption_id: int) -> int:
 
 
 def _conditions(query: RedemptionsQuery) -> list[str]:
-    """Types and statuses stand in the statement itself, so that the planner sees which index holds them."""
+    """Statuses stand in the statement itself, so that the planner sees which index holds them."""
     conditions = [condition for name, condition in _FILTERS.items() if getattr(query, name) is not None]
     if query.type is not None:
         kind = next(kind for kind, label in _TYPES.items() if label == query.type)
         column = "sub_type" if kind in get_args(RewardSubType) else "type"
-        conditions.append(f"r.frozen->>'{column}' = '{kind}'")
+        # A reward's type never changes. By its rewards: an index on the type itself cost each redemption a quarter more.
+        of_type = f"select w.id from reward w where w.shop_id = :shop and w.{column} = '{kind}'"  # noqa: S608 - our own words
+        conditions.append(f"r.reward_id = any (array({of_type}))")
     match query.status:
         case None:
             return conditions

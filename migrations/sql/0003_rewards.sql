@@ -184,9 +184,7 @@ create index redemption_used on redemption (shop_id, reward_id) where use_state 
 create index redemption_of_reward on redemption (shop_id, reward_id, id);
 create index redemption_delivery on redemption (shop_id, delivery_status, id);
 create index redemption_not_issued on redemption (shop_id, status, id) where status <> 'issued';
-create index redemption_of_type on redemption (shop_id, (frozen->>'type'), id)
-    where frozen->>'type' <> 'coupon_based_reward'; -- the many, of which the newest are near anyway
-create index redemption_requested_at on redemption (shop_id, requested_at);
+create index redemption_requested_at on redemption using brin (requested_at); -- rows come in the order of their time
 create index redemption_used_at on redemption (shop_id, used_at) where used_at is not null;
 
 -- Which orders carry a redemption's code, so that the end does not depend on which order was told first.
