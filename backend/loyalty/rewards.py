@@ -269,14 +269,22 @@ def is_available(reward: Reward, now: datetime) -> bool:
 
 
 def texts_in(reward: Reward, language: str | None, shop_locale: str) -> RewardTexts:
-    """The reward's texts for a reader of that language."""
-    return reward_definition.texts_in(reward.definition, language, shop_locale)
+    """The reward's texts for a reader of that language; chosen once per version."""
+    place = (reward.shop_id, reward.id, reward.version, language, shop_locale)
+    texts = _texts.get(place)
+    if texts is None:
+        texts = reward_definition.texts_in(reward.definition, language, shop_locale)
+        if len(_texts) >= _MAX_KNOWN_DEFINITIONS:
+            _texts.clear()
+        _texts[place] = texts
+    return texts
 
 
 # What a process knows
 
 
 _current: dict[int, tuple[float, tuple[Reward, ...]]] = {}
+_texts: dict[tuple[int, int, int, str | None, str], RewardTexts] = {}
 _definitions: dict[
     tuple[int, int, int], tuple[RewardDefinition, tuple[eligibility.Rule, ...], eligibility.Target | None]
 ] = {}
@@ -313,6 +321,7 @@ def forget_current() -> None:
     """Drop what this process knows of all rewards."""
     _current.clear()
     _definitions.clear()
+    _texts.clear()
 
 
 def _with_times(row: Mapping[str, Any]) -> dict[str, Any]:

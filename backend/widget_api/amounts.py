@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency
@@ -9,6 +10,7 @@ from babel.numbers import format_currency
 _LETTER_BESIDE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")  # Unicode CLDR wants "KWD 1.250", Babel writes "KWD1.250"
 
 
+@lru_cache(maxsize=4096)
 def money(amount: Decimal, currency: str, language: str) -> str:
     """An amount with its currency, whole ones without decimals: "€10", "12,50 €"."""
     try:
