@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from backend import clock, rehearsal
@@ -167,8 +168,12 @@ class TestShop:
 
 
 @pytest.fixture
-def new_shop(app: Flask, client: FlaskClient) -> Callable[..., TestShop]:
-    """Make a shop: EUR, Paris, English and the example program unless said otherwise."""
+def new_shop(app: Flask, client: FlaskClient) -> Iterator[Callable[..., TestShop]]:
+    """Make a shop: EUR, Paris, English and the example program unless said otherwise.
+
+    What it still has to tell its store when the test ends is called off: the store is gone, and others would wait for it.
+    """
+    all_made: list[int] = []
 
     def make(program: dict[str, Any] | None = None, **given: Any) -> TestShop:
         facts = {
@@ -189,9 +194,17 @@ def new_shop(app: Flask, client: FlaskClient) -> Callable[..., TestShop]:
                 now=clock.now(),
                 rehearsal=True,
             )
+        all_made.append(made.shop_id)
         return TestShop(made, client)
 
-    return make
+    yield make
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        for statement in (
+            "delete from coupon_refill where shop_id = any(:shops)",
+            "update outbox set state = 'parked' where shop_id = any(:shops) and kind = 'discount' and state = 'waiting'",
+        ):
+            connection.execute(text(statement), {"shops": all_made})
 
 
 @pytest.fixture

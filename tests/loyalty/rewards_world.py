@@ -143,8 +143,8 @@ def tell_again(shop: TestShop, bought: Mapping[str, Any], **changes: Any) -> dic
 
 
 def send() -> None:
-    """Tell the stores what waits, once: also what other tests left waiting for stores that are gone."""
-    sending.send_some(coupons.OUTBOX_KIND, sending.SENDERS[coupons.OUTBOX_KIND], batch=10_000)
+    """Tell the stores what waits, once."""
+    sending.send_some(coupons.OUTBOX_KIND, sending.SENDERS[coupons.OUTBOX_KIND])
 
 
 def let_pass(shop: TestShop, **time: float) -> None:

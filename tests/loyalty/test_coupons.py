@@ -10,6 +10,7 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points
+from backend.jobs.outbox import BATCH
 from backend.loyalty import coupons, rewards
 from backend.loyalty.coupons import RefusedCode, new_code, read_csv
 from backend.loyalty.rewards import Reward
@@ -188,7 +189,7 @@ def test_without_stock_points_are_held_and_who_waits_longest_is_served_first(tol
     waiting = [redeem(told, member_with(told, 500, f"c-{number}"), made) for number in range(3)]
     assert {(each.status, each.code, each.expires_at) for each in waiting} == {("requested", None, None)}
     assert waiting[0].hold_until - waiting[0].requested_at == timedelta(hours=24)
-    store.will(*["busy"] * (STOCK + 3))
+    store.will(*["busy"] * BATCH)
     send()
     assert redemption(told, waiting[0].id).status == "requested"
     send_all(told)
