@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from backend.errors import BadInput
+from backend.loyalty import mistakes
 from backend.loyalty.calendar_rules import first_instant, instant_of
 from backend.loyalty.settings import RulesTexts, Titles
 from backend.loyalty.uploads import Content
@@ -109,38 +110,8 @@ def parse(document: object, tz: ZoneInfo) -> CampaignDefinition:
     try:
         return CampaignDefinition.model_validate(given, context={"tz": tz})
     except ValidationError as refused:
-        raise _refusal(_errors_of(refused)) from None
+        raise _refusal(mistakes.errors_of(refused)) from None
 
 
 def _refusal(errors: list[dict[str, str]]) -> BadInput:
-    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
-    first = ": ".join(filter(None, errors[0].values()))
-    return BadInput(f"The campaign is not valid: {first}{more}.", errors[:_SHOWN_ERRORS])
-
-
-def _errors_of(refused: ValidationError) -> list[dict[str, str]]:
-    return [
-        {
-            "field": ".".join(str(part)[:64] for part in problem["loc"] if part != "[key]"),
-            "message": _message(problem["type"], problem["msg"]),
-        }
-        for problem in refused.errors(include_url=False, include_input=False, include_context=False)
-    ]
-
-
-_MESSAGES = {
-    "extra_forbidden": "there is no such field",
-    "missing": "is missing",
-    "model_type": "should be a JSON object",
-    "model_attributes_type": "should be a JSON object",
-    "dict_type": "should be a JSON object",
-    "tuple_type": "should be a list",
-    "string_type": "should be a text",
-    "string_unicode": "holds half a character",
-}
-
-
-def _message(kind: str, message: str) -> str:
-    """Pydantic's sentence, or ours where its speaks of Python to someone who wrote JSON."""
-    known = _MESSAGES.get(kind, message)
-    return known.removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ").removeprefix("Tuple ")
+    return BadInput(mistakes.sentence("The campaign", errors), errors[:_SHOWN_ERRORS])

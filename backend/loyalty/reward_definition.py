@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from backend.errors import BadInput, Conflict
-from backend.loyalty import eligibility, merchant_html
+from backend.loyalty import eligibility, merchant_html, mistakes
 from backend.loyalty.calendar_rules import first_instant
 from backend.loyalty.settings import Amount, Label, Page, Title
 from backend.loyalty.wording import is_language_tag, pick
@@ -534,14 +534,14 @@ def _parsed(
     try:
         definition = model.model_validate(given, context={"rehearsal": rehearsal})
     except ValidationError as refused:
-        raise _refusal([*_errors_of(refused), *errors]) from None
+        raise _refusal([*mistakes.errors_of(refused), *errors]) from None
     if errors:
         raise _refusal(errors)
     if unfit := list(_unfit(definition)):
-        raise Unfit(_sentence(unfit), unfit[:_SHOWN_ERRORS])
+        raise Unfit(mistakes.sentence("The reward", unfit), unfit[:_SHOWN_ERRORS])
     is_uploaded = is_uploaded or getattr(definition, "coupons", None) is not None
     if contradictions := [*out_of_order, *_contradictions(definition, currency, tz, is_uploaded)]:
-        raise Contradiction(_sentence(contradictions), contradictions)
+        raise Contradiction(mistakes.sentence("The reward", contradictions), contradictions)
     return definition
 
 
@@ -617,39 +617,4 @@ def _tags_in(value: Any) -> int:
 
 
 def _refusal(errors: list[dict[str, str]]) -> BadInput:
-    return BadInput(_sentence(errors), errors[:_SHOWN_ERRORS])
-
-
-def _sentence(errors: list[dict[str, str]]) -> str:
-    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"The reward is not valid: {': '.join(filter(None, errors[0].values()))}{more}."
-
-
-def _errors_of(refused: ValidationError) -> list[dict[str, str]]:
-    return [
-        {
-            "field": ".".join(str(part)[:64] for part in problem["loc"] if part != "[key]"),
-            "message": _message(problem["type"], problem["msg"]),
-        }
-        for problem in refused.errors(include_url=False, include_input=False, include_context=False)
-    ]
-
-
-_MESSAGES = {
-    "extra_forbidden": "there is no such field",
-    "missing": "is missing",
-    "model_type": "should be a JSON object",
-    "model_attributes_type": "should be a JSON object",
-    "dict_type": "should be a JSON object",
-    "tuple_type": "should be a list",
-    "int_type": "should be a whole number",
-    "bool_type": "should be true or false",
-    "string_type": "should be a text",
-    "string_unicode": "holds half a character",
-}
-
-
-def _message(kind: str, message: str) -> str:
-    """Pydantic's sentence, or ours where its speaks of Python to someone who wrote JSON."""
-    known = _MESSAGES.get(kind, message)
-    return known.removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ").removeprefix("Tuple ")
+    return BadInput(mistakes.sentence("The reward", errors), errors[:_SHOWN_ERRORS])

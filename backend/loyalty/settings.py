@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from backend.errors import BadInput
-from backend.loyalty import merchant_html
+from backend.loyalty import merchant_html, mistakes
 from backend.loyalty.wording import PLURAL_FORMS, default_points_name, is_language_tag
 
 ORDER_RULE = "order"
@@ -358,24 +358,13 @@ def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(parts)
 
 
-_MESSAGES = {
+_OWN_MESSAGES = {
     "extra_forbidden": "there is no such key",
-    "missing": "is missing",
     "union_tag_not_found": "needs a kind: fixed_day, days or never",
     "union_tag_invalid": "kind should be fixed_day, days or never",
-    "model_type": "should be a JSON object",
-    "model_attributes_type": "should be a JSON object",
-    "dict_type": "should be a JSON object",
-    "tuple_type": "should be a list",
-    "int_type": "should be a whole number",
-    "bool_type": "should be true or false",
-    "string_type": "should be a text",
-    "string_unicode": "holds half a character",
     "too_short": "is empty",
 }
 
 
-def _message(kind: str, message: str) -> str:
-    """Pydantic's sentence, or ours where its speaks of Python to someone who wrote JSON."""
-    known = _MESSAGES.get(kind, message)
-    return known.removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ").removeprefix("Tuple ")
+def _message(kind: str, said: str) -> str:
+    return _OWN_MESSAGES.get(kind) or mistakes.message(kind, said)
