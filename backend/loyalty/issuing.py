@@ -76,16 +76,7 @@ def issue(
     redemption.issued_at = now
     redemption.expires_at = valid_until(shop, redemption.frozen.get("valid_days"), now)
     session.flush()
-    if redemption.entry_id is not None:
-        posting.capture(
-            session,
-            shop.id,
-            redemption.member_id,
-            redemption.entry_id,
-            at=now,
-            reason=redemption.frozen["name"],
-            why=why(redemption),
-        )
+    capture(session, shop, redemption, now)
 
 
 def fail(session: AnySession, shop: ShopFacts, redemption: Redemption, problem: str, now: datetime) -> None:
@@ -96,6 +87,20 @@ def fail(session: AnySession, shop: ShopFacts, redemption: Redemption, problem: 
     release(session, shop, redemption, now)
     make_room(session, redemption)
     tell(session, redemption, "reward_failed")
+
+
+def capture(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
+    """What is on hold for it is spent."""
+    if redemption.entry_id is not None:
+        posting.capture(
+            session,
+            shop.id,
+            redemption.member_id,
+            redemption.entry_id,
+            at=now,
+            reason=redemption.frozen["name"],
+            why=why(redemption),
+        )
 
 
 def release(

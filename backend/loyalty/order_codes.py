@@ -115,15 +115,7 @@ def _pay(session: AnySession, shop: ShopFacts, redemption: Redemption, now: date
     if redemption.entry_id is None:
         return
     if redemption.status == "requested":
-        posting.capture(
-            session,
-            shop.id,
-            redemption.member_id,
-            redemption.entry_id,
-            at=now,
-            reason=redemption.frozen["name"],
-            why=issuing.why(redemption),
-        )
+        issuing.capture(session, shop, redemption, now)
         return
     came_back = session.execute(
         text(
