@@ -39,6 +39,7 @@ def bought(store: Store, available: int = 20, **more: Any) -> None:
     """What the server answers to somebody who redeems €5 off."""
     me = store.answers["session"]["me"]
     store.answers["POST me/redemptions"] = (201, redemption(**more), {})
+    had(store, redemption(**more))
     store.answers["me"] = {**me, "balance": {**me["balance"], "available": available}}
 
 

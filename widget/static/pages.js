@@ -42,11 +42,12 @@ export class Pages {
     return this.#add(this.values.next, (page, { items }) => ({ ...page, items: [...(items ?? []), ...page.items] }));
   }
 
-  /** One of the list, as it is now; a new one comes first. */
+  /** One of the list, as it is now; a new one comes first. What is on its way may be older than that and no longer counts. */
   put(item) {
+    this.#turn += 1;
     const items = this.values.items ?? [];
     const known = items.some(({ id }) => id === item.id);
-    this.#set({ items: known ? items.map((one) => (one.id === item.id ? item : one)) : [item, ...items] });
+    this.#set({ loading: false, items: known ? items.map((one) => (one.id === item.id ? item : one)) : [item, ...items] });
   }
 
   async #add(after, joined) {
