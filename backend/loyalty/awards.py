@@ -1,4 +1,4 @@
-"""Awards: what an order and a sign-up bring, and moving the ledger to it.
+"""Awards: what an order brings, and moving the ledger to it.
 
 The rule is one number: what the order should have brought by now (`earning.outcome`). `reckon` compares it with what
 stands in the ledger and moves the difference: refunds, edits, cancellations and returns need no code of their own.
@@ -20,8 +20,8 @@ from backend.loyalty import calendar_rules, earning, programs, shops
 from backend.loyalty.earning import OrderLine, OrderSum, Sum
 from backend.loyalty.settings import Assign, ProgramSettings
 from backend.loyalty.shops import ShopFacts
-from backend.models import Member, Order
-from backend.platforms.events import CustomerSeen, OrderState, RefundState, refund_from_document, time_text
+from backend.models import Order
+from backend.platforms.events import OrderState, RefundState, refund_from_document
 from backend.platforms.known_orders import KnownOrder
 from backend.queue import enqueue_after_commit
 
@@ -112,56 +112,6 @@ def received(known: KnownOrder, assign: Assign) -> datetime | None:
             if assign.is_arrival_enough(order.delivery_carrier) and "arrived" in known.first_shown:
                 return order.arrived_at
             return order.collected_at if "collected" in known.first_shown else None
-
-
-def sign_up(session: AnySession, shop: ShopFacts, member: Member, seen: CustomerSeen, now: datetime) -> None:
-    """Promise what the sign-up rules of the program give, once per member.
-
-    Only for an account that was made while the rule was in force, decided from its `created_at` alone.
-    """
-    created_at = seen.customer.created_at or seen.at
-    version = programs.version_for(session, shop.id, created_at)
-    began_later = programs.latest_moment(created_at) < version.in_force_from
-    if began_later or not shops.was_installed_at(session, shop.id, created_at):
-        return
-    settings = programs.settings_of(version)
-    if not settings.enabled:
-        return
-    tz = ZoneInfo(shop.timezone)
-    for rule in settings.rules:
-        if rule.kind != "signup":
-            continue
-        due_at = calendar_rules.due_at(created_at, rule.delay_days, tz)
-        expires_at = calendar_rules.expires_at(due_at, settings.expiry, tz)
-        posting.promise(
-            session,
-            shop.id,
-            member.id,
-            rule.points,
-            at=now,
-            key=rule_key(rule.id, member.id),
-            rule=rule.id,
-            reason="Sign-up",
-            why={
-                "rule": "signup",
-                "rule_id": rule.id,
-                "title": dict(rule.title),
-                "program_version": version.version,
-                "points": rule.points,
-                "due_at": time_text(due_at),
-                "expires_at": time_text(expires_at) if expires_at else None,
-            },
-            program_version=version.version,
-            due_at=due_at,
-            expires_at=expires_at,
-        )
-        if due_at <= now:
-            enqueue_after_commit(POST_DUE)
-
-
-def rule_key(rule_id: str, member_id: int) -> str:
-    """The ledger's key of what a rule gives a member once."""
-    return f"rule:{rule_id}:member:{member_id}"
 
 
 def post_due(session: AnySession, now: datetime, limit: int = 1000) -> int:

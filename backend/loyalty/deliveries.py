@@ -19,7 +19,7 @@ from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.errors import LagniappeError
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import awards, members, orders, shops
+from backend.loyalty import members, occasions, orders, referrals, shops
 from backend.loyalty.shops import ShopFacts
 from backend.models import Delivery, Installation
 from backend.platforms.events import (
@@ -146,8 +146,8 @@ def _see_customer(session: AnySession, shop: ShopFacts, seen: CustomerSeen, now:
     if member is None:
         return
     orders.take_over_profile(session, shop, member, customer, seen.at, now)
-    if seen.is_creation:
-        awards.sign_up(session, shop, member, seen, now)
+    occasions.customer_seen(session, shop, member, seen, now)
+    referrals.customer_seen(session, shop, member, seen, now)
 
 
 def _erase(session: AnySession, shop: ShopFacts, external_id: str, now: datetime) -> None:

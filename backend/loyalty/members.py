@@ -61,6 +61,8 @@ def describe(member: Member, customer: Customer, at: datetime) -> None:
     newer = {name: value for name, value in _said(customer).items() if member.profile_times.get(name, moment) <= moment}
     for name, value in newer.items():
         setattr(member, name, value)
+    if customer.created_at is not None:
+        member.registered_at = min(customer.created_at, member.registered_at or customer.created_at)
     if "email" in newer:
         member.email_verified = customer.email_verified
     member.profile_times = member.profile_times | dict.fromkeys(newer, moment)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, DateTime, Text, cast, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONPATH, insert
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import awards, members, order_codes, programs
+from backend.loyalty import awards, members, occasions, order_codes, programs, referrals, tiers
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Order, Refund
 from backend.platforms.events import (
@@ -46,7 +46,7 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
     if owner != row.member_id and (owner is not None or _is_unclaimed_again(session, row, known.order)):
         awards.move_to(session, shop, row, known, owner, now)
     order_codes.settle(session, shop, row, known, now)
-    awards.reckon(session, shop, row, known, now)
+    _reckon(session, shop, row, known, now)
 
 
 def refund(session: AnySession, shop: ShopFacts, refunded: OrderRefunded, now: datetime) -> None:
@@ -70,7 +70,15 @@ def refund(session: AnySession, shop: ShopFacts, refunded: OrderRefunded, now: d
     )
     row = by_external_id(session, shop.id, refunded.order_id)
     if row is not None:
-        awards.reckon(session, shop, row, known_from_document(row.known), now)
+        _reckon(session, shop, row, known_from_document(row.known), now)
+
+
+def _reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime) -> None:
+    """Bring what the order is worth, and all that depends on it, to where it should be."""
+    awards.reckon(session, shop, row, known, now)
+    occasions.order_seen(session, shop, row, known, now)
+    referrals.order_seen(session, shop, row, known, now)
+    tiers.order_seen(session, shop, row, known, now)
 
 
 def take_over_profile(
@@ -93,7 +101,7 @@ def claim(session: AnySession, shop: ShopFacts, member_id: int, email: str, now:
     ).scalars()
     for row in waiting.all():
         row.member_id = member_id
-        awards.reckon(session, shop, row, known_from_document(row.known), now)
+        _reckon(session, shop, row, known_from_document(row.known), now)
 
 
 def forget_addresses(session: AnySession, shop_id: int, member_id: int) -> None:
@@ -125,7 +133,7 @@ def placed_since(session: AnySession, shop_id: int, at: datetime) -> Iterable[Or
 def reckon_since(session: AnySession, shop: ShopFacts, at: datetime, now: datetime) -> None:
     """Reckon the orders again that were made since the app was installed or uninstalled (S3.25)."""
     for row in list(placed_since(session, shop.id, at)):
-        awards.reckon(session, shop, row, known_from_document(row.known), now)
+        _reckon(session, shop, row, known_from_document(row.known), now)
 
 
 def by_external_id(session: AnySession, shop_id: int, external_id: str) -> Order | None:

@@ -6,7 +6,7 @@ program version stores; `stored` reads such a version again.
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
@@ -25,7 +25,9 @@ from pydantic import (
 
 from backend.errors import BadInput
 from backend.loyalty import merchant_html, mistakes
+from backend.loyalty.eligibility_reading import read_rules, rules_to_document
 from backend.loyalty.wording import PLURAL_FORMS, default_points_name, is_language_tag
+from backend.platforms.events import time_text
 
 ORDER_RULE = "order"
 """The id of what orders earn, beside the merchant's own rules."""
@@ -37,6 +39,10 @@ MAX_DELAY_DAYS = 3650
 MAX_LIFE_DAYS = 36_500
 _SHOWN_ERRORS = 20
 
+MAX_ITEMS = 1000
+MAX_FACTOR = 100
+
+_FACTOR = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?")
 _MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 _ID = re.compile(r"[a-z0-9_-]{1,64}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -100,6 +106,32 @@ def _amount(value: object) -> Decimal:
     raise ValueError('should be an amount above zero written as text, such as "10" or "0.50"')
 
 
+def _factor(value: object) -> Decimal:
+    text = str(value) if type(value) is int else value
+    if isinstance(text, str) and _FACTOR.fullmatch(text) and 0 < (factor := Decimal(text)) <= MAX_FACTOR:
+        return factor
+    raise ValueError(f'should be a number above 0 and up to {MAX_FACTOR} written as text, such as "2" or "1.5"')
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not 1970 < moment.year < 9998:
+        raise ValueError("should be a time with an offset such as 2026-12-24T00:00:00+01:00")
+    return moment.astimezone(UTC)
+
+
+def _eligibility(value: object) -> list[dict[str, Any]]:
+    try:
+        return rules_to_document(read_rules(value, field="eligibility"))
+    except BadInput as error:
+        raise ValueError(error.detail.removesuffix(".")) from None
+
+
 def _cleaned(html: str) -> str:
     try:
         return merchant_html.clean(html)
@@ -141,6 +173,12 @@ Id = Annotated[str, AfterValidator(_an_id)]
 Colour = Annotated[str, AfterValidator(_a_colour)]
 DelayDays = Annotated[int, Field(ge=0, le=MAX_DELAY_DAYS)]
 RulePoints = Annotated[int, Field(ge=1, le=MAX_POINTS_OF_A_RULE)]
+Factor = Annotated[Decimal, BeforeValidator(_factor), PlainSerializer(lambda factor: f"{factor:f}", return_type=str)]
+Moment = Annotated[datetime, BeforeValidator(_moment), PlainSerializer(time_text, return_type=str)]
+RewardId = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
+"""The public id of a reward. One that is gone when it should be given is noted, and nothing is given."""
+Eligibility = Annotated[tuple[dict[str, Any], ...], BeforeValidator(_eligibility), Field(strict=False)]
+"""Who may earn by it: alternatives as in a reward's `member_eligibility_rules`; empty: everybody."""
 
 
 class _HasId(Protocol):
@@ -226,8 +264,15 @@ def _kind_of_expiry(value: Any) -> Any:
 Expiry = FixedDay | AfterDays | Never
 
 
+Period = Literal["ever", "day", "week", "month", "year", "order"]
+"""What a limit counts in: calendar periods of the shop's zone, weeks from Monday (ISO 8601)."""
+
+
 class Limit(_Part):
+    """How often a rule pays one member: `times` in each `per`."""
+
     times: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    per: Period = "ever"
 
 
 class Button(_Part):
@@ -235,16 +280,70 @@ class Button(_Part):
     url: Page
 
 
+class Items(_Part):
+    """Which lines of an order are meant: those that any of the lists names. All empty: every line."""
+
+    product_ids: Annotated[tuple[Title, ...], Field(strict=False, max_length=MAX_ITEMS)] = ()
+    skus: Annotated[tuple[Title, ...], Field(strict=False, max_length=MAX_ITEMS)] = ()
+    categories: Annotated[tuple[Title, ...], Field(strict=False, max_length=MAX_ITEMS)] = ()
+
+    @property
+    def is_all(self) -> bool:
+        return not (self.product_ids or self.skus or self.categories)
+
+
+RuleKind = Literal[
+    "signup",
+    "first_order",
+    "birthday",
+    "newsletter",
+    "visit",
+    "follow",
+    "share",
+    "review",
+    "event",
+    "product",
+    "exclusion",
+    "multiplier",
+]
+CLAIMED = frozenset({"visit", "follow", "share"})
+"""What members say they did: we cannot see it, and say so."""
+OF_ORDERS = frozenset({"product", "exclusion", "multiplier"})
+"""Rules that take part in what an order earns; the others give points of their own."""
+ONCE = frozenset({"signup", "first_order"})
+
+
 class Rule(_Part):
-    """A way to earn besides orders."""
+    """A way to earn besides what every order earns."""
 
     id: Id
-    kind: Literal["signup"]  # one more word for each kind that works
-    points: RulePoints
+    kind: RuleKind
     title: Titles
+    text: Titles | None = None
+    points: RulePoints | None = None
+    """Each time; of `product` for each piece. Not with `multiplier` and `exclusion`."""
+    factor: Factor | None = None
+    """Of `multiplier`: the points of the lines it names, times this."""
+    items: Items | None = None
+    """Of `product`, `exclusion` and `multiplier`: which lines."""
+    event: Id | None = None
+    """Of `event`: its name in the merchant API. A `newsletter` or `review` is the event of that name."""
+    network: Literal["facebook", "instagram", "tiktok", "youtube", "x", "pinterest", "line", "threads"] | None = None
     delay_days: DelayDays = 0
     limit: Limit | None = None
+    eligibility: Eligibility = ()
+    active_from: Moment | None = None
+    active_to: Moment | None = None
+    """Valid while active_from <= moment < active_to."""
     button: Button | None = None
+
+    @property
+    def event_name(self) -> str | None:
+        """The event of the merchant API that this rule pays for."""
+        return self.event if self.kind == "event" else self.kind if self.kind in ("newsletter", "review") else None
+
+    def is_active(self, at: datetime) -> bool:
+        return (self.active_from is None or self.active_from <= at) and (self.active_to is None or at < self.active_to)
 
     @model_validator(mode="after")
     def _is_not_the_order(self) -> Self:
@@ -253,14 +352,69 @@ class Rule(_Part):
         return self
 
     @model_validator(mode="after")
-    def _signs_up_once(self) -> Self:
-        if self.kind == "signup" and self.limit is not None and self.limit.times != 1:
-            raise ValueError("limit.times should be 1: a member signs up once")
+    def _says_what_its_kind_needs(self) -> Self:
+        if self.kind in ("multiplier", "exclusion"):
+            if self.points is not None:
+                raise ValueError(f"points should be left out: a rule of the kind {self.kind} gives none of its own")
+        elif self.points is None:
+            raise ValueError("points should be given")
+        if (self.kind == "multiplier") != (self.factor is not None):
+            raise ValueError("factor should be given for the kind multiplier, and for no other")
+        if (self.kind == "event") != (self.event is not None):
+            raise ValueError("event should be given for the kind event, and for no other")
+        if self.items is not None and self.kind not in OF_ORDERS:
+            raise ValueError("items should be given for the kinds product, exclusion and multiplier alone")
+        if self.kind in ("product", "exclusion") and (self.items is None or self.items.is_all):
+            raise ValueError("items should name product_ids, skus or categories")
+        if self.kind in OF_ORDERS and self.delay_days:
+            raise ValueError("delay_days should be 0: these points come with the order's")
         return self
+
+    @model_validator(mode="after")
+    def _starts_before_it_ends(self) -> Self:
+        if self.active_from is not None and self.active_to is not None and self.active_from >= self.active_to:
+            raise ValueError("active_to should be later than active_from")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_limit_of_its_kind(self) -> Self:
+        if self.limit is None:
+            return self
+        if self.kind == "signup" and (self.limit.times, self.limit.per) != (1, "ever"):
+            raise ValueError("limit.times should be 1: a member signs up once")
+        if self.kind == "first_order" and (self.limit.times, self.limit.per) != (1, "ever"):
+            raise ValueError("limit.times should be 1: there is one first order")
+        if self.kind == "birthday" and (self.limit.times, self.limit.per) != (1, "year"):
+            raise ValueError("limit should be once a year: that is how often a birthday comes")
+        if self.kind in ("multiplier", "exclusion"):
+            raise ValueError(f"limit should be left out: a rule of the kind {self.kind} has none")
+        if (self.limit.per == "order") != (self.kind == "product"):
+            raise ValueError("limit.per should be order for the kind product, and for no other")
+        return self
+
+    @property
+    def most(self) -> Limit | None:
+        """How often it pays one member; None: as often as it happens."""
+        if self.kind in ONCE or (self.kind in CLAIMED | {"newsletter"} and self.limit is None):
+            return Limit()
+        if self.kind == "birthday":
+            return Limit(times=1, per="year")
+        return self.limit
 
 
 class ReferralSide(_Part):
+    """What one of the two gets: points, a reward by its id, or both."""
+
     points: Annotated[int, Field(ge=0, le=MAX_POINTS_OF_A_RULE)] = 0
+    reward: RewardId | None = None
+
+
+class ReferralCaps(_Part):
+    """How many friends bring an advocate something; null: any number."""
+
+    per_day: Annotated[int, Field(ge=1, le=1_000_000)] | None = 10
+    per_month: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    total: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
 class Referral(_Part):
@@ -269,18 +423,37 @@ class Referral(_Part):
     advocate: ReferralSide = ReferralSide(points=100)
     friend: ReferralSide = ReferralSide(points=50)
     hold_days: DelayDays = 0
+    caps: ReferralCaps = ReferralCaps()
+    households: bool = False
+    """Whether people who share an address or a connection may refer each other without a review."""
+    text: Titles | None = None
+    """What is shared with the link; left out: ours."""
 
 
 class Level(_Part):
     id: Id
     starts_at: Annotated[int, Field(alias="from", ge=0, le=1_000_000_000_000)]
     name: Titles
+    multiplier: Factor = Decimal(1)
+    """Times which an order's points come to members of this level."""
+    gift: RewardId | None = None
+    """A reward that a member gets on entering the level, once for life."""
+    perks: Annotated[tuple[Titles, ...], Field(strict=False, max_length=20)] = ()
+    """What else the level brings, in words."""
 
 
 def _distinct_starts(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     if len({level.starts_at for level in levels}) < len(levels):
         raise ValueError("has two levels that start at the same value")
     return levels
+
+
+class Downgrade(_Part):
+    """What happens when a member no longer reaches their level."""
+
+    policy: Literal["grace", "never"] = "grace"
+    grace_days: DelayDays = 30
+    """How long the level stays after it was last reached. The member hears of it when the time begins."""
 
 
 class Tiers(_Part):
@@ -292,6 +465,17 @@ class Tiers(_Part):
         AfterValidator(_distinct_ids),
         AfterValidator(_distinct_starts),
     ]
+    downgrade: Downgrade = Downgrade()
+
+
+class Notifications(_Part):
+    """Which mails members get; false: quiet. What takes points away is always told: its switch is not here (decision 3)."""
+
+    points_earned: bool = True
+    reward_issued: bool = True
+    reward_available: bool = True
+    tier_changed: bool = True
+    referral_rewarded: bool = True
 
 
 class Appearance(_Part):
@@ -312,6 +496,7 @@ class ProgramSettings(_Part):
     rules: Annotated[tuple[Rule, ...], Field(strict=False, max_length=MAX_RULES), AfterValidator(_distinct_ids)] = ()
     referral: Referral = Referral()
     tiers: Tiers | None = None
+    notifications: Notifications = Notifications()
     appearance: Appearance = Appearance()
 
 

@@ -3,6 +3,7 @@
 from backend.models.account import Account
 from backend.models.api_key import ApiKey
 from backend.models.award import Award
+from backend.models.bonus import Bonus
 from backend.models.campaign import Campaign, CampaignGift
 from backend.models.coupon import Coupon, FreeCoupon
 from backend.models.delivery import Delivery
@@ -21,6 +22,7 @@ __all__ = [
     "Account",
     "ApiKey",
     "Award",
+    "Bonus",
     "Campaign",
     "CampaignGift",
     "Coupon",

@@ -28,6 +28,7 @@ class Member(db.Model):  # type: ignore[name-defined,misc]
     address: Mapped[Document | None]
     status: Mapped[Str]
     enrolled_at: Mapped[At]
+    registered_at: Mapped[At | None]
     profile_at: Mapped[At | None]
     profile_times: Mapped[Document] = mapped_column(default=dict)
     token_version: Mapped[int]

@@ -194,7 +194,7 @@ def _earn(
             "id": rule.id,
             "kind": rule.kind,
             "title": pick(rule.title, language, shop.locale),
-            "points_text": points_text(settings.points_name, rule.points, language, shop.locale),
+            "points_text": points_text(settings.points_name, rule.points or 0, language, shop.locale),
             "button": _button(shop, rule, language, words),
         }
 

@@ -15,7 +15,7 @@ from backend import db, strict_json
 from backend.errors import Unauthorized
 from backend.hot_statement import HotStatement
 from backend.loyalty import eligibility, member_facts
-from backend.loyalty.awards import rule_key
+from backend.loyalty.bonuses import rule_key
 from backend.loyalty.eligibility import Facts
 from backend.loyalty.rewards import Reward
 from backend.loyalty.settings import ORDER_RULE

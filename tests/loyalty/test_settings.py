@@ -72,11 +72,21 @@ def test_keys_left_out_take_the_defaults_of_a_new_shop() -> None:
         "referral": {
             "enabled": False,
             "reward_when": "registered",
-            "advocate": {"points": 100},
-            "friend": {"points": 50},
+            "advocate": {"points": 100, "reward": None},
+            "friend": {"points": 50, "reward": None},
             "hold_days": 0,
+            "caps": {"per_day": 10, "per_month": None, "total": None},
+            "households": False,
+            "text": None,
         },
         "tiers": None,
+        "notifications": {
+            "points_earned": True,
+            "reward_issued": True,
+            "reward_available": True,
+            "tier_changed": True,
+            "referral_rewarded": True,
+        },
         "appearance": {"position": "right", "accent": "#7a3cff", "launcher_label": None},
     }
 
@@ -262,7 +272,7 @@ def test_the_kinds_of_expiry_are_told_apart() -> None:
         ({"rules": [{**SIGNUP, "id": ""}]}, "rules.0.id", "a-z, 0-9"),
         ({"rules": [{**SIGNUP, "id": "x" * 65}]}, "rules.0.id", "a-z, 0-9"),
         ({"rules": [{**SIGNUP, "id": "signup\n"}]}, "rules.0.id", "a-z, 0-9"),
-        ({"rules": [{**SIGNUP, "kind": "birthday"}]}, "rules.0.kind", "'signup'"),
+        ({"rules": [{**SIGNUP, "kind": "wedding"}]}, "rules.0.kind", "'signup'"),
         ({"rules": [{**SIGNUP, "points": 0}]}, "rules.0.points", "greater than or equal to 1"),
         ({"rules": [{**SIGNUP, "points": -5}]}, "rules.0.points", "greater than or equal to 1"),
         ({"rules": [{**SIGNUP, "title": {}}]}, "rules.0.title", "at least one language"),

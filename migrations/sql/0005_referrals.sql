@@ -1,0 +1,1 @@
+-- Referrals: who brought whom, and what came of it.

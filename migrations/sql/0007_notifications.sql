@@ -1,0 +1,1 @@
+-- Notifications: what members are told, and what they do not want to hear.
