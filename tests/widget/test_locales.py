@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from babel import Locale
 
 from tests.widget.conftest import STATIC
 
@@ -16,6 +17,9 @@ OTHERS = [file for file in FILES if file.stem != "en"]
 
 MAY_FALL_BACK: dict[str, set[str]] = {}
 """Keys that a file leaves to English, by its name ("de", "balance/de"). It then says `"partial": true`."""
+
+LANGUAGES = {"en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "zh-Hant", "ar"}
+FOLDERS = sorted({file.parent for file in FILES})
 
 COMPOSED = ("problem.", "why.", "balance.", "tab.", "paused.", "earn.empty.", "state.", "after.")
 """Keys that the code puts together from parts."""
@@ -42,12 +46,29 @@ def marks(text: Any) -> set[str]:
     return {mark for form in forms for mark in re.findall(r"\{(\w+)\}", form)}
 
 
+def categories(language: str) -> set[str]:
+    """The plural categories that Unicode CLDR gives the language."""
+    return {*Locale.parse(language, sep="-").plural_form.tags, "other"}
+
+
+def test_no_language_lacks_anything() -> None:
+    """The one list of what is still to be translated: by file, the keys, or all of them where there is no file."""
+    missing = {}
+    for folder in FOLDERS:
+        english = set(words_of(folder / "en.json"))
+        for language in sorted(LANGUAGES):
+            file = folder / f"{language}.json"
+            there = set(words_of(file)) if file.exists() else set()
+            if lacking := english - there - MAY_FALL_BACK.get(name(file), set()):
+                missing[name(file)] = sorted(lacking)
+    assert missing == {}
+
+
 @pytest.mark.parametrize("file", OTHERS, ids=name)
-def test_a_language_has_the_keys_of_english(file: Path) -> None:
+def test_a_language_says_nothing_that_english_does_not(file: Path) -> None:
     words = words_of(file)
-    left_out = MAY_FALL_BACK.get(name(file), set())
-    assert set(words) - {"partial"} == set(english_of(file)) - left_out
-    assert words.get("partial", False) == bool(left_out)
+    assert set(words) - {"partial"} - set(english_of(file)) == set()
+    assert words.get("partial", False) == bool(MAY_FALL_BACK.get(name(file)))
 
 
 @pytest.mark.parametrize("file", OTHERS, ids=name)
@@ -62,8 +83,9 @@ def test_a_language_uses_the_marks_of_english(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)
-def test_plurals_have_the_form_that_every_language_has(file: Path) -> None:
-    assert all("other" in text for text in words_of(file).values() if isinstance(text, dict))
+def test_plurals_have_exactly_the_forms_of_the_language(file: Path) -> None:
+    forms = {key: set(text) for key, text in words_of(file).items() if isinstance(text, dict)}
+    assert {key: found for key, found in forms.items() if found != categories(file.stem)} == {}
 
 
 def test_no_word_stands_in_two_files() -> None:
@@ -76,8 +98,9 @@ def test_the_languages_of_the_entry_are_the_files() -> None:
     entry = (STATIC / "lagniappe.js").read_text(encoding="utf-8")
     listed = re.search(r"const LANGUAGES = (\[.*?\])", entry)
     assert listed is not None
-    for folder in {file.parent for file in FILES}:
-        assert sorted(json.loads(listed[1])) == sorted(file.stem for file in folder.glob("*.json"))
+    assert set(json.loads(listed[1])) == LANGUAGES
+    for folder in FOLDERS:
+        assert {file.stem for file in folder.glob("*.json")} == LANGUAGES
 
 
 def test_every_word_is_said_and_every_word_said_is_there() -> None:

@@ -20,7 +20,7 @@ export class Format {
   /** The program document names the points, the currency and the zone; before it has come the words do without. */
   constructor(words, locale, { shop = {}, program = {}, strings = {} } = {}) {
     this.#words = { ...words, ...strings };
-    this.#locale = locale;
+    this.#locale = locale = new Intl.Locale(locale, { numberingSystem: "latn" }); // as the server writes numbers, in Egypt too
     this.#shop = shop;
     this.#unit = program.points_name ?? words.points;
     this.#numbers = new Intl.NumberFormat(locale);
@@ -43,7 +43,8 @@ export class Format {
     return this.#numbers.format(n);
   }
 
-  unit(n = 2) {
+  /** What points are called; without a number, for a sentence about any of them: 3 is plainly many in every language (2 is dual in Arabic). */
+  unit(n = 3) {
     return this.#plural(this.#unit, n);
   }
 

@@ -1,7 +1,7 @@
 /** The panel's entry, imported by loader.js at the first sign of interest. What an opening needs is asked for side by side. */
 
 /** One file of locales/ each. */
-const LANGUAGES = ["en", "de", "es", "fr"];
+const LANGUAGES = ["en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "zh-Hant", "ar"];
 
 /** The language of ours that a reader of `locale` reads ("de-CH": de, "zh-TW": zh-Hant), or undefined. */
 export function closest(locale, languages = LANGUAGES) {
