@@ -29,7 +29,7 @@ Kind = Literal[
     "reward_expired",
     "reward_failed",
 ]
-LANGUAGES = ("en", "de", "es", "fr")
+LANGUAGES = ("en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "zh-Hant", "ar")
 DEFAULT_ACCENT = "#4a3aff"
 _LONGEST_SUBJECT = 150
 _ONE_MOMENT = timedelta(microseconds=1)
@@ -83,6 +83,7 @@ def compose(kind: Kind, locale: str | None, context: Context) -> Message:
         paragraphs.append(words["owed"])
     shown = {
         "language": language,
+        "is_rtl": Locale.parse(language, sep="-").text_direction == "rtl",
         "subject": _one_line(own["subject"].format_map(blanks))[:_LONGEST_SUBJECT],
         "shop_name": _one_line(context.shop_name),
         "shop_url": context.shop_url,
@@ -149,11 +150,13 @@ def _facts(kind: Kind, words: Mapping[str, Any], blanks: Mapping[str, str], cont
 
 def _last_day(expires_at: datetime, timezone: str, locale: str, language: str) -> str:
     day = (expires_at.astimezone(ZoneInfo(timezone)) - _ONE_MOMENT).date()
+    ours = Locale.parse(language, sep="-")
     try:
         spoken = Locale.parse(locale, sep="-")
     except (ValueError, UnknownLocaleError):
-        spoken = Locale.parse(language)
-    return format_date(day, format="long", locale=spoken if spoken.language == language else Locale.parse(language))
+        spoken = ours
+    is_same = spoken.language == ours.language and spoken.script in (ours.script, None)
+    return format_date(day, format="long", locale=spoken if is_same else ours)
 
 
 def _one_line(text: str) -> str:

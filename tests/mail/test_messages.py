@@ -77,6 +77,9 @@ def test_the_last_day_is_told_in_the_shops_zone_and_the_readers_language() -> No
     assert "31 December 2020" in compose("points_expiring", "en-GB", CONTEXT).subject
     assert "31. Dezember 2020" in compose("points_expiring", "de-AT", CONTEXT).subject
     assert "31 décembre 2020" in compose("points_expiring", "fr", CONTEXT).subject
+    assert "2020年12月31日" in compose("points_expiring", "zh-TW", CONTEXT).subject
+    assert "31 de dezembro de 2020" in compose("points_expiring", "pt-BR", CONTEXT).subject
+    assert "31 ديسمبر 2020" in compose("points_expiring", "ar-EG", CONTEXT).subject
     in_tokyo = replace(CONTEXT, timezone="Asia/Tokyo")
     assert "1 January 2021" in compose("points_expiring", "en-GB", in_tokyo).subject
 
@@ -88,8 +91,8 @@ def test_points_have_the_shops_name_in_the_readers_plural() -> None:
 
 
 def test_a_language_that_we_do_not_have_reads_the_shops() -> None:
-    assert compose("points_earned", "ja", replace(CONTEXT, shop_locale="fr")).text.startswith("Vous avez gagné")
-    assert compose("points_earned", "ja", replace(CONTEXT, shop_locale="ko")).text.startswith("You earned")
+    assert compose("points_earned", "ko", replace(CONTEXT, shop_locale="fr")).text.startswith("Vous avez gagné")
+    assert compose("points_earned", "fi", replace(CONTEXT, shop_locale="ko")).text.startswith("You earned")
     assert compose("points_earned", None, replace(CONTEXT, shop_locale="de")).text.startswith("100 Punkte gesammelt")
 
 
@@ -151,21 +154,55 @@ def test_names_and_reasons_are_text_and_never_markup(kind: Kind, language: str) 
     assert "\r" not in message.subject
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_each_language_says_everything(language: str) -> None:
-    def blanks(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: blanks(inner) for name, inner in value.items()}
-        return {name for _, name, _, _ in Formatter().parse(value) if name is not None} - {"shop"}
-
-    assert blanks(words(language)).keys() == blanks(words("en")).keys()
+def sentences(language: str) -> dict[str, str]:
+    """The words of a language by their path, such as "points_earned.subject"."""
+    found: dict[str, str] = {}
     for name, said in words(language).items():
-        if isinstance(said, dict):
-            assert said.keys() == words("en")[name].keys()
+        found |= {f"{name}.{part}": text for part, text in said.items()} if isinstance(said, dict) else {name: said}
+    return found
+
+
+def blanks(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def test_the_languages_are_those_of_the_product() -> None:
+    assert set(LANGUAGES) == {"en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "zh-Hant", "ar"}
+
+
+def test_no_language_lacks_a_sentence() -> None:
+    """The one list of what is still to be translated."""
+    english = sentences("en").keys()
+    missing = {language: sorted(english - sentences(language).keys()) for language in LANGUAGES}
+    assert {language: names for language, names in missing.items() if names} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_fills_in_what_english_does(language: str) -> None:
+    """A mail of one shop may leave its name unsaid in a sentence: it stands above and below."""
+    english, own = sentences("en"), sentences(language)
+    assert set(own) - set(english) == set()
+    different = {name for name, text in own.items() if blanks(text) - {"shop"} != blanks(english[name]) - {"shop"}}
+    assert different == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_leaves_no_blank(language: str) -> None:
     for kind in KINDS:
         message = compose(kind, language, CONTEXT)
         assert f'lang="{language}"' in message.html
         assert "{" not in message.text
+
+
+def test_arabic_is_read_from_right_to_left() -> None:
+    """The direction stands on the outer table too: some mail programs keep no <html>."""
+    arabic = compose("points_earned", "ar", CONTEXT).html
+    assert '<html lang="ar" dir="rtl">' in arabic
+    assert arabic.count('dir="rtl"') == 2
+    assert arabic.index('align="right"') < arabic.index('align="left"')  # a fact's name, then what it is
+    english = compose("points_earned", "en", CONTEXT).html
+    assert '<html lang="en" dir="ltr">' in english
+    assert "rtl" not in english
 
 
 @pytest.mark.parametrize("kind", KINDS)
