@@ -5,11 +5,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from backend import outbox
 from backend.errors import Conflict, IdempotencyKeyReused, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession, Author
-from backend.loyalty import awards, calendar_rules, programs, shops
+from backend.loyalty import awards, calendar_rules, notices, programs, shops
 from backend.models import Entry, Member
 from backend.platforms.events import time_text
 
@@ -53,20 +52,16 @@ def adjust(
         assert done is not None
     if done.points != abs(points) or (done.kind == "grant") != (points > 0) or done.reason != reason:
         raise IdempotencyKeyReused("This key was used for another adjustment of the same member.")
-    if member.email is not None:
-        outbox.put(
-            session,
-            shop_id,
-            "mail",
-            key=f"mail:points_adjusted:{done.id}",
-            payload={
-                "purpose": "points_adjusted",
-                "member_id": member_id,
-                "entry_id": done.id,
-                "points": points,
-                "reason": reason,
-            },
-        )
+    notices.tell(
+        session,
+        shop_id,
+        member_id,
+        "points_adjusted",
+        f"mail:points_adjusted:{done.id}",
+        entry_id=done.id,
+        points=points,
+        reason=reason,
+    )
     return done.id
 
 

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from backend import outbox
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import calendar_rules, earning, programs, shops
+from backend.loyalty import calendar_rules, earning, notices, programs, shops
 from backend.loyalty.earning import OrderLine, OrderSum, Sum
+from backend.loyalty.notices import Notice
 from backend.loyalty.settings import Assign, ProgramSettings
 from backend.loyalty.shops import ShopFacts
 from backend.models import Order
@@ -127,29 +127,18 @@ def post_due(session: AnySession, now: datetime, limit: int = 1000) -> int:
 
 
 def tell(session: AnySession, posted: list[posting.Posted], purpose: str) -> None:
-    """A mail for each entry whose owner has an address."""
-    if not posted:
-        return
-    reachable = session.execute(
-        text(
-            "select m.shop_id, m.id"
-            " from unnest(cast(:shops as bigint[]), cast(:members as bigint[])) as t (shop_id, id)"
-            " join member m using (shop_id, id) where m.email is not null"
-        ),
-        {"shops": [p.shop_id for p in posted], "members": [p.member_id for p in posted]},
-    )
-    with_address = {(row.shop_id, row.id) for row in reachable}
-    outbox.put_all(
+    """A mail for each entry whose owner is to be told (notices.py)."""
+    notices.tell_all(
         session,
-        "mail",
+        purpose,
         [
-            (
+            Notice(
                 each.shop_id,
+                each.member_id,
                 f"mail:{purpose}:{each.entry_id}",
-                {"purpose": purpose, "member_id": each.member_id, "entry_id": each.entry_id, "points": each.points},
+                {"entry_id": each.entry_id, "points": each.points},
             )
             for each in posted
-            if (each.shop_id, each.member_id) in with_address
         ],
     )
 

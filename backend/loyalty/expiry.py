@@ -11,11 +11,12 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from backend import outbox
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
+from backend.loyalty import notices
 from backend.loyalty.awards import tell
 from backend.loyalty.calendar_rules import REMINDER_DAYS
+from backend.loyalty.notices import Notice
 
 EARLY_DAYS, LAST_DAYS = REMINDER_DAYS
 LEAD = timedelta(hours=1)
@@ -147,21 +148,16 @@ def _write(session: AnySession, rows: list[Any], days: int) -> None:
     mails: dict[tuple[int, int, datetime], list[Any]] = {}
     for row in rows:
         mails.setdefault((row.shop_id, row.member_id, row.expires_at), []).append(row)
-    outbox.put_all(
+    notices.write(
         session,
-        "mail",
-        [
-            (
+        "points_expiring",
+        (
+            Notice(
                 shop_id,
+                member_id,
                 f"mail:points_expiring:{days}:{min(row.id for row in lots)}:{uuid4().hex[:8]}",
-                {
-                    "purpose": "points_expiring",
-                    "days": days,
-                    "member_id": member_id,
-                    "lot_ids": [row.id for row in lots],
-                    "points": sum(row.remaining for row in lots),
-                },
+                {"days": days, "lot_ids": [row.id for row in lots], "points": sum(row.remaining for row in lots)},
             )
             for (shop_id, member_id, _), lots in mails.items()
-        ],
+        ),
     )

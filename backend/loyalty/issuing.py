@@ -11,12 +11,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, select, text
 
-from backend import outbox
 from backend.ledger import posting
 from backend.ledger.posting import SYSTEM, AnySession, Author
-from backend.loyalty import calendar_rules, programs
+from backend.loyalty import calendar_rules, notices, programs
 from backend.loyalty.shops import ShopFacts
-from backend.models import Member, Redemption
+from backend.models import Redemption
 
 
 def locked(session: AnySession, shop_id: int, redemption_id: int) -> Redemption:
@@ -145,16 +144,15 @@ def _count(session: AnySession, redemption: Redemption, change: int) -> None:
 
 
 def tell(session: AnySession, redemption: Redemption, purpose: str) -> None:
-    """A mail to its owner, if there is an address. `purpose` is a kind of `mail/messages.py`."""
-    member = session.get_one(Member, (redemption.shop_id, redemption.member_id))
-    if member.email is not None:
-        outbox.put(
-            session,
-            redemption.shop_id,
-            "mail",
-            f"mail:{purpose}:{redemption.id}",
-            {"purpose": purpose, "member_id": member.id, "redemption_id": redemption.id},
-        )
+    """A mail to its owner, if they are to be told (notices.py)."""
+    notices.tell(
+        session,
+        redemption.shop_id,
+        redemption.member_id,
+        purpose,
+        f"mail:{purpose}:{redemption.id}",
+        redemption_id=redemption.id,
+    )
 
 
 def why(redemption: Redemption) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Member(db.Model):  # type: ignore[name-defined,misc]
     registered_at: Mapped[At | None]
     profile_at: Mapped[At | None]
     profile_times: Mapped[Document] = mapped_column(default=dict)
+    unsubscribed_at: Mapped[At | None]
     token_version: Mapped[int]
     seen_entry_id: Mapped[Ref]
 
