@@ -65,6 +65,13 @@ REWARD_QUESTIONS = (
         """,
     ),
     Question(
+        6,  # what was earned cost nothing
+        """
+        select shop_id, member_id, format('redemption %s was earned and costs %s points', id, points) as what
+        from redemption where origin = 'earned' and (points <> 0 or entry_id is not null)
+        """,
+    ),
+    Question(
         6,  # what was taken for a redemption before came back before it was taken again
         """
         select e.shop_id, e.member_id, format('entry %s took %s points for %s, which stands in another entry', e.id,

@@ -38,6 +38,7 @@ REFILL = "points.refill_coupons"
 OUTBOX_KIND = "discount"
 STOCK = 50
 """So many free codes of each reward are kept ready; one in ten that is taken looks after it (redeem.sql)."""
+TAKEN_PER_LOOK = 10
 MOST_SERVED = 200
 """So many of those who wait for a code get one in one transaction: their accounts are held that long."""
 LOW_STOCK = 10
@@ -472,6 +473,11 @@ def _hand_out(
     if len(codes) > len(waiting):
         _set_free(session, shop.id, reward_id, codes[len(waiting) :])
     return min(len(waiting), len(codes))
+
+
+def take_free(session: AnySession, shop_id: int, reward_id: int) -> tuple[int, str] | None:
+    """One code that can be used: its id and the code; None without stock. The caller holds the reward."""
+    return next(iter(_pop(session, shop_id, reward_id, 1)), None)
 
 
 def _pop(session: AnySession, shop_id: int, reward_id: int, most: int) -> list[tuple[int, str]]:

@@ -163,6 +163,11 @@ CORRUPTIONS = {
             f"update redemption set code = (select lower(code) from redemption {OF} :issued) {OF} :used",
         ],
     ),
+    "a reward that was earned and paid for": (
+        6,
+        r"was earned and costs 500 points",
+        [f"update redemption set origin = 'earned' {OF} :issued"],
+    ),
     "another reward's code": (
         7,
         "which is another code or reward",

@@ -17,7 +17,17 @@ from backend.errors import Conflict, NotEnoughPoints, Unauthorized
 from backend.jobs import outbox, points
 from backend.ledger import posting
 from backend.ledger.posting import Author
-from backend.loyalty import adjustments, deliveries, endings, members, programs, redemptions, rewards, shops
+from backend.loyalty import (
+    adjustments,
+    deliveries,
+    earned_rewards,
+    endings,
+    members,
+    programs,
+    redemptions,
+    rewards,
+    shops,
+)
 from backend.loyalty.members import WidgetVisitor
 from backend.loyalty.redemptions import Redeemer
 
@@ -234,6 +244,20 @@ def redeem(shop_id: int, member_ids: list[int], reward_id: int, name: str) -> li
     return came
 
 
+def earn_rewards(shop_id: int, member_ids: list[int], reward_id: int, key: str) -> list[str]:
+    """Give each of them, one after the other, an earned reward under one key each; its code, or "none"."""
+    return [_earn(shop_id, member_id, reward_id, f"{key}:{member_id}") for member_id in member_ids]
+
+
+@retrying
+def _earn(shop_id: int, member_id: int, reward_id: int, key: str) -> str:
+    with transaction() as session:
+        posting.lock_accounts(session, shop_id, [member_id])
+        facts, occasion = shops.facts(shop_id), {"rule": "referral"}
+        given = earned_rewards.give(session, facts, member_id, reward_id, key=key, occasion=occasion, now=clock.now())
+        return given.code or given.status if given is not None else "none"
+
+
 def redeem_again_and_again(shop_id: int, member_id: int, reward_id: int, key: str, times: int) -> list[int]:
     """The same request so many times; the redemptions it was answered with."""
     shop, who = shops.facts(shop_id), Redeemer(member_id, Author("customer"))
@@ -319,6 +343,7 @@ TASKS: dict[str, Callable[..., Any]] = {
         set_program,
         adjust,
         redeem,
+        earn_rewards,
         redeem_again_and_again,
         redeem_worths,
         give_back,
