@@ -12,6 +12,12 @@ GZIP = ("Content-Encoding", "gzip")
 PROGRAM_CACHE = "public, max-age=60, stale-while-revalidate=600"
 _JSON = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
 
+_TABLE = (
+    ("Content-Type", "text/csv; charset=utf-8"),
+    ("Content-Disposition", 'attachment; filename="points.csv"'),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
 
 def signature(shop: ShopFacts, body: bytes) -> tuple[str, str]:
     """The header that says that the body is ours."""
@@ -21,6 +27,11 @@ def signature(shop: ShopFacts, body: bytes) -> tuple[str, str]:
 def own(shop: ShopFacts, body: bytes, origin: str | None) -> Headers:
     """Of a member's own answer: for pages of the shop alone, and kept by nobody."""
     return [*_JSON, *PRIVATE, *cors.for_own_shop(origin, shop), signature(shop, body)]
+
+
+def own_table(shop: ShopFacts, origin: str | None) -> Headers:
+    """Of a member's own table, which is made while it is sent: what is not whole cannot be signed."""
+    return [*_TABLE, *PRIVATE, *cors.for_own_shop(origin, shop)]
 
 
 def public(shop: ShopFacts, body: bytes, etag: str) -> Headers:

@@ -58,6 +58,12 @@ class ProgramDocument:
         """What the rule is called, or None if the program has no such rule any more."""
         return next((rule["title"] for rule in self.earn if rule["id"] == rule_id), None)
 
+    def occasion(self, rule_id: str | None, order: str | None) -> str | None:
+        """What brought points: the order by its number, or the rule by its title. None if neither is known."""
+        if order:
+            return self.words["order"].format(order=order)
+        return self.rule_title(rule_id) if rule_id else None
+
 
 _documents: dict[tuple[ShopFacts, int, tuple[object, ...], str], ProgramDocument] = {}
 _languages: dict[tuple[int, int, tuple[object, ...], str | None], str] = {}

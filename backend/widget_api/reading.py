@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from backend import db, strict_json
+from backend import db
 from backend.errors import Unauthorized
 from backend.hot_statement import HotStatement
 from backend.loyalty import eligibility, member_facts
@@ -20,10 +20,8 @@ from backend.loyalty.eligibility import Facts
 from backend.loyalty.rewards import Reward
 from backend.loyalty.settings import ORDER_RULE
 from backend.loyalty.shops import ShopFacts
-from backend.loyalty.wording import pick
 from backend.widget_api import program_document, reward_shapes
 from backend.widget_api.offers import Offer
-from backend.widget_api.pages import cursor, page_length, place_of
 from backend.widget_api.program_document import ProgramDocument
 from backend.widget_api.reward_shapes import Progress
 from backend.widget_api.tokens import Session
@@ -31,7 +29,7 @@ from backend.widget_api.tokens import Session
 MOST_UNREAD = 99
 
 _AFTER_FIRST = re.compile("[,;]")
-_TIME = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""
+TIME = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""
 WHO = """
     m.shop_id = %(shop)s and m.id = %(member)s and m.token_version = %(version)s and m.status = 'active'
 """
@@ -59,7 +57,7 @@ select m.locale, (
         'available', a.available - lots.gone,
         'pending', (
             select coalesce(json_agg(json_build_object(
-                'points', w.points, 'due_at', to_char(w.due_at at time zone 'UTC', {_TIME}),
+                'points', w.points, 'due_at', to_char(w.due_at at time zone 'UTC', {TIME}),
                 'reason', w.reason, 'rule', w.rule, 'order', w.of_order) order by w.due_at, w.reason), '[]')
             from (
                 select sum(p.pending)::bigint as points, p.due_at, p.reason, p.rule, p.why ->> 'order' as of_order
@@ -90,7 +88,7 @@ join account a on a.shop_id = m.shop_id and a.member_id = m.id
 cross join lateral (
     select coalesce(sum(d.points) filter (where d.expires_at <= %(now)s), 0)::bigint as gone,
         coalesce(json_agg(json_build_object(
-            'points', d.points, 'expires_at', to_char(d.expires_at at time zone 'UTC', {_TIME})) order by d.expires_at)
+            'points', d.points, 'expires_at', to_char(d.expires_at at time zone 'UTC', {TIME})) order by d.expires_at)
             filter (where d.expires_at > %(now)s), '[]') as expiring
     from (
         select l.expires_at, sum(l.remaining)::bigint as points
@@ -102,22 +100,6 @@ cross join lateral (
 where {WHO}
 """  # noqa: S608 - our own literals
 
-ACTIVITY_SQL = f"""
-select m.locale, (
-    select coalesce(json_agg(row_to_json(page)), '[]') from (
-        select e.id::text as id, to_char(e.at at time zone 'UTC', {_TIME}) as at, e.kind,
-            case when e.to_bucket in ('pending', 'available') then e.points else -e.points end as points,
-            e.available_after as balance_after,
-            to_char(e.expires_at at time zone 'UTC', {_TIME}) as expires_at, e.why, e.actor, e.reason
-        from entry e
-        where e.shop_id = m.shop_id and e.member_id = m.id and e.id < %(before)s
-        order by e.id desc
-        limit %(limit)s
-    ) page)
-from member m
-where {WHO}
-"""  # noqa: S608
-
 SEEN_SQL = f"""
 update member m set seen_entry_id = greatest(m.seen_entry_id, coalesce((
     select max(e.id) from entry e where e.shop_id = m.shop_id and e.member_id = m.id), 0))
@@ -125,7 +107,7 @@ where {WHO}
 returning m.id
 """  # noqa: S608
 
-_ME, _ACTIVITY, _SEEN = HotStatement(ME_SQL), HotStatement(ACTIVITY_SQL), HotStatement(SEEN_SQL)
+_ME, _SEEN = HotStatement(ME_SQL), HotStatement(SEEN_SQL)
 _IS_GOOD = HotStatement(f"select 1 from member m where {WHO}")  # noqa: S608
 
 
@@ -156,7 +138,7 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
     answer: dict[str, Any] = orjson.loads(body or "")
     document = program_document.of(shop, wanted or locale)
     for promised in answer["balance"]["pending"]:
-        said = _occasion(document, promised.pop("rule"), promised.pop("order"))
+        said = document.occasion(promised.pop("rule"), promised.pop("order"))
         promised["reason"] = said or promised["reason"]
     answer["earn"] = list(_earn(document, (earned or "").split(), session.member_id))
     progress = Progress(
@@ -214,31 +196,6 @@ def _earn(document: ProgramDocument, earned: list[str], member_id: int) -> Itera
         yield {**rule, "button": None, "done": used > 0, "limit": {"times": 1, "used": used}}
 
 
-def activity(shop: ShopFacts, session: Session, wanted: str | None, after: str | None, limit: str | None) -> bytes:
-    """One page of what moved, newest first. Raises BadInput for a cursor or limit that is none, Unauthorized.
-
-    A cursor is a place between entries, whose ids only grow for one member: no gap and no repeat while rows arrive.
-    """
-    wanted_items = page_length(limit)
-    row = _ACTIVITY.first_row(
-        {
-            "shop": session.shop_id,
-            "member": session.member_id,
-            "version": session.token_version,
-            "before": place_of(after),
-            "limit": wanted_items + 1,
-        }
-    )
-    if row is None:
-        raise revoked()
-    locale, page = row
-    found = orjson.loads(page or "")
-    document = program_document.of(shop, wanted or locale)
-    items = [_item(document, entry) for entry in found[:wanted_items]]
-    more = len(found) > wanted_items
-    return strict_json.dumps({"items": items, "next": cursor(items[-1]["id"]) if more else None})
-
-
 def first_language(accept_language: str | None) -> str | None:
     """The first language of an Accept-Language header: a page's widget sends the one that it speaks."""
     return _AFTER_FIRST.split(accept_language, maxsplit=1)[0].strip() if accept_language else None
@@ -249,58 +206,6 @@ def mark_seen(session: Session) -> None:
     who = {"shop": session.shop_id, "member": session.member_id, "version": session.token_version}
     if _SEEN.first_row(who) is None:
         raise revoked()
-
-
-def _item(document: ProgramDocument, entry: dict[str, Any]) -> dict[str, Any]:
-    actor, reason, why = entry.pop("actor"), entry.pop("reason"), entry["why"]
-    if actor == "staff":  # S4.18: by hand, in the merchant's own words; which person it was stays in the shop
-        entry["why"] = {**why, "actor": actor, "reason": reason}
-    else:
-        reason = ""
-    entry["title"] = _title(document, entry["kind"], reason, why)
-    return entry
-
-
-def _title(document: ProgramDocument, kind: str, reason: str, why: dict[str, Any]) -> str:
-    """One sentence in the member's language that says what moved. `reason` is the merchant's, if a person did it."""
-    words = document.words
-    if isinstance(why.get("reward"), str):
-        return words["of_reward"].format(reward=why["reward"], what=words[_PLAIN[kind]])
-    what = _occasion(document, why.get("rule_id"), why.get("order"))
-    if what is None and isinstance(why.get("title"), dict):  # a rule that the program no longer has
-        what = pick(why["title"], document.language, document.shop.locale)
-    what = what or words["points"]
-    match kind:
-        case "promise":
-            return words["promised"].format(what=what)
-        case "post":
-            return what
-        case "void":
-            return words["cancelled"].format(what=what)
-        case "claw_back":
-            return words["taken_back"].format(what=what)
-        case "grant" | "deduct":
-            by_whom = words["added" if kind == "grant" else "deducted"].format(shop=document.shop.name)
-            return f"{by_whom}: {reason}" if reason else by_whom
-    return words[_PLAIN[kind]]
-
-
-_PLAIN = {
-    "hold": "held",
-    "release": "released",
-    "capture": "captured",
-    "spend": "spent",
-    "return": "returned",
-    "expire": "expired",
-    "settle": "settled",
-}
-
-
-def _occasion(document: ProgramDocument, rule: str | None, order: str | None) -> str | None:
-    """What brought the points: the order by its number, or the rule by its title. None if neither is known."""
-    if order:
-        return document.words["order"].format(order=order)
-    return document.rule_title(rule) if rule else None
 
 
 def refuse_revoked(session: Session) -> None:

@@ -3,14 +3,24 @@
 import gzip
 from typing import Annotated
 
-from flask import Response, g, request
+from flask import Response, g, request, stream_with_context
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend import clock, db, strict_json
 from backend.errors import Conflict, NotFound
 from backend.loyalty import members, shops
 from backend.platforms.events import time_text
-from backend.widget_api import answers, assets, cors, identity, pictures, program_document, reading
+from backend.widget_api import (
+    answers,
+    assets,
+    cors,
+    history,
+    history_table,
+    identity,
+    pictures,
+    program_document,
+    reading,
+)
 from backend.widget_api.door import (
     KEY,
     Finished,
@@ -128,11 +138,18 @@ def me() -> Response:
 
 @blueprint.get("/me/activity")
 def activity() -> Response:
-    """What moved, newest first."""
+    """What moved, newest first; `?kind=` leaves out all but one of `history.KINDS`."""
     shop, session = member_session("reads")
-    return own(
-        shop, reading.activity(shop, session, wanted_language(), request.args.get("after"), request.args.get("limit"))
-    )
+    after, limit, kind = (request.args.get(name) for name in ("after", "limit", "kind"))
+    return own(shop, history.activity(shop, session, wanted_language(), after, limit, kind))
+
+
+@blueprint.get("/me/activity.csv")
+def activity_table() -> Response:
+    """All that ever moved, as a table. It is made while it is sent, so it has no signature."""
+    shop, session = member_session("reads")
+    pieces = history_table.table(shop, session, wanted_language())
+    return Finished(stream_with_context(pieces), headers=answers.own_table(shop, request.environ.get("HTTP_ORIGIN")))
 
 
 @blueprint.post("/me/seen")

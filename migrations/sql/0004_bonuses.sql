@@ -27,3 +27,6 @@ insert into bonus (shop_id, member_id, rule, key, at, points, award_id, why)
 select w.shop_id, w.member_id, w.rule, e.source_key, e.at, w.promised, w.id, w.why
 from award w join entry e on e.shop_id = w.shop_id and e.award_id = w.id and e.kind = 'promise'
 where w.rule <> 'order';
+
+-- A member's movements of one kind (widget_api/history.py): the rare ones too, without a look at all the others.
+create index entry_of_member_by_kind on entry (shop_id, member_id, kind, id);
