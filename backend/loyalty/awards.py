@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import calendar_rules, earning, notices, programs, shops
+from backend.loyalty import calendar_rules, earning, notices, order_terms, programs, shops
 from backend.loyalty.earning import OrderLine, OrderSum, Sum
 from backend.loyalty.notices import Notice
 from backend.loyalty.settings import Assign, ProgramSettings
@@ -56,8 +56,11 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
     the sum as expected. Takes the member's account lock. Running it again changes nothing.
     """
     settings = _settings(session, row)
-    made = _outcome(session, shop, row, known.order, settings)
+    order_terms.freeze(session, shop, row, settings, now)
+    refunds = [_refund(each) for each in _refunds(session, row)]
+    made = _outcome(session, shop, row, known.order, refunds, settings)
     received_at = received(known, settings.assign)
+    row.stands = received_at is not None and earning.stands(made, _order_sum(known.order), refunds)
     was_received = row.due_at is not None
     if received_at is not None:
         _date(session, shop, row, settings, received_at)
@@ -71,7 +74,8 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
 
 def explain(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) -> tuple[int, dict[str, Any]]:
     """What the order should have brought by now, in points, and the sum behind it, also if that is nothing."""
-    made = _outcome(session, shop, row, known.order, _settings(session, row))
+    refunds = [_refund(each) for each in _refunds(session, row)]
+    made = _outcome(session, shop, row, known.order, refunds, _settings(session, row))
     return made.target, _why(row, known, made)
 
 
@@ -94,6 +98,7 @@ def move_to(
         _move(session, row, 0, known.order, {"rule": "order", "note": "moved", "order": _called(known.order)}, now)
         row.expired_taken_back = 0
     row.member_id = member_id
+    order_terms.forget(row)
     session.flush()
 
 
@@ -164,15 +169,23 @@ def _settings(session: AnySession, row: Order) -> ProgramSettings:
     return programs.settings_of(version)
 
 
-def _outcome(session: AnySession, shop: ShopFacts, row: Order, order: OrderState, settings: ProgramSettings) -> Sum:
+def _outcome(
+    session: AnySession,
+    shop: ShopFacts,
+    row: Order,
+    order: OrderState,
+    refunds: list[earning.Refund],
+    settings: ProgramSettings,
+) -> Sum:
     return earning.outcome(
         _order_sum(order),
-        [_refund(each) for each in _refunds(session, row)],
+        refunds,
         settings.earn,
         shop_currency=shop.currency,
         enabled=settings.enabled,
         uninstalled=not shops.was_installed_at(session, shop.id, row.placed_at),
         paid_with_points=_paid_with_points(session, row) if order.discount_codes else Decimal(0),
+        terms=order_terms.of(row, settings),
     )
 
 
@@ -207,6 +220,9 @@ def _order_sum(order: OrderState) -> OrderSum:
                 discount=line.discount,
                 total=line.total,
                 gift_card=line.gift_card,
+                product_id=line.product_id,
+                sku=line.sku,
+                categories=line.categories,
             )
             for line in order.lines or ()
         ),

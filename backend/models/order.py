@@ -1,9 +1,11 @@
 """An order as the platform last told it, with its milestones and what it brings."""
 
+from decimal import Decimal
+
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import db
-from backend.models.columns import At, Document, Points, Ref, RowId, ShopId, Str
+from backend.models.columns import At, Document, Points, Ref, RowId, ShopId, Str, Texts
 
 
 class Order(db.Model):  # type: ignore[name-defined,misc]
@@ -22,6 +24,10 @@ class Order(db.Model):  # type: ignore[name-defined,misc]
     expected_points: Mapped[Points]
     expired_taken_back: Mapped[Points]
     steps: Mapped[int]
+    tier: Mapped[Str | None]
+    tier_factor: Mapped[Decimal | None]
+    rules_open: Mapped[Texts | None]
+    stands: Mapped[bool] = mapped_column(default=False)
 
 
 class Refund(db.Model):  # type: ignore[name-defined,misc]

@@ -39,6 +39,7 @@ class Customer:
     address: Mapping[str, Any] | None = None
     created_at: datetime | None = None
     referral_code: str | None = None
+    accepts_marketing: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class Line:
     discount: Decimal | None = None
     total: Decimal | None = None
     gift_card: bool = False
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +289,7 @@ def _line_to_document(line: Line) -> dict[str, Any]:
             "discount": _money_text(line.discount),
             "total": _money_text(line.total),
             "gift_card": line.gift_card or None,
+            "categories": list(line.categories) or None,
         }
     )
 
@@ -302,6 +305,7 @@ def _line_from_document(document: Mapping[str, Any]) -> Line:
         discount=_money(document.get("discount")),
         total=_money(document.get("total")),
         gift_card=document.get("gift_card", False),
+        categories=tuple(document.get("categories", ())),
     )
 
 

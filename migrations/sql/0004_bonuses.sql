@@ -1,6 +1,27 @@
 -- Points beside those of orders: what a rule of the program, a referral or a tier gives.
 
-alter table member add column registered_at timestamptz; -- when the store says that the account was made
+alter table member
+    add column registered_at timestamptz, -- when the store says that the account was made
+    add column birthday_since timestamptz; -- since when this birthday is known: one that is told too late waits a year
+
+-- Whose birthday it is on a day.
+create index member_birthday on member (
+    shop_id, ((extract(month from birthday) * 100 + extract(day from birthday))::integer), id
+) where birthday is not null and status = 'active';
+
+-- What decides which of the program's rules an order meets, kept from when it first has an owner (docs/decisions/0011).
+alter table orders
+    add column tier text,              -- the owner's level
+    add column tier_factor numeric,
+    add column rules_open text[],      -- the rules with an eligibility that the owner met; null: nothing is frozen yet
+    add column stands boolean not null default false; -- received, and neither cancelled, returned nor wholly refunded
+
+update orders set stands = true
+where due_at is not null and not known -> 'first_shown' ? 'cancelled'
+    and coalesce(known #>> '{states,0,order,payment_status}', '') <> all ('{voided,refunded}'::text[])
+    and coalesce(known #>> '{states,0,order,delivery_status}', '') <> 'returned';
+
+create index orders_that_stand on orders (shop_id, member_id, placed_at, external_id) where stands;
 
 -- One occasion on which a rule paid a member. Its key says which: `rule:signup:member:7`, `rule:birthday:member:7:2026`.
 create table bonus (
@@ -22,6 +43,30 @@ create table bonus (
 );
 
 create index bonus_of_member on bonus (shop_id, member_id, rule, at);
+create index bonus_of_first_order on bonus (shop_id, member_id) where why ->> 'rule' = 'first_order';
+
+-- What a merchant's system told that a member did, once for each id, and what was answered.
+create table member_event (
+    shop_id bigint not null,
+    member_id bigint not null,
+    event text not null,
+    external_id text not null,
+    at timestamptz not null,
+    answer jsonb not null,
+    primary key (shop_id, member_id, event, external_id),
+    foreign key (shop_id, member_id) references member
+);
+
+-- How far each shop's birthdays have been given: `day` is next, from the member after `after_member` on.
+create table birthday_round (
+    shop_id bigint primary key references shop,
+    day date,                          -- null: not begun yet
+    after_member bigint not null default 0,
+    due_at timestamptz not null        -- when that day begins in the shop's zone
+);
+
+create index birthday_round_due on birthday_round (due_at);
+insert into birthday_round (shop_id, due_at) select id, created_at from shop;
 
 insert into bonus (shop_id, member_id, rule, key, at, points, award_id, why)
 select w.shop_id, w.member_id, w.rule, e.source_key, e.at, w.promised, w.id, w.why

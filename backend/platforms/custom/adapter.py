@@ -124,6 +124,7 @@ def _line(body: payloads.LineBody) -> Line:
         discount=_money(body.discount),
         total=unit_price * quantity if total is None and unit_price is not None else total,
         gift_card=bool(body.gift_card),
+        categories=tuple(filter(None, map(_said, body.categories or ()))),
     )
 
 
@@ -153,6 +154,7 @@ def _customer(body: payloads.CustomerBody | payloads.OrderCustomerBody) -> Custo
         address=body.address,
         created_at=_time(body.created_at),
         referral_code=_said(body.referral_code),
+        accepts_marketing=body.accepts_marketing,
     )
 
 

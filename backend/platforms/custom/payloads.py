@@ -125,6 +125,7 @@ class _PersonBody(_Body):
     email_verified: bool | None = None
     created_at: Time | None = None
     referral_code: ShortText | None = None
+    accepts_marketing: bool | None = None
 
 
 class CustomerBody(_PersonBody):
@@ -151,6 +152,7 @@ class LineBody(_Body):
     discount: Money | None = None
     total: Money | None = None
     gift_card: bool | None = None
+    categories: list[ShortText] | None = Field(default=None, max_length=100)
 
 
 def _each_once(lines: Sequence[LineBody]) -> Sequence[LineBody]:
