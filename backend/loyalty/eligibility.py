@@ -24,11 +24,18 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale
-
 from backend.loyalty.calendar_rules import local_day
 from backend.loyalty.eligibility_reading import read_rules, read_target, rules_to_document, target_to_document
-from backend.loyalty.eligibility_terms import OF_ORDERS, OPPOSITES, Condition, Rule, Target, folded
+from backend.loyalty.eligibility_terms import (
+    COUNTRIES,
+    OF_ORDERS,
+    OPPOSITES,
+    Condition,
+    Rule,
+    Target,
+    country_code,
+    folded,
+)
 from backend.loyalty.eligibility_wording import missing, target_missing
 
 __all__ = [
@@ -46,9 +53,6 @@ __all__ = [
     "target_missing",
     "target_to_document",
 ]
-
-_COUNTRIES: dict[str, str] = {code: name for code, name in Locale("en").territories.items() if len(code) == 2}
-_CODES = {folded(name): code for code, name in _COUNTRIES.items()}
 
 
 @dataclass(frozen=True)
@@ -106,11 +110,12 @@ class Verdict:
 _EVERYBODY = Verdict(is_eligible=True, show_on_member_dashboard=True, include_in_api_response=True)
 
 
-def judge(rules: Sequence[Rule], facts: Facts) -> Verdict:
+def judge(rules: Sequence[Rule], facts: Facts, language: str = "en") -> Verdict:
     """The verdict of the rules that hold: any of them makes eligible, any of them may show it (S2.26, S2.27).
 
     No rules: everybody, shown everywhere. The refusal names what is missing of the alternative that the member is
-    nearest to: the one with the fewest conditions that fail, and of several such the first.
+    nearest to: the one with the fewest conditions that fail, and of several such the first. It is in `language`, or in
+    English where we have no words in it.
     """
     if not rules:
         return _EVERYBODY
@@ -119,7 +124,7 @@ def judge(rules: Sequence[Rule], facts: Facts) -> Verdict:
         is_eligible=bool(holding),
         show_on_member_dashboard=any(rule.show_on_member_dashboard for rule in holding),
         include_in_api_response=any(rule.include_in_api_response for rule in holding),
-        refusal=None if holding else missing(_nearest(rules, facts), facts.currency),
+        refusal=None if holding else missing(_nearest(rules, facts), facts.currency, language),
     )
 
 
@@ -189,8 +194,8 @@ def _texts(texts: Iterable[str]) -> frozenset[str] | None:
 
 def _both_names(country: str) -> Iterable[str]:
     """The country as it is known, with its code and its English name if they are known."""
-    code = _CODES.get(folded(country), country.strip().upper())
-    return country, code, _COUNTRIES.get(code, "")
+    code = country_code(country)
+    return country, code, COUNTRIES.get(code, "")
 
 
 def _wider(tag: str) -> Iterable[str]:

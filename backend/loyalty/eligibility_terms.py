@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Literal
 
+from babel import Locale
+
 Kind = Literal["date", "number", "money", "text", "texts", "month", "yes_no"]
 Value = date | int | Decimal | str | bool
 Shape = Literal["nothing", "one", "range", "many"]
@@ -112,6 +114,16 @@ def shape(operator: str) -> Shape:
 def folded(text: str) -> str:
     """The text as it is compared: without regard to case or to spaces around it."""
     return text.strip().casefold()
+
+
+COUNTRIES: Mapping[str, str] = {code: name for code, name in Locale("en").territories.items() if len(code) == 2}
+"""The English names of countries, by their code."""
+_CODES = {folded(name): code for code, name in COUNTRIES.items()}
+
+
+def country_code(country: str) -> str:
+    """The code of a country that is given by it or by its English name; another text in capitals."""
+    return _CODES.get(folded(country), country.strip().upper())
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,13 @@ class MustExpireFirst(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Redeemer:
-    """For whom, and who asks. `token_version` is that of the member's session, which may have been revoked."""
+    """For whom, and who asks. `token_version` is that of the member's session, which may have been revoked; `language`
+    that of whoever reads why the rules refuse."""
 
     member_id: int
     author: Author
     token_version: int | None = None
+    language: str = "en"
 
 
 def install(connection: Connection) -> None:
@@ -185,11 +187,11 @@ def _judge(
     if not rewards.is_available(reward, now):
         raise Conflict("This reward is not available at the moment.", code="reward_inactive")
     if reward.rules or reward.target is not None:
-        refuse_ineligible(shop, who.member_id, reward, now)
+        refuse_ineligible(shop, who.member_id, reward, now, who.language)
     return reward_attributes.checked(reward.definition.custom_transaction_attributes, attributes)
 
 
-def refuse_ineligible(shop: ShopFacts, member_id: int, reward: Reward, now: datetime) -> None:
+def refuse_ineligible(shop: ShopFacts, member_id: int, reward: Reward, now: datetime, language: str = "en") -> None:
     """Raises Conflict `not_eligible` with the sentence that says what the member lacks."""
     session = db.db.session()
     try:
@@ -199,8 +201,8 @@ def refuse_ineligible(shop: ShopFacts, member_id: int, reward: Reward, now: date
     finally:
         session.rollback()
     if reward.target is not None and not eligibility.is_in_target(reward.target, facts):
-        raise Conflict(eligibility.target_missing(reward.target), code="not_eligible")
-    verdict = eligibility.judge(reward.rules, facts)
+        raise Conflict(eligibility.target_missing(reward.target, language), code="not_eligible")
+    verdict = eligibility.judge(reward.rules, facts, language)
     if not verdict.is_eligible:
         raise Conflict(verdict.refusal, code="not_eligible")
 

@@ -36,6 +36,7 @@ POINTS_NAMES: Mapping[str, Mapping[str, str]] = {
     "pt": {"one": "ponto", "other": "pontos"},
     "zh-Hans": {"other": "积分"},
     "zh-Hant": {"other": "點"},
+    "ar": {"zero": "نقطة", "one": "نقطة", "two": "نقطتان", "few": "نقاط", "many": "نقطة", "other": "نقطة"},
 }
 """What points are called until the merchant names them."""
 

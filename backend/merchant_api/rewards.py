@@ -410,7 +410,8 @@ def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -
     there = [each for each in rewards.current(call.shop_id) if rewards.is_available(each, call.now)]
     with_orders = any(eligibility.needs_orders(each.rules) for each in there)
     facts = member_facts.facts(call.session, shop, member_id, with_orders, call.now)
-    judged = [(each, *_judged(each, facts)) for each in there]
+    language = _language(query.language)
+    judged = [(each, *_judged(each, facts, language)) for each in there]
     wanted = [
         (reward, refusal)
         for reward, refusal, in_api in judged
@@ -419,7 +420,6 @@ def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -
     ordered = _sorted(wanted, query.sort)
     page = ordered[query.start_index : query.start_index + query.count]
     infos = _coupons_infos(call.session, call.shop_id, [reward for reward, _ in page])
-    language = _language(query.language)
     after = query.start_index + len(page)
     return MemberRewards(
         items=[_for_member(call, each, infos[each.id], refusal, language, query.format) for each, refusal in page],
@@ -427,11 +427,11 @@ def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -
     )
 
 
-def _judged(reward: rewards.Reward, facts: eligibility.Facts) -> tuple[str | None, bool]:
+def _judged(reward: rewards.Reward, facts: eligibility.Facts, language: str) -> tuple[str | None, bool]:
     """Why the member may not have it, None if they may; and whether the API shows it to those who may."""
     if reward.target is not None and not eligibility.is_in_target(reward.target, facts):
-        return eligibility.target_missing(reward.target), False
-    verdict = eligibility.judge(reward.rules, facts)
+        return eligibility.target_missing(reward.target, language), False
+    verdict = eligibility.judge(reward.rules, facts, language)
     return (None if verdict.is_eligible else verdict.refusal), verdict.include_in_api_response
 
 

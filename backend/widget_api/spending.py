@@ -10,7 +10,7 @@ from flask import Response, request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backend import clock, db, strict_json
-from backend.errors import BadInput, NotEnoughPoints, NotFound
+from backend.errors import BadInput, Conflict, NotEnoughPoints, NotFound
 from backend.hot_statement import HotStatement
 from backend.ledger.posting import Author
 from backend.loyalty import cashback, endings, expiry, redemptions, rewards
@@ -26,6 +26,8 @@ from backend.widget_api.tokens import Session
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 LARGEST_ORDER_ID = 2**63 - 1
+_REFUSALS = {"limit_reached": "had_enough", "out_of_stock": "sold_out", "reward_inactive": "not_available"}
+"""The sentence that shoppers read, by the code of a refusal. Whom the rules refuse reads what they lack."""
 
 _REDEMPTIONS = HotStatement(
     f"""
@@ -110,8 +112,8 @@ def redeem() -> Response:
     document = program_document.of(shop, wanted_language())
     reward_id = rewards.parse_public_id(wanted.reward_id)
     try:
-        had = _redeem(shop, session, reward_id, wanted.attributes, key)
-    except NotEnoughPoints as refusal:
+        had = _redeem(shop, session, reward_id, wanted.attributes, key, document.language)
+    except Conflict as refusal:
         raise _in_words(refusal, document) from None
     return _redemption(shop, redemptions.from_row(had), document, 201)
 
@@ -213,8 +215,10 @@ def _held_as(held: Redemption) -> str:
 # How -----------------------------------------------------------------------------------------------------------------
 
 
-def _redeem(shop: ShopFacts, session: Session, reward_id: int, attributes: dict[str, Any], key: str) -> redemptions.Row:
-    who = Redeemer(session.member_id, Author("customer"), session.token_version)
+def _redeem(
+    shop: ShopFacts, session: Session, reward_id: int, attributes: dict[str, Any], key: str, language: str
+) -> redemptions.Row:
+    who = Redeemer(session.member_id, Author("customer"), session.token_version, language)
     now = clock.now()
     try:
         return redemptions.redeem(shop, who, reward_id, attributes, f"redeem:{key}", now)
@@ -228,9 +232,12 @@ def _redemption(shop: ShopFacts, redemption: Redemption, document: ProgramDocume
     return own(shop, strict_json.dumps(redemption_shapes.shape(redemption, document.tongue, clock.now())), status)
 
 
-def _in_words(refusal: NotEnoughPoints, document: ProgramDocument) -> NotEnoughPoints:
-    """The refusal with the sentence that shoppers read (S1.7)."""
-    refusal.detail = reward_shapes.missing_sentence(refusal.wanted - refusal.available, document.words)
+def _in_words(refusal: Conflict, document: ProgramDocument) -> Conflict:
+    """The refusal with the sentence that shoppers read (S1.7), if it has one."""
+    if isinstance(refusal, NotEnoughPoints):
+        refusal.detail = reward_shapes.missing_sentence(refusal.wanted - refusal.available, document.words)
+    elif sentence := _REFUSALS.get(refusal.code):
+        refusal.detail = document.words[sentence]
     return refusal
 
 
