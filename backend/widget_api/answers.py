@@ -1,5 +1,7 @@
 """The headers of an answer of the widget API."""
 
+import hashlib
+
 from backend import clock
 from backend.loyalty.shops import ShopFacts
 from backend.widget_api import cors, signing
@@ -37,6 +39,11 @@ def own_table(shop: ShopFacts, origin: str | None) -> Headers:
 def public(shop: ShopFacts, body: bytes, etag: str) -> Headers:
     """Of the program: for everybody, and kept by everybody for a while."""
     return [*_JSON, *unchanged(etag), signature(shop, body)]
+
+
+def etag_of(body: bytes) -> str:
+    """The name of exactly this body."""
+    return f'"{hashlib.sha256(body).hexdigest()[:20]}"'
 
 
 def unchanged(etag: str) -> Headers:

@@ -28,7 +28,7 @@ blueprint = Blueprint("widget_api", __name__, url_prefix="/widget/v1")
 LARGEST_BODY = 16 * 1024
 
 KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PUBLIC = frozenset({"widget_api.program", "widget_api.loader", "widget_api.module", "widget_api.picture"})
+_PUBLIC = frozenset(f"widget_api.{name}" for name in ("program", "points", "loader", "module", "picture"))
 
 
 @dataclass(frozen=True, slots=True)

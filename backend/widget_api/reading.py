@@ -24,6 +24,7 @@ from backend.widget_api import program_document, reward_shapes
 from backend.widget_api.offers import Offer
 from backend.widget_api.program_document import ProgramDocument
 from backend.widget_api.reward_shapes import Progress
+from backend.widget_api.summary import summary
 from backend.widget_api.tokens import Session
 
 MOST_UNREAD = 99
@@ -147,6 +148,7 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
         times_had={int(reward): times for reward, times in orjson.loads(times_had or "{}").items()},
     )
     answer["rewards"] = _rewards(document, document.offer.rewards, progress)
+    answer["summary"] = summary(document, progress.available, answer["rewards"])
     answer["campaign"] = _campaign(document, progress, orjson.loads(taken or "[]"))
     answer["referral"] = {"enabled": False}
     return answer

@@ -19,6 +19,7 @@ from backend.widget_api import (
     identity,
     pictures,
     program_document,
+    quotes,
     reading,
 )
 from backend.widget_api.door import (
@@ -55,6 +56,20 @@ def program(widget_key: str) -> Response:
     if is_compressed:
         return Finished(document.compressed, headers=[*headers, answers.GZIP])
     return Finished(document.body, headers=headers)
+
+
+@blueprint.get("/<widget_key>/points")
+def points(widget_key: str) -> Response:
+    """What the cart in the address would earn if it were bought now."""
+    shop = shop_of(widget_key)
+    asked = quotes.read(request.args)
+    body = quotes.body(program_document.of(shop, request.args.get("locale")), asked, clock.now())
+    etag = answers.etag_of(body)
+    if request.if_none_match.contains_weak(etag[1:-1]):
+        answer = Finished(status=304, headers=answers.unchanged(etag))
+        del answer.headers["Content-Type"]
+        return answer
+    return Finished(body, headers=answers.public(shop, body, etag))
 
 
 @blueprint.get("/loader.js")

@@ -32,9 +32,14 @@ async function words(language, folder = "") {
   return own.partial ? { ...(await words("en", folder)), ...own } : own;
 }
 
+/** The language that `host` speaks: its own, the page's or the shop's, the first of which we have words in. */
+export function localeOf(host, look) {
+  return [host.getAttribute("locale"), document.documentElement.lang, look.locale, "en"].find((tag) => tag && closest(tag));
+}
+
 /** The panel of one `<lagniappe-widget>`; `look` is what its loader was given. Rejects if a part cannot be had. */
 export async function panel(host, look) {
-  const locale = [host.getAttribute("locale"), document.documentElement.lang, look.locale, "en"].find((tag) => tag && closest(tag));
+  const locale = localeOf(host, look);
   const language = closest(locale);
   const parts = [import("./elements/panel.js"), stylesheet("styles/panel.css"), words(language)];
   const [{ Panel }, sheet, text] = await Promise.all(parts);

@@ -53,10 +53,10 @@
       button.addEventListener("click", () => this.open());
     }
 
-    async open() {
+    async open(tab) {
       this.#said.textContent = "";
       try {
-        (await this.#wake()).open();
+        (await this.#wake()).open(tab);
       } catch {
         this.#said.textContent = look.sorry;
       }
@@ -84,12 +84,22 @@
     if (document.querySelector(name)) return;
     const widget = make(name);
     for (const { name: key, value } of script?.attributes ?? []) {
-      if (/^data-(identity|locale|position|cart-\w+|.*-url)$/.test(key)) widget.setAttribute(key.slice(5), value);
+      if (/^data-(identity|locale|position|tier|cart-\w+|.*-url)$/.test(key)) widget.setAttribute(key.slice(5), value);
     }
     document.body.append(widget);
     document.dispatchEvent(new CustomEvent("lagniappe:ready"));
   };
-  if (!customElements.get(name)) customElements.define(name, Widget);
+  const define = (tag, element) => customElements.get(tag) || customElements.define(tag, element);
+  define(name, Widget);
+  // Blocks bring what they need when there is one, from the beginning or put in later.
+  for (const block of ["product-points", "cart-points", "purchase-points", "balance"]) {
+    const path = `blocks/${block.split("-").at(-1)}.js`;
+    define(`lagniappe-${block}`, class extends HTMLElement {
+      connectedCallback() {
+        import(new URL(path, look.panel)).then((module) => module.show(this, look), () => {});
+      }
+    });
+  }
   if (document.body) add();
   else document.addEventListener("DOMContentLoaded", add);
 })();

@@ -1,4 +1,5 @@
-/** What the panel knows, and when it asks for more. */
+/** What a page knows of its member and program, and when it asks for more. */
+import { Api } from "./api.js";
 
 const PROGRAM_AGE = 600000; // ms after which a page that stays open asks for the program again
 const FRIEND_AGE = 30 * 86400000; // ms for which a friend's link counts
@@ -15,10 +16,9 @@ function friendOf(key) {
 
 const stranger = { identity: null, me: null, problem: null };
 
-export class State {
-  #api;
+class State {
   #key;
-  #changed;
+  #listeners = [];
   #telling = false;
   #program = null;
   #refreshing = null;
@@ -26,11 +26,14 @@ export class State {
   /** identity, program, me; problem: why they are missing or old. */
   values = { ...stranger, program: null };
 
-  /** `changed` is called once a turn, however much has changed. */
-  constructor(api, key, changed) {
-    this.#api = api;
+  constructor(api, key) {
+    this.api = api;
     this.#key = key;
-    this.#changed = changed;
+  }
+
+  /** `changed` is called once a turn, however much has changed. */
+  listen(changed) {
+    this.#listeners.push(changed);
   }
 
   #set(values) {
@@ -39,14 +42,14 @@ export class State {
     this.#telling = true;
     queueMicrotask(() => {
       this.#telling = false;
-      this.#changed();
+      for (const changed of this.#listeners) changed();
     });
   }
 
   /** The program document, once for all who ask; a failure is not kept. */
   program() {
     if (!this.#program || Date.now() - this.#program.at > PROGRAM_AGE) {
-      const answer = this.#api.program();
+      const answer = this.api.program();
       this.#program = { at: Date.now(), answer };
       answer.then((program) => this.#set({ program }), () => (this.#program = null));
     }
@@ -64,14 +67,28 @@ export class State {
     return this.refresh(identity);
   }
 
-  async #refresh(identity) {
+  /** Brings the member up to date, and no program: for who shows nothing of it. */
+  async member(identity) {
     if (identity !== this.values.identity) this.#set({ ...stranger, identity });
+    const me = identity && (await this.api.me(identity, friendOf(this.#key)));
+    if (me && identity === this.values.identity) this.#set({ me });
+  }
+
+  async #refresh(identity) {
     try {
-      const me = identity && this.#api.me(identity, friendOf(this.#key)).then((answer) => this.#set({ me: answer }));
-      await Promise.all([this.program(), me]);
+      await Promise.all([this.member(identity), this.program()]);
       this.#set({ problem: null });
     } catch (problem) {
       this.#set({ problem });
     }
   }
+}
+
+const states = new Map();
+
+/** What this page knows in that language: the panel and the blocks share it, so that nothing is asked twice. */
+export function stateOf(look, locale) {
+  const name = `${look.key} ${locale}`;
+  if (!states.has(name)) states.set(name, new State(new Api(look, locale), look.key));
+  return states.get(name);
 }

@@ -1,10 +1,9 @@
 /** The panel: one dialog in the widget's shadow root, and its tabs. */
-import { Api } from "../api.js";
 import { palette } from "../color.js";
 import { announce, onAction } from "../events.js";
 import { Format } from "../format.js";
 import { html, render } from "../html.js";
-import { State } from "../state.js";
+import { stateOf } from "../state.js";
 import { view as earn } from "./earn.js";
 import { head } from "./head.js";
 import { failure, icon, notice, skeleton } from "./parts.js";
@@ -59,8 +58,9 @@ export class Panel {
     this.#stylesheet = stylesheet;
     this.#wordsOf = more;
     this.#format = new Format(words, locale);
-    this.#api = new Api(look, locale);
-    this.#state = new State(this.#api, look.key, () => this.changed());
+    this.#state = stateOf(look, locale);
+    this.#api = this.#state.api;
+    this.#state.listen(() => this.changed());
     const root = host.shadowRoot;
     const side = (host.getAttribute("position") || look.position) === "left" ? "left" : "right";
     const attributes = { role: "dialog", "aria-modal": "true", "aria-labelledby": "title", class: side, lang: language };
@@ -76,7 +76,8 @@ export class Panel {
     this.#state.program().catch(() => {}); // asked again, and told, by refresh()
   }
 
-  open() {
+  /** Opens, at the tab of that id if one is named and is there for this reader. */
+  open(tab) {
     const dialog = this.dialog;
     if (dialog.matches(":modal")) return;
     this.#closed(); // as it is not, if the page took the widget away and put it back
@@ -99,6 +100,7 @@ export class Panel {
     this.part("title").focus();
     this.#launcher.ariaExpanded = "true";
     announce("opened");
+    if (tab) this.show(tab);
   }
 
   close() {
@@ -190,9 +192,11 @@ export class Panel {
   /** Chooses a tab: what it is made of comes now, with a skeleton in its place. */
   async show(id) {
     const tab = TABS.find((one) => one.id === id);
+    if (!tab) return;
     tab.lost = null;
     this.#tab = tab;
     this.changed();
+    if (this.#tab !== tab) return; // not for this reader
     this.part(`tab-${id}`).focus();
     if (tab.view) return tab.look?.();
     try {
