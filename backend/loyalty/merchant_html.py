@@ -5,6 +5,9 @@ https and mailto links: no image, no style, no class, no id, no script. It is ne
 `{{…}}` passes untouched.
 """
 
+import re
+from html import unescape
+
 import nh3
 
 from backend.errors import BadInput
@@ -17,6 +20,9 @@ known text takes about 0.2 s."""
 
 _TAGS = {"a", "b", "blockquote", "br", "em", "h2", "h3", "h4", "hr", "i", "li", "ol", "p", "s", "strong", "u", "ul"}
 """What a rules text needs, no more."""
+
+
+_BLOCK = re.compile(r"<(?:/(?:p|h[2-4]|li|blockquote|ul|ol)|br|hr)[^>]*>", re.IGNORECASE)
 
 
 def _whole_address(tag: str, attribute: str, value: str) -> str | None:
@@ -53,3 +59,9 @@ def clean(html: str, *, limit: int = MAX_CHARACTERS) -> str:
     if len(cleaned) > limit or cleaned.count("<") > MAX_TAGS:
         raise BadInput(f"The text is too long once cleaned: at most {limit:,} characters and {MAX_TAGS:,} tags.")
     return cleaned
+
+
+def as_text(html: str) -> str:
+    """Cleaned text without its formatting: a line for each paragraph and each item of a list."""
+    lines = unescape(nh3.clean(_BLOCK.sub("\n", html), tags=set())).splitlines()
+    return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)

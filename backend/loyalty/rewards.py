@@ -268,6 +268,12 @@ def is_available(reward: Reward, now: datetime) -> bool:
     )
 
 
+def is_left(reward: Reward) -> bool:
+    """Whether there is one more of it to be had."""
+    is_out = reward.coupon_source == "uploaded" and not reward.has_stock
+    return not is_out and (reward.limit_total is None or reward.taken < reward.limit_total)
+
+
 def texts_in(reward: Reward, language: str | None, shop_locale: str) -> RewardTexts:
     """The reward's texts for a reader of that language; chosen once per version."""
     place = (reward.shop_id, reward.id, reward.version, language, shop_locale)

@@ -1,24 +1,27 @@
 """What the product writes to members, in the member's language, as text and as HTML.
 
-`compose` is pure: it reads the templates and words of this package and nothing else. The words of a language are one
-JSON file in `words/`; a reader of a language that we do not have reads the shop's, else English. Names and reasons come
-from merchants and shoppers: they are escaped in the HTML and lose their line breaks in the subject.
+`compose` is pure: it reads the templates and words of this package and nothing else. A reader of a language that we do
+not have reads the shop's, else English. Names and reasons come from merchants and shoppers: they are escaped in the
+HTML and lose their line breaks in the subject.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
+from babel.lists import format_list
+from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from backend.loyalty.wording import pick_language, points_text
+from backend.loyalty.wording import points_text
+from backend.mail.languages import is_rtl, language_for
+from backend.mail.languages import words as words_of
 
 Kind = Literal[
     "points_earned",
@@ -26,10 +29,14 @@ Kind = Literal[
     "points_expired",
     "points_clawed_back",
     "points_adjusted",
+    "reward_issued",
+    "reward_available",
     "reward_expired",
     "reward_failed",
+    "tier_changed",
+    "tier_ending",
+    "referral_rewarded",
 ]
-LANGUAGES = ("en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "zh-Hant", "ar")
 DEFAULT_ACCENT = "#4a3aff"
 _LONGEST_SUBJECT = 150
 _ONE_MOMENT = timedelta(microseconds=1)
@@ -39,10 +46,10 @@ _ONE_MOMENT = timedelta(microseconds=1)
 class Context:
     """What a message tells.
 
-    `points` are positive, except in `points_adjusted`, where a deduction is negative. `expires_at` is the ledger's
-    exclusive instant (valid while now < expires_at); the reader is told the last day, in the shop's zone. `balance` can
-    be spent now; `owed` is zero or negative. `reason` is one of the words' `reasons` or a text of the merchant. Of a
-    `reward`, `points` is the price, and `points_came_back` says whether its owner has it again.
+    `points` are positive, except in `points_adjusted`, where a deduction is negative. `expires_at` is an exclusive
+    instant (valid while now < expires_at); the reader is told the last day, in the shop's zone. `balance` can be spent
+    now; `owed` is zero or negative. `reason` is one of the words' `reasons` or a text of the merchant. Of a `reward`,
+    `points` is the price, and `points_came_back` says whether its owner has it again.
     """
 
     shop_name: str
@@ -58,9 +65,35 @@ class Context:
     never_expires: bool = False
     order_number: str | None = None
     reason: str | None = None
+    accent: str = DEFAULT_ACCENT
+    unsubscribe_url: str | None = None
+    takes_away: bool = False
+    """It comes to those who have unsubscribed, too, and says so."""
+
     reward: str | None = None
     points_came_back: bool = False
-    accent: str = DEFAULT_ACCENT
+    is_earned: bool = False
+    """Of a reward that came from a level or a referral, not from points."""
+    code: str | None = None
+    how: Literal["code", "other", "gift"] | None = None
+    """What there is to do with it: a code for the checkout, a code to show, nothing."""
+    note: str | None = None
+    """What the merchant says to who has it."""
+    announcement: str | None = None
+    """The merchant's push text."""
+
+    level: str | None = None
+    level_before: str | None = None
+    went_up: bool = True
+    perks: tuple[str, ...] = ()
+    multiplier: Decimal = Decimal(1)
+    missing: str | None = None
+    """What the level needs, in the reader's language."""
+    counts_orders: bool = False
+
+    is_advocate: bool = False
+    friend: str | None = None
+    """The first name of who was brought along."""
 
 
 @dataclass(frozen=True)
@@ -74,29 +107,33 @@ class Message:
 
 def compose(kind: Kind, locale: str | None, context: Context) -> Message:
     """The message `kind` for a reader of `locale` (else the shop's language, else English)."""
-    language = pick_language(LANGUAGES, locale, context.shop_locale) or "en"
-    words = _words(language)
+    language = language_for(locale, context.shop_locale)
+    words = words_of(language)
     own = words[_wording(kind, context)]
     blanks = _blanks(locale or context.shop_locale, language, context)
-    paragraphs = [words["greeting_by_name" if context.first_name else "greeting"], own["body"]]
-    if context.owed < 0:
-        paragraphs.append(words["owed"])
     shown = {
         "language": language,
-        "is_rtl": Locale.parse(language, sep="-").text_direction == "rtl",
+        "is_rtl": is_rtl(language),
         "subject": _one_line(own["subject"].format_map(blanks))[:_LONGEST_SUBJECT],
         "shop_name": _one_line(context.shop_name),
         "shop_url": context.shop_url,
         "headline": own["headline"].format_map(blanks),
-        "paragraphs": [paragraph.format_map(blanks) for paragraph in paragraphs],
+        "greeting": words["greeting_by_name" if context.first_name else "greeting"].format_map(blanks),
+        "paragraphs": _paragraphs(words, own["body"], blanks, context),
+        "code": (words["code"], context.code) if context.code else None,
+        "list": _perks(words, blanks, context),
+        "list_name": words["perks"],
         "facts": _facts(kind, words, blanks, context),
         "button": words["button"].format_map(blanks),
         "footer": words["footer"].format_map(blanks),
+        "service": words["footer_service"] if context.takes_away else None,
+        "unsubscribe": words["mail_settings" if context.takes_away else "unsubscribe"],
+        "unsubscribe_url": context.unsubscribe_url,
         "accent": context.accent,
         "on_accent": readable_on(context.accent),
     }
-    text = _templates().get_template("message.txt").render(shown)
-    return Message(shown["subject"], text, _templates().get_template("message.html").render(shown))
+    text = templates().get_template("message.txt").render(shown)
+    return Message(shown["subject"], text, templates().get_template("message.html").render(shown))
 
 
 def readable_on(colour: str) -> str:
@@ -107,15 +144,35 @@ def readable_on(colour: str) -> str:
     return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
 
 
+@cache
+def templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("backend.mail"),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def _wording(kind: Kind, context: Context) -> str:
-    if kind == "points_adjusted":
-        return "points_given" if context.points > 0 else "points_deducted"
-    if kind == "points_earned" and context.order_number:
-        return "points_earned_by_order"
-    if kind == "reward_expired" and context.points_came_back:
-        return "reward_expired_points_back"
-    if kind == "reward_failed" and context.points == 0:
-        return "reward_failed_free"
+    match kind:
+        case "points_adjusted":
+            return "points_given" if context.points > 0 else "points_deducted"
+        case "points_earned" if context.order_number:
+            return "points_earned_by_order"
+        case "points_clawed_back" if not context.order_number:
+            return "points_clawed_back_other"
+        case "reward_issued" if context.is_earned:
+            return "reward_earned"
+        case "reward_issued" | "reward_expired" | "reward_failed" if context.points == 0:
+            return f"{kind}_free"
+        case "reward_expired" if context.points_came_back:
+            return "reward_expired_points_back"
+        case "tier_changed":
+            return "tier_up" if context.went_up else "tier_down" if context.level else "tier_lost"
+        case "referral_rewarded":
+            return "referral_advocate" if context.is_advocate else "referral_friend"
     return kind
 
 
@@ -123,6 +180,9 @@ def _blanks(locale: str, language: str, context: Context) -> dict[str, str]:
     def counted(points: int) -> str:
         return points_text(context.points_names, points, language, context.shop_locale)
 
+    spoken = Locale.parse(language, sep="-")
+    gifts = [counted(context.points)] if context.points > 0 else []
+    gifts += [context.reward] if context.reward else []
     return {
         "shop": context.shop_name,
         "name": context.first_name or "",
@@ -131,8 +191,29 @@ def _blanks(locale: str, language: str, context: Context) -> dict[str, str]:
         "owed": counted(-context.owed),
         "order": context.order_number or "",
         "reward": context.reward or "",
+        "gift": format_list(gifts, locale=spoken),
         "date": "" if context.expires_at is None else _last_day(context.expires_at, context.timezone, locale, language),
+        "level": context.level or "",
+        "level_before": context.level_before or "",
+        "multiplier": format_decimal(context.multiplier, locale=spoken),
+        "announcement": context.announcement or "",
     }
+
+
+def _paragraphs(words: Mapping[str, Any], body: str, blanks: Mapping[str, str], context: Context) -> list[str]:
+    said = [body.format_map(blanks)]
+    if context.how is not None:
+        said.append(words[f"how_{context.how}"].format_map(blanks))
+    if context.note:
+        said += [line.strip() for line in context.note.splitlines() if line.strip()]
+    if context.owed < 0:
+        said.append(words["owed"].format_map(blanks))
+    return said
+
+
+def _perks(words: Mapping[str, Any], blanks: Mapping[str, str], context: Context) -> list[str]:
+    more = [words["multiplier"].format_map(blanks)] if context.multiplier > 1 else []
+    return [*more, *context.perks]
 
 
 def _facts(kind: Kind, words: Mapping[str, Any], blanks: Mapping[str, str], context: Context) -> list[tuple[str, str]]:
@@ -141,7 +222,16 @@ def _facts(kind: Kind, words: Mapping[str, Any], blanks: Mapping[str, str], cont
         facts.append((words["order"], context.order_number))
     if context.reason:
         facts.append((words["reason"], words["reasons"].get(context.reason, context.reason)))
-    if kind in ("points_earned", "points_adjusted") and (blanks["date"] or context.never_expires):
+    if context.friend:
+        facts.append((words["friend"], context.friend))
+    if context.missing:
+        facts.append((words["missing_orders" if context.counts_orders else "missing"], context.missing))
+    if kind == "reward_available":
+        facts.append((words["price"], blanks["points"]))
+    has_end = kind in ("points_earned", "points_adjusted", "reward_issued") and context.never_expires
+    if kind in ("points_earned", "points_adjusted", "reward_issued", "reward_available") and (
+        blanks["date"] or has_end
+    ):
         facts.append((words["valid_through"], blanks["date"] or words["no_end"]))
     if blanks["balance"]:
         facts.append((words["balance"], blanks["balance"]))
@@ -161,22 +251,3 @@ def _last_day(expires_at: datetime, timezone: str, locale: str, language: str) -
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-@cache
-def _words(language: str) -> Mapping[str, Any]:
-    words: Mapping[str, Any] = json.loads(
-        files("backend.mail").joinpath("words", f"{language}.json").read_text("utf-8")
-    )
-    return words
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("backend.mail"),
-        autoescape=select_autoescape(("html",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

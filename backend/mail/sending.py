@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from email.policy import EmailPolicy
 from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
@@ -28,6 +29,21 @@ TIMEOUT_SECONDS = 10.0
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _LONGEST_ADDRESS = 320
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class _Whole(UnstructuredHeader):
+    """A header in one piece: Python would write an address longer than a line in =?utf-8?q?, which nobody reads there."""
+
+    name: str
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_headers = HeaderRegistry()
+for _name in ("list-unsubscribe", "list-id"):
+    _headers.map_to_type(_name, _Whole)  # type: ignore[arg-type]  # the registry makes it a BaseHeader
+_POLICY = SMTP_POLICY.clone(header_factory=_headers)
 
 log = logging.getLogger(__name__)
 
@@ -61,20 +77,36 @@ class MailServer:
         )
 
 
-def letter(
-    message: Message, *, to_address: str, to_name: str | None, from_address: str, from_name: str, key: str
-) -> EmailMessage:
+@dataclass(frozen=True)
+class Letterhead:
+    """Whose mail it is. `list_name` is what mail programs sort by; with `unsubscribe_url` they offer one click (RFC 8058)."""
+
+    from_address: str
+    from_name: str
+    list_name: str
+    unsubscribe_url: str | None = None
+
+    @property
+    def host(self) -> str:
+        return self.from_address.rpartition("@")[2]
+
+
+def letter(message: Message, *, to_address: str, to_name: str | None, head: Letterhead, key: str) -> EmailMessage:
     """The message with its headers. `key` says which mail it is: the same key makes the same Message-ID.
 
     Raises Never for an address that is none.
     """
-    mail = EmailMessage(policy=SMTP_POLICY)
-    mail["From"] = _address(from_address, from_name)
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = _address(head.from_address, head.from_name)
     mail["To"] = _address(to_address, to_name)
     mail["Subject"] = _printable(message.subject)
     mail["Date"] = format_datetime(clock.wall())
-    mail["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:40]}@{from_address.rpartition('@')[2]}>"
+    mail["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:40]}@{head.host}>"
     mail["Auto-Submitted"] = "auto-generated"
+    mail["List-Id"] = f"<{head.list_name}.{head.host}>"
+    if head.unsubscribe_url is not None:
+        mail["List-Unsubscribe"] = f"<{head.unsubscribe_url}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(message.text, cte="quoted-printable")
     mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
     return mail

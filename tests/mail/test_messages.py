@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.mail.messages import LANGUAGES, Context, Kind, Message, compose, readable_on
+from backend.mail.languages import LANGUAGES
+from backend.mail.messages import Context, Kind, Message, compose, readable_on
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NEW_YEAR_IN_PARIS = datetime(2020, 12, 31, 23, tzinfo=UTC)
@@ -35,6 +36,9 @@ CONTEXT = Context(
     expires_at=NEW_YEAR_IN_PARIS,
     order_number="#1001",
     reward="€5 off",
+    level="Gold",
+    level_before="Silver",
+    announcement="A new lamp is waiting for you.",
 )
 
 

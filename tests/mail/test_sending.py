@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from backend.mail.messages import Message
-from backend.mail.sending import MailServer, letter, postbox
+from backend.mail.sending import Letterhead, MailServer, letter, postbox
 from backend.platforms.base import Never, TryAgain
 from tests.mail.conftest import Mailbox
 
@@ -17,7 +17,9 @@ MESSAGE = Message(subject="100 étoiles", text="Bonjour Ada\n", html="<p>Bonjour
 def a_letter(
     to: str = "ada@example.com", key: str = "1:mail:1", shop: str = "Café & Co", message: Message = MESSAGE
 ) -> EmailMessage:
-    return letter(message, to_address=to, to_name="Ada", from_address="rewards@shop.example", from_name=shop, key=key)
+    return letter(
+        message, to_address=to, to_name="Ada", head=Letterhead("rewards@shop.example", shop, "rewards-1"), key=key
+    )
 
 
 def server(url: str) -> MailServer:
