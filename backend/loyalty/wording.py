@@ -51,6 +51,13 @@ def default_points_name(shop_locale: str) -> dict[str, dict[str, str]]:
     return {language: dict(POINTS_NAMES[language]) for language in ("en", own) if language is not None}
 
 
+def in_every_language(names: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """A program's names for points; if those are ours, with ours in the other languages: who left them as they were
+    speaks to every shopper in their own language, who chose a name of their own does not find ours beside it."""
+    is_ours = all(POINTS_NAMES.get(language) == forms for language, forms in names.items())
+    return {**names, **POINTS_NAMES} if is_ours else names
+
+
 def pick(texts: Mapping[str, str], wanted: str | None, shop_locale: str) -> str | None:
     """The text in the wanted language, else in the shop's own, else in English, else any; None if there is none."""
     language = pick_language(texts, wanted, shop_locale)
@@ -86,6 +93,7 @@ def points_name(names: Mapping[str, Mapping[str, str]], points: int, wanted: str
 
 def points_text(names: Mapping[str, Mapping[str, str]], points: int, wanted: str | None, shop_locale: str) -> str:
     """The number with its name, both in one language: "1,200 points", "1.200 Punkte"."""
+    names = in_every_language(names)
     language = pick_language(names, wanted, shop_locale) or "en"
     number = format_decimal(points, locale=_babel_locale(language) or Locale("en"))
     return f"{number} {points_name(names, points, language, shop_locale)}"

@@ -18,7 +18,7 @@ from backend.errors import BadInput
 from backend.loyalty import merchant_html, programs
 from backend.loyalty.settings import ORDER_RULE, Appearance, Earn, ProgramSettings, Rule
 from backend.loyalty.shops import ShopFacts
-from backend.loyalty.wording import is_language_tag, pick, pick_language, points_text
+from backend.loyalty.wording import in_every_language, is_language_tag, pick, pick_language, points_text
 from backend.widget_api import offers
 from backend.widget_api.amounts import money
 from backend.widget_api.colours import ink_on
@@ -116,7 +116,8 @@ def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: s
     offered = offer if settings.enabled else offers.NOTHING
     shapes = {reward.id: shape(reward, tongue) for reward in offered.all}
     earn = tuple(_earn(shop, settings, language, words)) if settings.enabled else ()
-    points_language = pick_language(settings.points_name, language, shop.locale) or "en"
+    points_names = in_every_language(settings.points_name)
+    points_language = pick_language(points_names, language, shop.locale) or "en"
     body = strict_json.dumps(
         {
             "shop": {
@@ -128,7 +129,7 @@ def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: s
             },
             "program": {
                 "enabled": settings.enabled,
-                "points_name": settings.points_name[points_language],
+                "points_name": points_names[points_language],
                 "rules_html": _rules_html(shop, settings, language),
             },
             "locale": language,

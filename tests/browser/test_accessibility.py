@@ -260,8 +260,8 @@ def test_at_twice_the_size_everything_can_be_reached(
 def test_a_page_from_right_to_left_shows_words_that_we_have_from_left_to_right(
     page: Page, boutique: Boutique, widget: Widget, arrange: Arrange
 ) -> None:
-    """There are no Arabic words yet: the English ones are marked as such."""
-    arrange(page, boutique, widget, root='dir="rtl"', locale="ar")
+    """There are no Hebrew words: the English ones are marked as such."""
+    arrange(page, boutique, widget, root='dir="rtl"', locale="he")
     expect(page.locator("html")).to_have_attribute("dir", "rtl")
     expect(widget.dialog).to_have_attribute("lang", "en")
     expect(widget.dialog).to_have_css("direction", "ltr")

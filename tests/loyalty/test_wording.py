@@ -3,13 +3,16 @@
 import pytest
 
 from backend.loyalty.wording import (
+    PLURAL_FORMS,
     POINTS_NAMES,
     default_points_name,
     is_language_tag,
     pick,
+    pick_language,
     points_name,
     points_text,
 )
+from backend.widget_api.words import SENTENCES
 
 
 def chosen(available: str, wanted: str | None, shop_locale: str = "fr") -> str | None:
@@ -147,3 +150,24 @@ def test_a_new_shop_s_points_have_a_name_in_english_and_its_own_language() -> No
 
 def test_every_name_of_ours_has_the_other_form() -> None:
     assert all(forms["other"] for forms in POINTS_NAMES.values())
+
+
+def test_points_have_a_name_of_ours_in_every_language_of_the_product() -> None:
+    languages = {pick_language(POINTS_NAMES, language, "") for language in SENTENCES}
+    assert languages == {"en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt", "zh-Hant", "ar"}
+    assert POINTS_NAMES["ar"].keys() == set(PLURAL_FORMS)
+
+
+@pytest.mark.parametrize(
+    ("points", "language", "said"),
+    [(1200, "de", "1.200 Punkte"), (3, "ar", "3 نقاط"), (5, "pl", "5 punktów"), (1200, "ko", "1,200 points")],
+)
+def test_who_never_named_the_points_speaks_to_each_shopper_in_their_language(
+    points: int, language: str, said: str
+) -> None:
+    assert points_text(default_points_name("fr"), points, language, shop_locale="en") == said
+
+
+def test_who_named_the_points_finds_no_name_of_ours_beside_it() -> None:
+    named = {"en": {"one": "point", "other": "points"}, "fr": {"one": "étoile", "other": "étoiles"}}
+    assert points_text(named, 5, "de", shop_locale="fr") == "5 étoiles"

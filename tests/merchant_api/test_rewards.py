@@ -319,6 +319,8 @@ def test_a_member_sees_what_fits_and_may_be_shown_in_the_api(api: Api) -> None:
     refused = {each["reward_name"]: each["refusal"] for each in everything.json["items"] if not each["is_eligible"]}
     assert set(refused) == {"for B", "for gold"}
     assert all(sentence.endswith(".") for sentence in refused.values())
+    german = api.get("/members/external:c1/rewards", include_ineligible="true", language="de").json["items"]
+    assert "Für Mitglieder mit dem Schlagwort cohortB." in {each["refusal"] for each in german}
 
 
 @pytest.mark.parametrize(

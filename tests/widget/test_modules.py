@@ -102,6 +102,16 @@ def test_plurals_follow_the_language(module: Module) -> None:
     assert formatted(module, "[f.say('wait', {n: 1}), f.say('wait', {n: 7})]") == ["a second", "7 seconds"]
 
 
+def test_points_without_a_number_are_several(module: Module) -> None:
+    """Not two: a language may have a form for a pair, and nobody collects a pair."""
+    arabic = "{program: {points_name: {one: 'نقطة', two: 'نقطتان', few: 'نقاط', other: 'نقطة'}}}"
+    assert formatted(module, "f.say('some')", "ar", arabic) == "Collect نقاط"
+
+
+def test_numbers_have_the_digits_that_the_server_writes(module: Module) -> None:
+    assert formatted(module, "[f.number(1240), f.day('2026-12-03T23:00:00Z')].join().match(/[٠-٩]/)", "ar-EG") is None
+
+
 def test_the_merchants_words_win(module: Module) -> None:
     assert formatted(module, "[f.say('close'), f.say('hello', {name: 'Ada'}), f.say('unknown')]") == [
         "Shut",

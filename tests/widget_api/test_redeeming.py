@@ -159,6 +159,24 @@ def test_a_reward_for_others_is_not_shown_and_cannot_be_had(rich: Widget, offer:
     assert redeem(rich, reward).status_code == 201
 
 
+def test_who_is_refused_reads_why_in_the_language_of_the_panel(rich: Widget, offer: Callable[..., str]) -> None:
+    for_others = offer(
+        member_eligibility_rules=[
+            {"conditions": [{"operator": "Contain all of", "attribute": "User Tags", "value": ["cohortA"]}]}
+        ]
+    )
+    paused = offer(reward_name="A", reward_id="a", is_active=False)
+
+    def refusal(reward: str, locale: str) -> str:
+        body, query = {"reward_id": reward}, {"locale": locale}
+        detail: str = rich.call("me/redemptions", "POST", json=body, query_string=query).json["detail"]
+        return detail
+
+    assert refusal(for_others, "de-AT") == "Für Mitglieder mit dem Schlagwort cohortA."
+    assert refusal(for_others, "ko") == "For members with the tag cohortA."
+    assert refusal(paused, "it") == "Questo premio al momento non è disponibile."
+
+
 def test_a_reward_for_a_tier_waits_for_the_tier(rich: Widget, offer: Callable[..., str]) -> None:
     reward = offer(target={"type": "level", "levels": ["gold"]})
     assert rich.me()["rewards"] == []
