@@ -7,6 +7,7 @@ is asked again when the mail goes out.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -99,3 +100,25 @@ def takes_away(purpose: str, payload: Mapping[str, Any]) -> bool:
 def is_on(purpose: str, settings: ProgramSettings) -> bool:
     """Whether the program sends such mails at all; what it has no switch for it sends."""
     return purpose not in Notifications.model_fields or bool(getattr(settings.notifications, purpose))
+
+
+def unsubscribe(session: AnySession, shop_id: int, member_id: int, now: datetime) -> None:
+    """From now on the member is told of losses alone. Doing it again changes nothing."""
+    session.execute(
+        text(
+            "update member set unsubscribed_at = :now where shop_id = :shop and id = :member"
+            " and unsubscribed_at is null and status = 'active'"
+        ),
+        {"shop": shop_id, "member": member_id, "now": now},
+    )
+
+
+def subscribe(session: AnySession, shop_id: int, member_id: int) -> None:
+    """The member is told of everything again."""
+    session.execute(
+        text(
+            "update member set unsubscribed_at = null where shop_id = :shop and id = :member"
+            " and unsubscribed_at is not null"
+        ),
+        {"shop": shop_id, "member": member_id},
+    )
