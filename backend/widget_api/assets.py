@@ -1,8 +1,8 @@
 """The widget's own files: `loader.js`, filled in for one shop, and the modules that it imports.
 
 All files together have one version, a hash of their content that stands in every module's address, so that a browser
-may keep them for ever and never mixes two versions. They are read, made lean and compressed once per process and served
-from memory: no path ever touches the disk, so none can leave the folder.
+may keep them for ever and never mixes two versions. They are read and made lean once per process, compressed the first
+time that somebody asks, and served from memory: no path ever touches the disk, so none can leave the folder.
 """
 
 import gzip
@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+import brotli
 import orjson
 from flask import Request, Response
 
@@ -37,6 +38,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _LOOK = re.compile(r"/\*look\*/.*?/\*look\*/", re.DOTALL)
+_CODINGS = ("br", "gzip")  # the smaller one first; browsers take br over https and on their own machine
 _WORTH_COMPRESSING = 200
 _MAX_LOADERS = 2_000
 
@@ -47,7 +49,6 @@ class Asset:
 
     content_type: str
     body: bytes
-    compressed: bytes | None
     etag: str
 
 
@@ -129,8 +130,13 @@ def _script(text: str) -> Asset:
 
 
 def _asset(content_type: str, body: bytes) -> Asset:
-    compressed = gzip.compress(body, compresslevel=9, mtime=0) if len(body) >= _WORTH_COMPRESSING else None
-    return Asset(content_type, body, compressed, f'W/"{hashlib.sha256(body).hexdigest()[:20]}"')
+    return Asset(content_type, body, f'W/"{hashlib.sha256(body).hexdigest()[:20]}"')
+
+
+@lru_cache(maxsize=2 * _MAX_LOADERS)
+def _packed(coding: str, body: bytes) -> bytes:
+    """As small as it gets; what is sent thousands of times may take a moment once."""
+    return brotli.compress(body) if coding == "br" else gzip.compress(body, compresslevel=9, mtime=0)
 
 
 def _answer(request: Request, asset: Asset, cache_control: str) -> Response:
@@ -146,9 +152,10 @@ def _answer(request: Request, asset: Asset, cache_control: str) -> Response:
         del answer.headers["Content-Type"]
         return answer
     body = asset.body
-    if asset.compressed is not None and request.accept_encodings["gzip"] > 0:
-        body = asset.compressed
-        headers["Content-Encoding"] = "gzip"
+    coding = next((one for one in _CODINGS if request.accept_encodings[one] > 0), None)
+    if coding and len(body) >= _WORTH_COMPRESSING:
+        body = _packed(coding, body)
+        headers["Content-Encoding"] = coding
     return Response(body, headers=headers, content_type=asset.content_type)
 
 
