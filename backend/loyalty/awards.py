@@ -15,10 +15,11 @@ from sqlalchemy import text
 
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import calendar_rules, earning, notices, order_terms, programs, shops
+from backend.loyalty import calendar_rules, earning, notices, programs, shops, tier_due
 from backend.loyalty.earning import OrderLine, OrderSum, Sum
 from backend.loyalty.notices import Notice
-from backend.loyalty.settings import Assign, ProgramSettings
+from backend.loyalty.order_rules import Terms
+from backend.loyalty.settings import OF_ORDERS, Assign, ProgramSettings
 from backend.loyalty.shops import ShopFacts
 from backend.models import Order
 from backend.platforms.events import OrderState, RefundState, refund_from_document
@@ -56,10 +57,10 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
     the sum as expected. Takes the member's account lock. Running it again changes nothing.
     """
     settings = _settings(session, row)
-    order_terms.freeze(session, shop, row, settings, now)
     refunds = [_refund(each) for each in _refunds(session, row)]
     made = _outcome(session, shop, row, known.order, refunds, settings)
     received_at = received(known, settings.assign)
+    row.received_at = received_at
     row.stands = received_at is not None and earning.stands(made, _order_sum(known.order), refunds)
     was_received = row.due_at is not None
     if received_at is not None:
@@ -98,7 +99,7 @@ def move_to(
         _move(session, row, 0, known.order, {"rule": "order", "note": "moved", "order": _called(known.order)}, now)
         row.expired_taken_back = 0
     row.member_id = member_id
-    order_terms.forget(row)
+    row.rules_open = row.tier = row.tier_factor = None  # they are not true of another owner
     session.flush()
 
 
@@ -127,6 +128,7 @@ def post_due(session: AnySession, now: datetime, limit: int = 1000) -> int:
     (S3.25).
     """
     posted = posting.post_due(session, now, limit)
+    tier_due.mark(session, {(each.shop_id, each.member_id) for each in posted}, now)
     tell(session, posted, "points_earned")
     return len(posted)
 
@@ -185,8 +187,15 @@ def _outcome(
         enabled=settings.enabled,
         uninstalled=not shops.was_installed_at(session, shop.id, row.placed_at),
         paid_with_points=_paid_with_points(session, row) if order.discount_codes else Decimal(0),
-        terms=order_terms.of(row, settings),
+        terms=_terms(row, settings),
     )
+
+
+def _terms(row: Order, settings: ProgramSettings) -> Terms | None:
+    """The program's rules for orders with what is frozen on this one; None: there is nothing that looks at it."""
+    if settings.tiers is None and not any(rule.kind in OF_ORDERS for rule in settings.rules):
+        return None
+    return Terms.of(settings, row.placed_at, row.rules_open, row.tier, row.tier_factor)
 
 
 def _paid_with_points(session: AnySession, row: Order) -> Decimal:
@@ -318,7 +327,7 @@ def _take_back(
     now: datetime,
 ) -> None:
     assert row.member_id is not None
-    loss = _loss(order)
+    loss = loss_of(order)
     reason = _REASONS[loss].format(order=_called(order))
     why = why | {"loss": loss}
     for award_id, pending in _pending_awards(session, row):
@@ -343,6 +352,7 @@ def _take_back(
         program_version=row.program_version,
     )
     if entry_id is not None:
+        tier_due.mark(session, [(row.shop_id, row.member_id)], now)
         tell_of_swept(session, row.shop_id, row.member_id, entry_id)
         tell(session, [posting.Posted(row.shop_id, row.member_id, entry_id, points)], "points_clawed_back")
 
@@ -389,7 +399,7 @@ def _called(order: OrderState) -> str:
     return order.number or order.external_id
 
 
-def _loss(order: OrderState) -> str:
+def loss_of(order: OrderState) -> str:
     """Why the order brings less than it did: a word that the mail about it says in the reader's language."""
     if order.cancelled_at is not None:
         return "cancelled"

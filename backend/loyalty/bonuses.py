@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import awards, calendar_rules
+from backend.loyalty import awards, calendar_rules, tier_due
 from backend.loyalty.settings import ProgramSettings
 from backend.loyalty.shops import ShopFacts
 from backend.models import Bonus
@@ -27,7 +27,8 @@ class Occasion:
     """What happened at `at`, and what it is worth by the program version in force then.
 
     `rule` is the id of the program's rule, or "referral". `why` is shown to the member; what every bonus says (points,
-    version, days) is added to it. `reason` is the ledger's, in English. The points wait `delay_days` local days.
+    version, days) is added to it. `reason` is the ledger's, in English. The points wait `delay_days` local days,
+    and for `not_before`.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Occasion:
     why: Mapping[str, Any]
     program_version: int
     delay_days: int = 0
+    not_before: datetime | None = None
 
 
 def rule_key(rule_id: str, member_id: int, occasion: str | None = None) -> str:
@@ -63,9 +65,8 @@ def give(
     bonus = known or Bonus(
         shop_id=shop.id, member_id=member_id, rule=what.rule, key=what.key, state="given", steps=0, why={}
     )
-    tz = ZoneInfo(shop.timezone)
-    due_at = calendar_rules.due_at(what.at, what.delay_days, tz)
-    expires_at = calendar_rules.expires_at(due_at, settings.expiry, tz)
+    due = due_at(shop, what)
+    expires_at = calendar_rules.expires_at(due, settings.expiry, ZoneInfo(shop.timezone))
     bonus.state, bonus.at, bonus.points = "given", what.at, what.points
     bonus.steps += 1
     bonus.why = {
@@ -73,7 +74,7 @@ def give(
         "rule_id": what.rule,
         "program_version": what.program_version,
         "points": what.points,
-        "due_at": time_text(due_at),
+        "due_at": time_text(due),
         "expires_at": time_text(expires_at) if expires_at else None,
     }
     if what.points > 0:
@@ -88,14 +89,20 @@ def give(
             reason=what.reason,
             why=bonus.why,
             program_version=what.program_version,
-            due_at=due_at,
+            due_at=due,
             expires_at=expires_at,
         )
-        if due_at <= now:
+        if due <= now:
             enqueue_after_commit(awards.POST_DUE)
     session.add(bonus)
     session.flush()
     return bonus
+
+
+def due_at(shop: ShopFacts, what: Occasion) -> datetime:
+    """When its points arrive."""
+    due = calendar_rules.due_at(what.at, what.delay_days, ZoneInfo(shop.timezone))
+    return due if what.not_before is None else max(due, what.not_before)
 
 
 def take_back(session: AnySession, bonus: Bonus, loss: str, reason: str, now: datetime) -> None:
@@ -122,7 +129,7 @@ def _take_points(session: AnySession, bonus: Bonus, why: dict[str, Any], reason:
                 join lot l on l.shop_id = p.shop_id and l.entry_id = p.id
                 join entry_lot el on el.shop_id = l.shop_id and el.lot_id = l.id
                 join entry e on e.shop_id = el.shop_id and e.id = el.entry_id and e.kind = 'expire'
-                where p.shop_id = w.shop_id and p.member_id = w.member_id and p.source_key = 'award:' || w.id || ':post'
+                where p.shop_id = w.shop_id and p.member_id = w.member_id and p.source_key = 'award:' || w.id || '\\:post'
             ), 0) as expired
             from award w where w.shop_id = :shop and w.id = :award
             """
@@ -150,6 +157,7 @@ def _take_points(session: AnySession, bonus: Bonus, why: dict[str, Any], reason:
         program_version=award.program_version,
     )
     if entry_id is not None:
+        tier_due.mark(session, [(bonus.shop_id, bonus.member_id)], now)
         awards.tell_of_swept(session, bonus.shop_id, bonus.member_id, entry_id)
         awards.tell(session, [posting.Posted(bonus.shop_id, bonus.member_id, entry_id, points)], "points_clawed_back")
 

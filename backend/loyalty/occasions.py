@@ -1,13 +1,13 @@
-"""Occasions: what members do that a rule of the program pays for, and what that gives them (docs/points-rules.md).
+"""Occasions: what stores tell that a rule of the program pays for, and what that gives (docs/points-rules.md).
 
-The caller holds the account of the member.
+Birthdays, claims in the widget and events of the merchant API have modules of their own. The caller holds the account of
+the member.
 """
 
 from datetime import datetime
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import bonuses, programs, shops
-from backend.loyalty.bonuses import Occasion, rule_key
+from backend.loyalty import first_orders, rule_payments
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Order
 from backend.platforms.events import CustomerSeen
@@ -15,45 +15,30 @@ from backend.platforms.known_orders import KnownOrder
 
 
 def customer_seen(session: AnySession, shop: ShopFacts, member: Member, seen: CustomerSeen, now: datetime) -> None:
-    """The store told of a customer: give what a new account brings."""
+    """The store told of a customer: give what a new account brings, and a subscription to the newsletter."""
     if seen.is_creation:
-        _sign_up(session, shop, member, seen, now)
+        created_at = seen.customer.created_at or seen.at
+        _pay(session, shop, member, "signup", created_at, now)
+    if seen.customer.accepts_marketing:
+        _pay(session, shop, member, "newsletter", seen.at, now)
 
 
 def order_seen(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime) -> None:
-    """An order was reckoned anew: give or take back what depends on it."""
+    """An order was reckoned anew: give or take back what the member's first order brings."""
+    if row.member_id is not None:
+        first_orders.settle(session, shop, row.member_id, known.order, now)
 
 
-def _sign_up(session: AnySession, shop: ShopFacts, member: Member, seen: CustomerSeen, now: datetime) -> None:
-    """Promise what the sign-up rules of the program give, once per member.
+def order_left(session: AnySession, shop: ShopFacts, member_id: int, known: KnownOrder, now: datetime) -> None:
+    """An order turned out to be another's than this member's."""
+    first_orders.settle(session, shop, member_id, known.order, now)
 
-    Only for an account that was made while the rule was in force, decided from its `created_at` alone.
-    """
-    created_at = seen.customer.created_at or seen.at
-    version = programs.version_for(session, shop.id, created_at)
-    began_later = programs.latest_moment(created_at) < version.in_force_from
-    if began_later or not shops.was_installed_at(session, shop.id, created_at):
+
+def _pay(session: AnySession, shop: ShopFacts, member: Member, kind: str, at: datetime, now: datetime) -> None:
+    """Once per member, by the program in force when it happened."""
+    program = rule_payments.program_at(session, shop, at)
+    if program is None:
         return
-    settings = programs.settings_of(version)
-    if not settings.enabled:
-        return
-    for rule in settings.rules:
-        if rule.kind != "signup":
-            continue
-        bonuses.give(
-            session,
-            shop,
-            member.id,
-            Occasion(
-                key=rule_key(rule.id, member.id),
-                rule=rule.id,
-                at=created_at,
-                points=rule.points or 0,
-                reason="Sign-up",
-                why={"rule": rule.kind, "title": dict(rule.title)},
-                program_version=version.version,
-                delay_days=rule.delay_days,
-            ),
-            settings,
-            now,
-        )
+    for rule in program.settings.rules:
+        if rule.kind == kind:
+            rule_payments.pay(session, shop, member.id, rule, program, at=at, now=now)

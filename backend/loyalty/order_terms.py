@@ -6,21 +6,23 @@ So later changes of the member, and events that arrive late, change nothing of w
 from datetime import datetime
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import eligibility, member_facts, tiers
-from backend.loyalty.order_rules import Terms
-from backend.loyalty.settings import OF_ORDERS, ProgramSettings
+from backend.loyalty import eligibility, member_facts, programs, tiers
+from backend.loyalty.settings import OF_ORDERS
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Order
 
 _FROZEN_KINDS = OF_ORDERS | {"first_order"}
 
 
-def freeze(session: AnySession, shop: ShopFacts, row: Order, settings: ProgramSettings, now: datetime) -> None:
+def freeze(session: AnySession, shop: ShopFacts, row: Order, now: datetime) -> None:
     """Keep on the order its owner's level and which rules are open to them, once. Nothing for one that nobody owns yet.
 
     The order itself counts among the member's orders.
     """
-    if row.member_id is None or row.rules_open is not None or not _may_matter(settings):
+    if row.member_id is None or row.rules_open is not None:
+        return
+    settings = programs.settings_of(programs.by_number(session, row.shop_id, row.program_version))
+    if settings.tiers is None and not any(rule.kind in _FROZEN_KINDS for rule in settings.rules):
         return
     session.flush()
     asking = {
@@ -36,19 +38,3 @@ def freeze(session: AnySession, shop: ShopFacts, row: Order, settings: ProgramSe
     if settings.tiers is not None:
         row.tier = session.get_one(Member, (row.shop_id, row.member_id)).tier
         row.tier_factor = tiers.multiplier_at(session, row.shop_id, row.member_id, settings)
-
-
-def forget(row: Order) -> None:
-    """The order turns out to be another's: what was frozen is not true of them."""
-    row.rules_open = row.tier = row.tier_factor = None
-
-
-def of(row: Order, settings: ProgramSettings) -> Terms | None:
-    """What is frozen on the order with the program's rules. None: the program has nothing that looks at it."""
-    if not _may_matter(settings):
-        return None
-    return Terms.of(settings, row.placed_at, row.rules_open, row.tier, row.tier_factor)
-
-
-def _may_matter(settings: ProgramSettings) -> bool:
-    return settings.tiers is not None or any(rule.kind in _FROZEN_KINDS for rule in settings.rules)

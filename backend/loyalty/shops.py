@@ -16,7 +16,7 @@ from backend.errors import BadInput, NotFound
 from backend.ledger.posting import AnySession
 from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.wording import is_language_tag
-from backend.models import ApiKey, Installation, Shop
+from backend.models import ApiKey, BirthdayRound, Installation, Shop
 from backend.money import is_currency
 from backend.platforms.custom.signature import new_secret
 from backend.platforms.registry import platform as known_platform
@@ -131,6 +131,7 @@ def create(
     session.flush()  # the secrets are sealed with the shop's id inside
     shop.webhook_secret = keys.seal(webhook_secret, shop_id=shop.id, purpose="webhook")
     shop.identity_secret = keys.seal(identity_secret, shop_id=shop.id, purpose="identity")
+    session.add(BirthdayRound(shop_id=shop.id, after_member=0, due_at=now))
     api_key = new_api_key(session, shop.id, now, label="first key", scopes=ALL_SCOPES)
     return NewShop(shop, shop.id, webhook_secret, identity_secret, api_key)
 

@@ -3,6 +3,7 @@
 from backend.models.account import Account
 from backend.models.api_key import ApiKey
 from backend.models.award import Award
+from backend.models.birthday_round import BirthdayRound
 from backend.models.bonus import Bonus
 from backend.models.campaign import Campaign, CampaignGift
 from backend.models.coupon import Coupon, FreeCoupon
@@ -10,10 +11,12 @@ from backend.models.delivery import Delivery
 from backend.models.entry import Entry, EntryLot
 from backend.models.lot import Lot
 from backend.models.member import Member, Tombstone, VerifiedAddress
+from backend.models.member_event import MemberEvent
 from backend.models.order import Order, Refund
 from backend.models.outbox import OutboxMessage
 from backend.models.program_version import ProgramVersion
 from backend.models.redemption import Redemption
+from backend.models.referral import Referral, ReferralPayout
 from backend.models.remembered_answer import RememberedAnswer
 from backend.models.reward import Image, Reward
 from backend.models.shop import Installation, Shop
@@ -22,6 +25,7 @@ __all__ = [
     "Account",
     "ApiKey",
     "Award",
+    "BirthdayRound",
     "Bonus",
     "Campaign",
     "CampaignGift",
@@ -34,10 +38,13 @@ __all__ = [
     "Installation",
     "Lot",
     "Member",
+    "MemberEvent",
     "Order",
     "OutboxMessage",
     "ProgramVersion",
     "Redemption",
+    "Referral",
+    "ReferralPayout",
     "Refund",
     "RememberedAnswer",
     "Reward",

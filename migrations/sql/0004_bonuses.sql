@@ -4,6 +4,9 @@ alter table member
     add column registered_at timestamptz, -- when the store says that the account was made
     add column birthday_since timestamptz; -- since when this birthday is known: one that is told too late waits a year
 
+update member set birthday_since = coalesce((profile_times ->> 'birthday')::timestamptz, profile_at, enrolled_at)
+where birthday is not null;
+
 -- Whose birthday it is on a day.
 create index member_birthday on member (
     shop_id, ((extract(month from birthday) * 100 + extract(day from birthday))::integer), id
