@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from backend.loyalty import earning
-from backend.loyalty.earning import OrderLine, OrderSum
+from backend.loyalty.order_rules import Terms
+from backend.loyalty.order_sums import OrderLine, OrderSum
 from backend.loyalty.settings import ProgramSettings
 from backend.money import quantum
 
@@ -42,15 +43,25 @@ class NextPoints:
 
 
 def points(cart: Cart, settings: ProgramSettings, *, shop_currency: str, tier: str | None = None, at: datetime) -> int:
-    """The points of an order of this cart, made at `at` by a member of that level."""
-    order = OrderSum(
-        currency=cart.currency,
-        subtotal=cart.subtotal,
-        discount_total=cart.discount,
-        total=cart.total,
-        lines=cart.lines,
-    )
-    return earning.outcome(order, (), settings.earn, shop_currency=shop_currency, enabled=settings.enabled).target
+    """The points of an order of this cart, made at `at` by somebody of that level.
+
+    Rules that are open to some members alone are left out: who asks is nobody in particular.
+    """
+    levels = settings.tiers.levels if settings.tiers is not None else ()
+    factor = next((each.multiplier for each in levels if each.id == tier), None)
+    return earning.earned(
+        OrderSum(
+            currency=cart.currency,
+            subtotal=cart.subtotal,
+            discount_total=cart.discount,
+            total=cart.total,
+            lines=cart.lines,
+        ),
+        settings.earn,
+        shop_currency=shop_currency,
+        enabled=settings.enabled,
+        terms=Terms.of(settings, at, level=tier, factor=factor),
+    ).points
 
 
 def next_points(

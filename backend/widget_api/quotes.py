@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from backend import strict_json
 from backend.errors import BadInput, MalformedJson
 from backend.loyalty import quotes
-from backend.loyalty.earning import OrderLine
+from backend.loyalty.order_sums import OrderLine
 from backend.loyalty.quotes import Cart
 from backend.loyalty.settings import Assign
 from backend.loyalty.wording import points_text
@@ -130,6 +130,9 @@ def _cart(asked: QuotedCart, shop_currency: str) -> Cart:
         lines=tuple(
             OrderLine(
                 id=str(number),
+                product_id=line.product_id,
+                sku=line.sku or None,
+                categories=tuple(line.categories),
                 quantity=line.quantity,
                 unit_price=Decimal(line.unit_price),
                 gift_card=line.gift_card,
