@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 from backend import db
 from backend.ledger.posting import AnySession
 from backend.loyalty import settings as program_settings
+from backend.loyalty import tier_due
 from backend.loyalty.settings import ProgramSettings
 from backend.models import ProgramVersion, Shop
 
@@ -45,6 +46,7 @@ def set_program(
     newest = session.execute(
         select(func.coalesce(func.max(ProgramVersion.version), 0)).where(ProgramVersion.shop_id == shop_id)
     ).scalar_one()
+    before = settings_of(by_number(session, shop_id, newest)) if newest else None
     _drop_unused_defaults(session, shop_id)
     version = ProgramVersion(
         shop_id=shop_id,
@@ -55,6 +57,7 @@ def set_program(
     )
     session.add(version)
     session.flush()
+    tier_due.program_changed(session, shop_id, before.tiers if before else None, checked.tiers, now)
     db.after_commit(forget_current)
     return version
 
