@@ -22,7 +22,6 @@ from backend.loyalty import programs
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import pick
 from backend.widget_api.colours import ink_on
-from backend.widget_api.program_document import DEFAULT_LABEL
 from backend.widget_api.words import sentences
 from widget.lean import lean
 
@@ -92,16 +91,17 @@ def loader(request: Request, shop: ShopFacts, base_url: str) -> Response:
     asset = _loaders.get((shop, version, base_url))
     if asset is None:
         if settings.enabled:
+            words = sentences(None, shop.locale)
             look = {
                 "key": shop.widget_key,
                 "base": base_url,
                 "panel": f"{base_url}/widget/v1/assets/{widget_files().version}/{ENTRY}",
-                "label": pick(settings.appearance.launcher_label or {}, None, shop.locale) or DEFAULT_LABEL,
+                "label": pick(settings.appearance.launcher_label or {}, None, shop.locale) or words["label"],
                 "accent": settings.appearance.accent,
                 "ink": ink_on(settings.appearance.accent),
                 "position": settings.appearance.position,
                 "locale": shop.locale,
-                "sorry": sentences(None, shop.locale)["sorry"],
+                "sorry": words["sorry"],
             }
             asset = _script(_filled_in(widget_files().loader, look))
         else:

@@ -26,8 +26,6 @@ from backend.widget_api.offers import Offer
 from backend.widget_api.reward_shapes import Tongue, campaign_shape, shape
 from backend.widget_api.words import SENTENCES, sentences
 
-DEFAULT_LABEL = "Rewards"
-"""The launcher's name until the merchant gives one (contract section 9)."""
 _MAX_DOCUMENTS = 2_000
 _MAX_WISHES = 20_000
 
@@ -181,7 +179,8 @@ def _appearance(shop: ShopFacts, appearance: Appearance, language: str) -> dict[
         "position": appearance.position,
         "accent": appearance.accent,
         "accent_ink": ink_on(appearance.accent),
-        "launcher_label": pick(appearance.launcher_label or {}, language, shop.locale) or DEFAULT_LABEL,
+        "launcher_label": pick(appearance.launcher_label or {}, language, shop.locale)
+        or sentences(language, shop.locale)["label"],
     }
 
 

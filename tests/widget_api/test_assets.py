@@ -50,6 +50,9 @@ class TestLoader:
     def test_is_called_rewards_by_default(self, shop: TestShop) -> None:
         assert look_of(load(shop).text)["label"] == "Rewards"
 
+    def test_is_called_so_in_the_shops_language(self, new_shop: Any) -> None:
+        assert look_of(load(new_shop({}, locale="de")).text)["label"] == "Prämien"
+
     def test_names_modules_that_are_there(self, shop: TestShop) -> None:
         address = look_of(load(shop).text)["panel"]
         assert address.startswith("http://127.0.0.1:8000/widget/v1/assets/")
