@@ -74,7 +74,7 @@ def _give_gift(session: AnySession, shop: ShopFacts, member_id: int, level: Leve
         reward_id = rewards.parse_public_id(level.gift)
     except NotFound:  # such an id has never been given
         return
-    occasion = {"kind": "tier", "level": level.id}
+    occasion = {"rule": "tier", "level": level.id}
     earned_rewards.give(
         session, shop, member_id, reward_id, key=f"tier:{level.id}:member:{member_id}", occasion=occasion, now=now
     )
