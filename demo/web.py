@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flask import Flask, Response, render_template
 
-from demo import money, times
+from demo import money, points, times
 from demo.pages import account, backroom, common, desk, discounts, storefront
 from demo.shop import Shop
 
@@ -20,6 +20,9 @@ def create_app(shop: Shop) -> Flask:
         app.register_blueprint(group.pages)
     app.context_processor(common.page_context)
     app.add_template_filter(money.shown, "money")
+    app.add_template_filter(money.text, "amount")
+    app.add_template_filter(points.of_cart, "cart_for_points")
+    app.add_template_filter(points.of_order, "order_for_points")
     app.add_template_filter(times.shown_day, "day")
     app.add_template_filter(times.shown, "moment")
     app.add_template_filter(backroom.clock_time, "clock_time")

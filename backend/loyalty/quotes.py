@@ -3,14 +3,15 @@
 The sum is made by the rule for orders and by nothing else, so that no page promises what the order does not bring. Pure.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from backend.loyalty import earning
 from backend.loyalty.order_rules import Terms
-from backend.loyalty.order_sums import OrderLine, OrderSum
-from backend.loyalty.settings import ProgramSettings
+from backend.loyalty.order_sums import OrderLine, OrderSum, Sum
+from backend.loyalty.settings import Earn, ProgramSettings
 from backend.money import quantum
 
 MOST_DOUBLINGS = 6
@@ -42,53 +43,81 @@ class NextPoints:
     points: int
 
 
-def points(cart: Cart, settings: ProgramSettings, *, shop_currency: str, tier: str | None = None, at: datetime) -> int:
-    """The points of an order of this cart, made at `at` by somebody of that level.
+@dataclass(frozen=True, slots=True)
+class Quote:
+    points: int
+    next: NextPoints | None
+    """None: nothing more that could be spent is near enough to earn more."""
+
+
+def quote(cart: Cart, settings: ProgramSettings, *, shop_currency: str, tier: str | None = None, at: datetime) -> Quote:
+    """What an order of this cart earns, made at `at` by somebody of that level, and the least more that earns more.
 
     Rules that are open to some members alone are left out: who asks is nobody in particular.
     """
     levels = settings.tiers.levels if settings.tiers is not None else ()
     factor = next((each.multiplier for each in levels if each.id == tier), None)
-    return earning.earned(
-        OrderSum(
-            currency=cart.currency,
-            subtotal=cart.subtotal,
-            discount_total=cart.discount,
-            total=cart.total,
-            lines=cart.lines,
-        ),
-        settings.earn,
-        shop_currency=shop_currency,
-        enabled=settings.enabled,
-        terms=Terms.of(settings, at, level=tier, factor=factor),
-    ).points
-
-
-def next_points(
-    cart: Cart, settings: ProgramSettings, *, shop_currency: str, tier: str | None = None, at: datetime
-) -> NextPoints | None:
-    """The least that can be spent more, on anything, to earn more; None if that is nowhere near."""
-
-    def with_more(units: int) -> int:
-        return points(_and(cart, units * unit), settings, shop_currency=shop_currency, tier=tier, at=at)
-
+    terms = Terms.of(settings, at, level=tier, factor=factor)
     unit = quantum(cart.currency)
+
+    def with_more(units: int) -> Sum:
+        return _earned(_and(cart, units * unit), settings, terms, shop_currency)
+
     now = with_more(0)
-    most = max(1, int(settings.earn.spend_step / unit))
-    for _ in range(MOST_DOUBLINGS):
-        if with_more(most) > now:
-            break
-        most *= 2
-    else:
-        return None
-    too_little = 0
-    while most - too_little > 1:
-        between = (too_little + most) // 2
-        if with_more(between) > now:
-            most = between
+    found = _least(lambda units: with_more(units).points > now.points, _steps_end(now, unit), settings.earn, unit)
+    if found is None:
+        return Quote(now.points, None)
+    return Quote(now.points, NextPoints(found * unit, with_more(found).points))
+
+
+def _earned(cart: Cart, settings: ProgramSettings, terms: Terms, shop_currency: str) -> Sum:
+    order = OrderSum(
+        currency=cart.currency,
+        subtotal=cart.subtotal,
+        discount_total=cart.discount,
+        total=cart.total,
+        lines=cart.lines,
+    )
+    return earning.earned(order, settings.earn, shop_currency=shop_currency, enabled=settings.enabled, terms=terms)
+
+
+def _least(is_enough: Callable[[int], bool], guess: int, earn: Earn, unit: Decimal) -> int | None:
+    """The fewest units that are enough. Mostly the guess is right, and that is known after looking twice."""
+    too_few, enough = 0, None
+    for units in (guess, guess - 1):
+        if units > too_few and is_enough(units):
+            enough = units
         else:
-            too_little = between
-    return NextPoints(most * unit, with_more(most))
+            too_few = max(too_few, units)
+            break
+    units = max(guess, int(earn.spend_step / unit), 1)
+    for _ in range(0 if enough else MOST_DOUBLINGS):
+        units *= 2
+        if is_enough(units):
+            enough = units
+            break
+        too_few = units
+    while enough is not None and enough - too_few > 1:
+        between = (too_few + enough) // 2
+        if is_enough(between):
+            enough = between
+        else:
+            too_few = between
+    return enough
+
+
+def _steps_end(made: Sum, unit: Decimal) -> int:
+    """How many units the step that the sum is in has left, if nothing multiplies it."""
+    step = made.earn.spend_step
+    over = made.counted % step
+    match made.earn.round:
+        case "floor":
+            left = step - over
+        case "nearest":
+            left = step / 2 - over if over < step / 2 else step * 3 / 2 - over
+        case "ceil":
+            left = (step - over if over else Decimal(0)) + unit
+    return max(1, int(-(-left // unit)))
 
 
 def _and(cart: Cart, amount: Decimal) -> Cart:

@@ -83,18 +83,18 @@ def body(document: ProgramDocument, asked: QuotedCart, at: datetime) -> bytes:
     settings, shop, language = document.settings, document.shop, document.language
     words = words_in(language)
     cart = _cart(asked, shop.currency)
-    made = quotes.points(cart, settings, shop_currency=shop.currency, tier=asked.tier, at=at)
-    more = quotes.next_points(cart, settings, shop_currency=shop.currency, tier=asked.tier, at=at)
+    made = quotes.quote(cart, settings, shop_currency=shop.currency, tier=asked.tier, at=at)
+    more = made.next
 
     def named(points: int) -> str:
         return points_text(settings.points_name, points, language, shop.locale)
 
     when = when_text(settings.assign, language, words)
-    said = {"points": named(made), "when": when}
+    said = {"points": named(made.points), "when": when}
     return strict_json.dumps(
         {
             "locale": language,
-            "points": made,
+            "points": made.points,
             "points_text": said["points"],
             "next": None
             if more is None

@@ -1,4 +1,5 @@
-// The store's own small script: badges that follow what happens behind the scenes, and the tour's "Open it" button.
+// The store's own small script: badges that follow what happens behind the scenes, points that
+// follow the quantity, and the tour's "Open it" button.
 const EVERY_MILLISECONDS = 2500;
 let last;
 
@@ -24,12 +25,16 @@ async function look() {
 }
 
 function openWidget() {
-  document.querySelector("lagniappe-widget")?.shadowRoot?.querySelector("button")?.click();
+  document.querySelector("lagniappe-widget")?.open?.();
 }
 
 for (const button of document.querySelectorAll("[data-open-widget]")) {
   button.hidden = false;
   button.addEventListener("click", openWidget);
+}
+for (const field of document.querySelectorAll("[data-points-quantity]")) {
+  const points = document.querySelector("lagniappe-product-points");
+  field.addEventListener("input", () => points?.setAttribute("quantity", field.value));
 }
 look();
 setInterval(look, EVERY_MILLISECONDS);

@@ -1,7 +1,9 @@
 """What a visitor of the store can do, through its own pages."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 import pytest
@@ -38,6 +40,14 @@ def sign_up(visitor: FlaskClient) -> None:
 def identity_on(page: str) -> dict[str, str] | None:
     found = re.search(r'data-identity="([^"]+)"', page)
     return jwt.decode(found[1], IDENTITY_SECRET, algorithms=["HS256"]) if found else None
+
+
+def lines_on(page: str, block: str) -> list[dict[str, Any]]:
+    """The lines that the page's block of points is told."""
+    found = re.search(rf"<lagniappe-{block}-points\s+lines='([^']+)'", page)
+    assert found, page
+    lines: list[dict[str, Any]] = json.loads(found[1])
+    return lines
 
 
 def test_a_guest_buys_and_lagniappe_hears_of_it(visitor: FlaskClient, listener: Listener) -> None:
@@ -237,3 +247,32 @@ def test_state_says_what_waits(visitor: FlaskClient) -> None:
     eventually(lambda: visitor.get("/state").get_json()["waiting"] == 0)
     assert visitor.get("/state").get_json()["sent"] == 2
     assert visitor.get("/healthz").get_json() == {"status": "ok"}
+
+
+def test_pages_say_what_there_is_to_earn_by_what_the_webhooks_will_say(
+    visitor: FlaskClient, shop: Shop, listener: Listener
+) -> None:
+    """The product, the cart and the order each have their block; its lines are those of the order."""
+    assert 'price="120.00" quantity="1">&nbsp;</lagniappe-product-points>' in visitor.get("/products/teapot").text
+    visitor.post("/cart", data={"product": "teapot", "quantity": "2", "add": "1"})
+    cart = lines_on(visitor.get("/cart").text, "cart")
+    order = lines_on(visitor.get(buy(visitor)).text, "purchase")
+    for line, quantity in ((cart[0], 2), (order[0], 3)):
+        assert line == {
+            "product_id": "teapot",
+            "sku": "KK-TP-02",
+            "quantity": quantity,
+            "unit_price": "120.00",
+            "gift_card": False,
+        }
+
+
+def test_an_account_shows_the_points_and_a_received_order_promises_none(visitor: FlaskClient) -> None:
+    sign_up(visitor)
+    assert "</lagniappe-balance>" in visitor.get("/account").text
+    order = buy(visitor)
+    assert "<lagniappe-purchase-points" in visitor.get(order).text
+    visitor.post(f"{order}/collect")
+    assert "<lagniappe-purchase-points" not in visitor.get(order).text
+    visitor.post("/log-out")
+    assert "<lagniappe-purchase-points" not in visitor.get(order).text

@@ -92,13 +92,21 @@ class Store:
     """Of each POST: where to, its body, its Idempotency-Key."""
 
     def visit(
-        self, *, query: str = "", head: str = "", times: int = 1, look: dict[str, str] | None = None, **data: str
+        self,
+        *,
+        query: str = "",
+        head: str = "",
+        main: str = "",
+        lang: str = "en",
+        times: int = 1,
+        look: dict[str, str] | None = None,
+        **data: str,
     ) -> None:
-        """Open the page; `data` are the script's data attributes."""
+        """Open the page; `main` is what it has besides, `data` are the script's data attributes."""
         attributes = " ".join(f'data-{name.replace("_", "-")}="{value}"' for name, value in data.items())
         script = f'<script src="{SERVER}/widget/v1/loader.js?shop=wk_test" {attributes} defer></script>'
-        body = f"<main><h1>Store</h1><p>Things to buy</p></main>{script * times}"
-        html = f'<!doctype html><html lang="en"><head><title>Store</title>{head}</head><body>{body}</body></html>'
+        body = f"<main><h1>Store</h1><p>Things to buy</p>{main}</main>{script * times}"
+        html = f'<!doctype html><html lang="{lang}"><head><title>Store</title>{head}</head><body>{body}</body></html>'
         self.page.unroute_all()
         self.page.route("**/*", self._answer(html, loader(**(look or {}))))
         self.page.goto(f"{STORE}/{query}")
@@ -140,7 +148,8 @@ class Store:
         if status == "lost":
             route.abort()
         elif status != "late":  # which never comes
-            route.fulfill(status=status, json=body, headers=headers)
+            sent: dict[str, Any] = {"body": body} if isinstance(body, str) else {"json": body}
+            route.fulfill(status=status, headers=headers, **sent)
 
     def open(self) -> None:
         self.page.get_by_role("button", name="Rewards").click()
