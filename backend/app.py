@@ -47,8 +47,8 @@ def _register_doors(app: Flask) -> None:
     from backend import health, unsubscribe
     from backend.merchant_api import routes as merchant_api
     from backend.webhooks import routes as webhooks
+    from backend.widget_api import claiming, routes, spending  # noqa: F401 - they put their routes on the door's blueprint
     from backend.widget_api import door as widget_api
-    from backend.widget_api import routes, spending  # noqa: F401 - they put their routes on the door's blueprint
 
     for door in (health, webhooks, widget_api, merchant_api, unsubscribe):
         app.register_blueprint(door.blueprint)

@@ -5,6 +5,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
 from backend.loyalty import awards, coupons, endings, expiry, shops
+from backend.loyalty import birthdays as birthday_rules
 
 
 def post_due() -> int:
@@ -25,6 +26,10 @@ def release_holds() -> int:
 
 def expire_rewards() -> int:
     return in_batches("points.expire_rewards", _expire_rewards)
+
+
+def birthdays() -> int:
+    return in_batches("points.birthdays", _birthdays)
 
 
 def refill_coupons() -> int:
@@ -54,6 +59,11 @@ def _release_holds() -> int:
 def _expire_rewards() -> int:
     with transaction() as session:
         return endings.expire_due(session, clock.now())
+
+
+def _birthdays() -> int:
+    with transaction() as session:
+        return birthday_rules.give_next(session, shops.facts, clock.now())
 
 
 def _refill() -> int:

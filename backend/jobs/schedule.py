@@ -63,6 +63,12 @@ SCHEDULE = (
         needs_sane_time=True,
     ),
     Periodic(
+        "points.birthdays",
+        every=5,
+        waits="select shop_id, day, after_member from birthday_round where due_at <= %(now)s order by due_at limit 1",
+        needs_sane_time=True,
+    ),
+    Periodic(
         "points.release_holds",
         every=2,
         waits="select shop_id, id from redemption where status = 'requested' and ending is null"

@@ -12,36 +12,53 @@ from backend.ledger import posting
 from backend.ledger.posting import AnySession
 from backend.loyalty import birthdays, rule_limits, rule_payments
 from backend.loyalty.rule_payments import Came, Program
-from backend.loyalty.settings import CLAIMED, Rule
+from backend.loyalty.settings import CLAIMED, ORDER_RULE, Rule
 from backend.loyalty.shops import ShopFacts
 
 
 def claim(
-    session: AnySession, shop: ShopFacts, member_id: int, rule_id: str, birthday: date | None, now: datetime
+    session: AnySession,
+    shop: ShopFacts,
+    member_id: int,
+    rule_id: str,
+    birthday: date | None,
+    language: str,
+    now: datetime,
 ) -> Came:
     """Record the claim and give what the rule gives. Takes the account, so that many at once keep to the limit.
 
     Of a birthday rule it is the birthday that is given; its points come with the day.
 
-    Raises NotFound for a rule that is not in force; Conflict `not_claimable`, `not_eligible` with the sentence,
-    `already_claimed`, `limit_reached`, `already_known`; BadInput for a birthday that is missing or not meant.
+    Raises NotFound for a rule that is not in force; Conflict `not_claimable`, `not_eligible` with the sentence in
+    `language`, `already_claimed`, `limit_reached`, `already_known`; BadInput for a birthday that is missing or not meant.
     """
+    if rule_id == ORDER_RULE:
+        raise _not_claimable()
     posting.lock_accounts(session, shop.id, [member_id])
     program = rule_payments.program_at(session, shop, now)
     rule = _rule(program, rule_id, now)
     assert program is not None
     if rule.kind == "birthday":
-        return _birthday(session, shop, member_id, rule, birthday, now)
+        return _birthday(session, shop, member_id, rule, birthday, language, now)
     if birthday is not None:
         raise _wrong("belongs to a rule of the kind birthday")
     if rule.kind not in CLAIMED:
-        raise Conflict("The store tells us when this is done; there is nothing to claim.", code="not_claimable")
+        raise _not_claimable()
     used = rule_payments.times_used(session, shop, member_id, rule, now)
     why: dict[str, Any] = {"claimed": True}
     if rule.network is not None:
         why["network"] = rule.network
     came = rule_payments.pay(
-        session, shop, member_id, rule, program, at=now, now=now, name=_name(shop, rule, used, now), why=why
+        session,
+        shop,
+        member_id,
+        rule,
+        program,
+        at=now,
+        now=now,
+        name=_name(shop, rule, used, now),
+        why=why,
+        language=language,
     )
     match came.because:
         case None:
@@ -72,11 +89,17 @@ def _name(shop: ShopFacts, rule: Rule, used: int, now: datetime) -> str | None:
 
 
 def _birthday(
-    session: AnySession, shop: ShopFacts, member_id: int, rule: Rule, birthday: date | None, now: datetime
+    session: AnySession,
+    shop: ShopFacts,
+    member_id: int,
+    rule: Rule,
+    birthday: date | None,
+    language: str,
+    now: datetime,
 ) -> Came:
     if birthday is None:
         raise _wrong('is missing: a date such as "1990-02-28"')
-    refusal = rule_payments.refusal_of(session, shop, member_id, rule, now)
+    refusal = rule_payments.refusal_of(session, shop, member_id, rule, now, language)
     if refusal is not None:
         raise Conflict(refusal, code="not_eligible")
     try:
@@ -85,6 +108,10 @@ def _birthday(
         raise _wrong(str(error)) from None
     used = rule_payments.times_used(session, shop, member_id, rule, now)
     return Came(rule, used=used)
+
+
+def _not_claimable() -> Conflict:
+    return Conflict("The store tells us when this is done; there is nothing to claim.", code="not_claimable")
 
 
 def _wrong(message: str) -> BadInput:

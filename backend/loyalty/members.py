@@ -59,6 +59,12 @@ def describe(member: Member, customer: Customer, at: datetime) -> None:
     """
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")  # of equal length, so that texts compare as times
     newer = {name: value for name, value in _said(customer).items() if member.profile_times.get(name, moment) <= moment}
+    if customer.birthday is not None:
+        is_another = "birthday" in newer and customer.birthday != member.birthday
+        if is_another:
+            member.birthday_since = at
+        elif customer.birthday == member.birthday:
+            member.birthday_since = min(at, member.birthday_since or at)
     for name, value in newer.items():
         setattr(member, name, value)
     if customer.created_at is not None:
@@ -128,7 +134,17 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     session.execute(
         delete(VerifiedAddress).where(VerifiedAddress.shop_id == shop_id, VerifiedAddress.member_id == member.id)
     )
-    for name in ("external_id", "email", "phone", "first_name", "last_name", "locale", "birthday", "address"):
+    for name in (
+        "external_id",
+        "email",
+        "phone",
+        "first_name",
+        "last_name",
+        "locale",
+        "birthday",
+        "birthday_since",
+        "address",
+    ):
         setattr(member, name, None)
     member.tags, member.segments, member.profile_times = [], [], {}
     member.email_verified = False

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, DateTime, Text, cast, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONPATH, insert
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import awards, members, occasions, order_codes, programs, referrals, tiers
+from backend.loyalty import awards, members, occasions, order_codes, order_terms, programs, referrals, tiers
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Order, Refund
 from backend.platforms.events import (
@@ -44,7 +44,10 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
             take_over_profile(session, shop, member, customer, seen.at, now)
     owner = _owner_of(session, shop.id, known.order, now)
     if owner != row.member_id and (owner is not None or _is_unclaimed_again(session, row, known.order)):
+        former = row.member_id
         awards.move_to(session, shop, row, known, owner, now)
+        if former is not None:
+            occasions.order_left(session, shop, former, known, now)
     order_codes.settle(session, shop, row, known, now)
     _reckon(session, shop, row, known, now)
 
@@ -75,6 +78,7 @@ def refund(session: AnySession, shop: ShopFacts, refunded: OrderRefunded, now: d
 
 def _reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime) -> None:
     """Bring what the order is worth, and all that depends on it, to where it should be."""
+    order_terms.freeze(session, shop, row, now)
     awards.reckon(session, shop, row, known, now)
     occasions.order_seen(session, shop, row, known, now)
     referrals.order_seen(session, shop, row, known, now)

@@ -75,6 +75,7 @@ def pay(
     now: datetime,
     name: str | None = None,
     why: Mapping[str, Any] | None = None,
+    language: str = "en",
 ) -> Came:
     """Give what the rule gives for what happened at `at`, unless it does not pay for that.
 
@@ -86,7 +87,7 @@ def pay(
         return Came(rule, known, "already_given")
     if not rule.is_active(at):
         return Came(rule, because="not_active")
-    refusal = refusal_of(session, shop, member_id, rule, now)
+    refusal = refusal_of(session, shop, member_id, rule, now, language)
     if refusal is not None:
         return Came(rule, because="not_eligible", message=refusal)
     used = times_used(session, shop, member_id, rule, at)
@@ -119,14 +120,16 @@ def occasion(
     )
 
 
-def refusal_of(session: AnySession, shop: ShopFacts, member_id: int, rule: Rule, now: datetime) -> str | None:
+def refusal_of(
+    session: AnySession, shop: ShopFacts, member_id: int, rule: Rule, now: datetime, language: str = "en"
+) -> str | None:
     """What the member lacks for the rule, as a sentence; None if it is for them."""
     if not rule.eligibility:
         return None
     session.flush()
     asked = eligibility.read_rules(list(rule.eligibility))
     facts = member_facts.facts(session, shop, member_id, eligibility.needs_orders(asked), now)
-    return eligibility.judge(asked, facts).refusal
+    return eligibility.judge(asked, facts, language).refusal
 
 
 def times_used(session: AnySession, shop: ShopFacts, member_id: int, rule: Rule, at: datetime) -> int:

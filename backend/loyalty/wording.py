@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
@@ -97,6 +98,14 @@ def points_text(names: Mapping[str, Mapping[str, str]], points: int, wanted: str
     language = pick_language(names, wanted, shop_locale) or "en"
     number = format_decimal(points, locale=_babel_locale(language) or Locale("en"))
     return f"{number} {points_name(names, points, language, shop_locale)}"
+
+
+def factor_text(names: Mapping[str, Mapping[str, str]], factor: Decimal, wanted: str | None, shop_locale: str) -> str:
+    """What multiplies points, with their name: "2× points", "1,5× Punkte"."""
+    names = in_every_language(names)
+    language = pick_language(names, wanted, shop_locale) or "en"
+    number = format_decimal(factor.normalize(), locale=_babel_locale(language) or Locale("en"))
+    return f"{number}× {names[language]['other']}"
 
 
 def _closest(available: Iterable[str], tag: str) -> str | None:

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import current_app
@@ -16,12 +17,12 @@ from flask import current_app
 from backend import clock, strict_json
 from backend.errors import BadInput
 from backend.loyalty import merchant_html, programs
-from backend.loyalty.settings import ORDER_RULE, Appearance, Earn, ProgramSettings, Rule
+from backend.loyalty.settings import Appearance, ProgramSettings
 from backend.loyalty.shops import ShopFacts
-from backend.loyalty.wording import in_every_language, is_language_tag, pick, pick_language, points_text
-from backend.widget_api import offers
-from backend.widget_api.amounts import money
+from backend.loyalty.wording import in_every_language, is_language_tag, pick, pick_language
+from backend.widget_api import earn_shapes, offers, tier_shape
 from backend.widget_api.colours import ink_on
+from backend.widget_api.earn_shapes import Shown
 from backend.widget_api.offers import Offer
 from backend.widget_api.reward_shapes import Tongue, campaign_shape, shape
 from backend.widget_api.words import SENTENCES, sentences
@@ -42,8 +43,8 @@ class ProgramDocument:
     compressed: bytes
     etag: str
     compressed_etag: str
-    earn: tuple[dict[str, Any], ...]
-    """The rules as the body shows them, for whoever adds a member's state."""
+    earn: tuple[Shown, ...]
+    """The ways to earn as the body shows them, for whoever adds a member's state."""
     offer: Offer
     shapes: Mapping[int, dict[str, Any]]
     """The offer's rewards and gifts as everybody sees them, by their ids."""
@@ -54,7 +55,8 @@ class ProgramDocument:
 
     def rule_title(self, rule_id: str) -> str | None:
         """What the rule is called, or None if the program has no such rule any more."""
-        return next((rule["title"] for rule in self.earn if rule["id"] == rule_id), None)
+        title = next((rule.title for rule in self.settings.rules if rule.id == rule_id), None)
+        return pick(title, self.language, self.shop.locale) if title is not None else None
 
     def occasion(self, rule_id: str | None, order: str | None) -> str | None:
         """What brought points: the order by its number, or the rule by its title. None if neither is known."""
@@ -63,14 +65,15 @@ class ProgramDocument:
         return self.rule_title(rule_id) if rule_id else None
 
 
-_documents: dict[tuple[ShopFacts, int, tuple[object, ...], str], ProgramDocument] = {}
+_documents: dict[tuple[ShopFacts, int, tuple[object, ...], tuple[str, ...], str], ProgramDocument] = {}
 _languages: dict[tuple[int, int, tuple[object, ...], str | None], str] = {}
 
 
 def of(shop: ShopFacts, wanted: str | None) -> ProgramDocument:
     """The program of today in the wanted language, else in the shop's own."""
     version, settings = programs.current(shop.id)
-    offer = offers.of(shop.id, clock.now())
+    now = clock.now()
+    offer = offers.of(shop.id, now)
     if wanted is not None and not is_language_tag(wanted):
         wanted = None
     wish = (shop.id, version, offer.stamp, wanted)
@@ -78,10 +81,11 @@ def of(shop: ShopFacts, wanted: str | None) -> ProgramDocument:
     if language is None:
         language = _language(shop, settings, offer, wanted)
         _remember(_languages, wish, language, _MAX_WISHES)
-    known = _documents.get((shop, version, offer.stamp, language))
+    what = (shop, version, offer.stamp, earn_shapes.active(settings, now), language)
+    known = _documents.get(what)
     if known is None:
-        known = _build(shop, settings, offer, language)
-        _remember(_documents, (shop, version, offer.stamp, language), known, _MAX_DOCUMENTS)
+        known = _build(shop, settings, offer, language, now)
+        _remember(_documents, what, known, _MAX_DOCUMENTS)
     return known
 
 
@@ -103,17 +107,20 @@ def _languages_of(settings: ProgramSettings, offer: Offer) -> Iterator[str]:
     yield from settings.appearance.launcher_label or ()
     for rule in settings.rules:
         yield from rule.title
+        yield from rule.text or ()
         yield from rule.button.label if rule.button else ()
     for reward in offer.all:
         yield from reward.definition.translations
+    for level in settings.tiers.levels if settings.tiers is not None else ():
+        yield from level.name
 
 
-def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: str) -> ProgramDocument:
+def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: str, now: datetime) -> ProgramDocument:
     words = sentences(language, shop.locale)
     tongue = Tongue(shop, settings, language, words)
     offered = offer if settings.enabled else offers.NOTHING
     shapes = {reward.id: shape(reward, tongue) for reward in offered.all}
-    earn = tuple(_earn(shop, settings, language, words)) if settings.enabled else ()
+    earn = tuple(earn_shapes.shown(tongue, now)) if settings.enabled else ()
     points_names = in_every_language(settings.points_name)
     points_language = pick_language(points_names, language, shop.locale) or "en"
     body = strict_json.dumps(
@@ -132,9 +139,10 @@ def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: s
             },
             "locale": language,
             "appearance": _appearance(shop, settings.appearance, language),
-            "earn": earn,
+            "earn": [way.shape for way in earn],
             "rewards": [shapes[each.id] for each in offered.rewards if each.definition.show_on_guest_dashboard],
             "referral": {"enabled": False},
+            "tiers": tier_shape.program_shape(tongue) if settings.enabled else None,
             "campaign": _campaign(offered, shapes, tongue),
             "strings": {},
         }
@@ -182,43 +190,3 @@ def _appearance(shop: ShopFacts, appearance: Appearance, language: str) -> dict[
         "launcher_label": pick(appearance.launcher_label or {}, language, shop.locale)
         or sentences(language, shop.locale)["label"],
     }
-
-
-def _earn(
-    shop: ShopFacts, settings: ProgramSettings, language: str, words: Mapping[str, str]
-) -> Iterator[dict[str, Any]]:
-    """All ways to earn (S4.4), orders first; each with its button (S4.5) to the page where it is done (S4.6)."""
-    yield {
-        "id": ORDER_RULE,
-        "kind": "order",
-        "title": words["complete_an_order"],
-        "points_text": _points_for_spending(shop, settings, settings.earn, language, words),
-        "button": {"label": words["purchase"], "url": shop.address},
-    }
-    for rule in settings.rules:
-        yield {
-            "id": rule.id,
-            "kind": rule.kind,
-            "title": pick(rule.title, language, shop.locale),
-            "points_text": points_text(settings.points_name, rule.points or 0, language, shop.locale),
-            "button": _button(shop, rule, language, words),
-        }
-
-
-def _button(shop: ShopFacts, rule: Rule, language: str, words: Mapping[str, str]) -> dict[str, str | None]:
-    """The merchant's own, else one whose page the widget knows from its script's attributes (`data-signup-url`)."""
-    if rule.button is None:
-        return {"label": words["sign_up"], "url": None}
-    url = rule.button.url
-    label = pick(rule.button.label, language, shop.locale)
-    return {"label": label, "url": f"{shop.address}{url}" if url.startswith("/") else url}
-
-
-def _points_for_spending(
-    shop: ShopFacts, settings: ProgramSettings, earn: Earn, language: str, words: Mapping[str, str]
-) -> str:
-    """ "1 point for every €10"."""
-    return words["points_per_amount"].format(
-        points=points_text(settings.points_name, earn.points_per_step, language, shop.locale),
-        amount=money(earn.spend_step, shop.currency, language),
-    )

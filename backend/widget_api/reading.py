@@ -15,13 +15,10 @@ from backend import db
 from backend.errors import Unauthorized
 from backend.hot_statement import HotStatement
 from backend.loyalty import eligibility, member_facts
-from backend.loyalty.bonuses import rule_key
 from backend.loyalty.eligibility import Facts
 from backend.loyalty.rewards import Reward
-from backend.loyalty.settings import ORDER_RULE
 from backend.loyalty.shops import ShopFacts
-from backend.widget_api import program_document, reward_shapes
-from backend.widget_api.offers import Offer
+from backend.widget_api import earn_shapes, program_document, reward_shapes, tier_shape
 from backend.widget_api.program_document import ProgramDocument
 from backend.widget_api.reward_shapes import Progress
 from backend.widget_api.summary import summary
@@ -36,9 +33,17 @@ WHO = """
 """
 
 ME_SQL = f"""
-select m.locale, (
-        select string_agg(e.source_key, ' ') from entry e
-        where e.shop_id = m.shop_id and e.source_key = any(cast(%(rule_keys)s as text[]))),
+select m.locale, m.birthday is not null,
+    case when %(rules)s <> '{{}}' then (
+        select json_object_agg(w.rule, (
+            select count(*) from (
+                select from bonus b
+                where b.shop_id = m.shop_id and b.member_id = m.id and b.rule = w.rule and b.state = 'given'
+                    and b.at >= w.since
+                limit w.most
+            ) paid))
+        from unnest(cast(%(rules)s as text[]), cast(%(since)s as timestamptz[]), cast(%(most)s as bigint[]))
+            w (rule, since, most)) end,
     case when %(limited)s <> '{{}}' then (
         select json_object_agg(h.reward_id, h.times) from (
             select r.reward_id, count(*) as times from redemption r
@@ -54,6 +59,7 @@ select m.locale, (
             and r.status in ('requested', 'issued', 'expired')) end,
     json_build_object(
     'member', json_build_object('id', m.id::text, 'first_name', m.first_name, 'tier', m.tier),
+    'tier', {tier_shape.STANDING_SQL},
     'balance', json_build_object(
         'available', a.available - lots.gone,
         'pending', (
@@ -118,16 +124,20 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
     Only `expires_at` decides what is gone, whether or not the sweep has run.
     """
     shown = program_document.of(shop, None)
-    rules, offer = shown.settings.rules, shown.offer
+    offer = shown.offer
+    counting = earn_shapes.counting(shown.earn, shop, now)
     limited = [each.id for each in offer.all if each.limit_per_member is not None]
-    with_facts = any(each.rules or each.target is not None for each in offer.all)
+    asked = [*(each.rules for each in offer.all), *(way.asked for way in shown.earn)]
+    with_facts = any(asked) or any(each.target is not None for each in offer.all)
     row = _ME.first_row(
         {
             "shop": session.shop_id,
             "member": session.member_id,
             "version": session.token_version,
             "now": now,
-            "rule_keys": "{" + ",".join(f'"{rule_key(rule.id, session.member_id)}"' for rule in rules) + "}",
+            "rules": counting.rules,
+            "since": counting.since,
+            "most": counting.most,
             "limited": "{" + ",".join(map(str, limited)) + "}",
             "with_facts": str(with_facts).lower(),
             "campaign": offer.campaign.id if offer.campaign is not None else None,
@@ -135,31 +145,39 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
     )
     if row is None:
         raise revoked()
-    locale, earned, times_had, facts, taken, body = row
+    locale, has_birthday, paid, times_had, known, taken, body = row
     answer: dict[str, Any] = orjson.loads(body or "")
     document = program_document.of(shop, wanted or locale)
     for promised in answer["balance"]["pending"]:
         said = document.occasion(promised.pop("rule"), promised.pop("order"))
         promised["reason"] = said or promised["reason"]
-    answer["earn"] = list(_earn(document, (earned or "").split(), session.member_id))
+    facts = _facts(shop, session, known, answer["balance"]["available"], asked)
+    answer["earn"] = list(earn_shapes.of_member(document.earn, orjson.loads(paid or "{}"), facts, has_birthday == "t"))
     progress = Progress(
         available=answer["balance"]["available"],
-        facts=_facts(shop, session, facts, answer["balance"]["available"], offer),
+        facts=facts,
         times_had={int(reward): times for reward, times in orjson.loads(times_had or "{}").items()},
     )
     answer["rewards"] = _rewards(document, document.offer.rewards, progress)
     answer["summary"] = summary(document, progress.available, answer["rewards"])
     answer["campaign"] = _campaign(document, progress, orjson.loads(taken or "[]"))
+    answer["tier"] = tier_shape.standing_shape(document.tongue, answer["member"]["tier"], answer["tier"], now)
     answer["referral"] = {"enabled": False}
     return answer
 
 
-def _facts(shop: ShopFacts, session: Session, known: str | None, available: int, offer: Offer) -> Facts | None:
-    """What the rules of the offered rewards ask of the member; None if none asks."""
+def _facts(
+    shop: ShopFacts,
+    session: Session,
+    known: str | None,
+    available: int,
+    asked: Iterable[tuple[eligibility.Rule, ...]],
+) -> Facts | None:
+    """What the rules of rewards and of ways to earn ask of the member; None if none asks."""
     if known is None:
         return None
     orders = None
-    if any(eligibility.needs_orders(each.rules) for each in offer.all):
+    if any(eligibility.needs_orders(each) for each in asked):
         orders = member_facts.bought(db.db.session(), shop, session.member_id)
         db.db.session.rollback()
     return member_facts.from_json(shop, orjson.loads(known), available, orders)
@@ -185,17 +203,6 @@ def _campaign(document: ProgramDocument, progress: Progress, taken: list[dict[st
         "used_points": sum(each["points"] for each in taken),
         "taken": taken,
     }
-
-
-def _earn(document: ProgramDocument, earned: list[str], member_id: int) -> Iterable[dict[str, Any]]:
-    """The ways to earn with how far the member is: `done` when nothing more comes of it, `limit` as times and used."""
-    for rule in document.earn:
-        if rule["id"] == ORDER_RULE:
-            yield {**rule, "done": False, "limit": None}
-            continue
-        used = int(rule_key(rule["id"], member_id) in earned)
-        # Somebody who is signed in has signed up: there is no page left to send them to.
-        yield {**rule, "button": None, "done": used > 0, "limit": {"times": 1, "used": used}}
 
 
 def first_language(accept_language: str | None) -> str | None:

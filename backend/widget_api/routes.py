@@ -7,7 +7,7 @@ from flask import Response, g, request, stream_with_context
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend import clock, db, strict_json
-from backend.errors import Conflict, NotFound
+from backend.errors import NotFound
 from backend.loyalty import members, shops
 from backend.platforms.events import time_text
 from backend.widget_api import (
@@ -173,13 +173,3 @@ def seen() -> Response:
     shop, session = member_session("writes")
     reading.mark_seen(session)
     return own(shop, strict_json.dumps({"unread": 0}))
-
-
-@blueprint.post("/me/earn/<rule_id>")
-def earn(rule_id: str) -> Response:
-    """Claim a rule that a visit completes. No kind of rule that works today is one."""
-    shop, session = member_session("writes")
-    dashboard = reading.me(shop, session, None, clock.now())
-    if all(rule["id"] != rule_id for rule in dashboard["earn"]):
-        raise NotFound("The program has no such rule.")
-    raise Conflict("The store tells us when this is done; there is nothing to claim.", code="not_claimable")

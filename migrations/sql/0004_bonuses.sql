@@ -45,7 +45,7 @@ create table bonus (
     foreign key (shop_id, award_id) references award
 );
 
-create index bonus_of_member on bonus (shop_id, member_id, rule, at);
+create index bonus_of_member on bonus (shop_id, member_id, rule, at) where state = 'given';
 create index bonus_of_first_order on bonus (shop_id, member_id) where why ->> 'rule' = 'first_order';
 
 -- What a merchant's system told that a member did, once for each id, and what was answered.

@@ -10,6 +10,7 @@ from backend.widget_api.colours import READABLE, contrast, ink_on
 from tests.conftest import TestShop
 from tests.widget_api.conftest import Widget
 
+PLAIN = {"text": None, "network": None, "is_claim": False, "limit_text": None, "active_to": None}
 SIGN_UP = {
     "id": "signup",
     "kind": "signup",
@@ -48,6 +49,7 @@ def test_shows_orders_first_with_the_button_purchase_that_leads_to_the_shop(widg
         "title": "Complete an order",
         "points_text": "1 point for every €10",
         "button": {"label": "Purchase", "url": "https://shop.example"},
+        **PLAIN,
     }
 
 
@@ -62,6 +64,7 @@ def test_shows_every_rule_that_the_merchant_made(shop: TestShop, widget: Widget)
         "title": "Create an account",
         "points_text": "50 points",
         "button": {"label": "Sign up", "url": None},
+        **PLAIN,
     }
     assert second["points_text"] == "1,200 points"
     assert second["button"] == {"label": "Join us", "url": "https://shop.example/account/register"}
