@@ -137,6 +137,8 @@ def _have(
     session.flush()
     if free is not None:
         issuing.issue(session, shop, redemption, *free, now)
+    elif redemption.status == "issued":
+        issuing.tell(session, redemption, "reward_issued")
     if redemption.status == "issued":
         issuing.tell(session, redemption, "reward_issued")
     if reward.coupon_source == "made" and (free is None or free[0] % coupons.TAKEN_PER_LOOK == 0):

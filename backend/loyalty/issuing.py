@@ -69,13 +69,14 @@ def _waiting(shop_id: int, reward_id: int, worth: Any) -> Select[int]:
 def issue(
     session: AnySession, shop: ShopFacts, redemption: Redemption, coupon_id: int, code: str, now: datetime
 ) -> None:
-    """The redemption has its code: what was on hold for it is spent. The caller holds it."""
+    """The redemption has its code: what was on hold for it is spent, and its owner is told. The caller holds it."""
     redemption.coupon_id, redemption.code = coupon_id, code
     redemption.status, redemption.hold_until = "issued", None
     redemption.issued_at = now
     redemption.expires_at = valid_until(shop, redemption.frozen.get("valid_days"), now)
     session.flush()
     capture(session, shop, redemption, now)
+    tell(session, redemption, "reward_issued")
 
 
 def fail(session: AnySession, shop: ShopFacts, redemption: Redemption, problem: str, now: datetime) -> None:

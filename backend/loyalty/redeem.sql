@@ -7,10 +7,13 @@
 -- `outcome`: issued, requested (no code in stock, one is being made), again (this key was used before: the redemption as it
 -- now is); stale, gone, reused, limit_reached, out_of_stock, not_enough_points; expire_first (points past their date
 -- must be written off and their owner told, which is not done here).
+--
+-- `p_mail_at`: the machine's clock if the program sends mails about this, else null. The mail is the same row that
+-- loyalty/notices.py would write.
 create or replace function redeem(
     p_shop bigint, p_member bigint, p_token_version integer, p_reward bigint, p_version integer, p_campaign bigint,
     p_key text, p_hash text, p_at timestamptz, p_expires timestamptz, p_hold_until timestamptz, p_frozen jsonb,
-    p_attributes jsonb, p_actor text, p_actor_name text,
+    p_attributes jsonb, p_actor text, p_actor_name text, p_mail_at timestamptz,
     out outcome text, out redemption jsonb, out available bigint)
 language plpgsql
 set plan_cache_mode = force_generic_plan -- each statement has one good plan; planning anew cost a tenth of the call
@@ -19,6 +22,7 @@ declare
     v_known bigint;
     v_reward reward;
     v_address jsonb;
+    v_is_told boolean;
     v_ended bigint;
     v_must_expire boolean;
     v_coupon bigint;
@@ -30,7 +34,8 @@ begin
     select a.available into available from account a where a.shop_id = p_shop and a.member_id = p_member
     for no key update;
     -- Read once the account is held: who erases a member holds it, too.
-    select m.address, known.id, ended.points, ended.must_go into v_address, v_known, v_ended, v_must_expire
+    select m.address, m.email is not null and m.unsubscribed_at is null, known.id, ended.points, ended.must_go
+    into v_address, v_is_told, v_known, v_ended, v_must_expire
     from member m
     left join redemption known on known.shop_id = p_shop and known.key = p_key
     cross join lateral (
@@ -120,5 +125,10 @@ begin
         p_hash, p_at, case outcome when 'issued' then p_at end, case outcome when 'issued' then p_expires end,
         case outcome when 'requested' then p_hold_until end)
     returning to_jsonb(r) into redemption;
+    if outcome = 'issued' and v_is_told and p_mail_at is not null then
+        insert into outbox (shop_id, kind, key, payload, next_try_at, created_at)
+        values (p_shop, 'mail', 'mail:reward_issued:' || v_id, jsonb_build_object('purpose', 'reward_issued',
+            'member_id', p_member, 'redemption_id', v_id), p_mail_at, p_mail_at);
+    end if;
     available := v_after;
 end $$;

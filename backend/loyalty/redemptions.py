@@ -16,11 +16,22 @@ from typing import Any
 import orjson
 from sqlalchemy.engine import Connection
 
-from backend import db, strict_json
+from backend import clock, db, strict_json
 from backend.errors import BadInput, Conflict, IdempotencyKeyReused, NotEnoughPoints, NotFound, Unauthorized
 from backend.hot_statement import HotStatement
 from backend.ledger.posting import Author
-from backend.loyalty import campaigns, coupons, eligibility, endings, issuing, member_facts, reward_attributes, rewards
+from backend.loyalty import (
+    campaigns,
+    coupons,
+    eligibility,
+    endings,
+    issuing,
+    member_facts,
+    notices,
+    programs,
+    reward_attributes,
+    rewards,
+)
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.rewards import Reward
 from backend.loyalty.shops import ShopFacts
@@ -38,7 +49,7 @@ _REDEEM = HotStatement(
     """
     select outcome, redemption::text, available from redeem(%(shop)s, %(member)s, %(token_version)s, %(reward)s,
         %(version)s, %(campaign)s, %(key)s, %(hash)s, %(now)s, %(expires)s, %(hold_until)s, %(frozen)s, %(attributes)s,
-        %(actor)s, %(actor_name)s)
+        %(actor)s, %(actor_name)s, %(mail_at)s)
     """
 )
 _KNOWN = HotStatement(
@@ -82,6 +93,7 @@ def redeem(
     """
     key = key_of(who.member_id, key)
     request_hash = _request_hash(reward_id, attributes)
+    _, settings = programs.current(shop.id)
     for _ in range(_MOST_VERSIONS):
         try:
             reward = _find(shop.id, reward_id)
@@ -108,6 +120,7 @@ def redeem(
                 "attributes": strict_json.dumps(said).decode(),
                 "actor": who.author.actor,
                 "actor_name": who.author.name,
+                "mail_at": clock.wall() if notices.is_on("reward_issued", settings) else None,
             }
         )
         assert found is not None

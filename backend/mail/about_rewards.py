@@ -97,4 +97,4 @@ def _why_earned(redemption: Redemption) -> str | None:
     occasion = redemption.frozen.get("occasion", {})
     if occasion.get("rule") == "tier":
         return "tier_gift"
-    return "welcome_gift" if occasion.get("side") == "friend" else "referral_gift"
+    return "welcome_gift" if occasion.get("part") == "friend" else "referral_gift"

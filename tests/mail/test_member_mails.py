@@ -265,12 +265,13 @@ CODES = {"reward_name": "€5 off", "points_to_be_redeemed": 60, "reward_type": 
 
 
 def had(shop: TestShop, **reward: Any) -> dict[str, Any]:
-    """A redemption that the member has just made. The mail for the points is read by then."""
-    outbox.send()
+    """A redemption that the member has just made. The mails for the points and for it are read by then."""
     with transaction() as session:
         made = rewards.create(session, shop.facts, {**CODES, **reward}, clock.now())
     who = Redeemer(member_id(shop), Author("customer"))
-    return redemptions.redeem(shop.facts, who, made.id, {}, "a key", clock.now())
+    redeemed = redemptions.redeem(shop.facts, who, made.id, {}, "a key", clock.now())
+    outbox.send()
+    return redeemed
 
 
 @pytest.mark.parametrize(("comes_back", "sentence", "left"), [(True, "is back", 100), (False, "stays spent", 40)])
