@@ -132,6 +132,8 @@ def _kinds(kind: str | None) -> tuple[str, ...] | None:
 
 def _item(document: ProgramDocument, entry: dict[str, Any]) -> dict[str, Any]:
     actor, reason, why = entry.pop("actor"), entry.pop("reason"), entry["why"]
+    for rule in why.get("rules") or ():
+        rule["title"] = pick(rule["title"], document.language, document.shop.locale)
     if actor == "staff":  # S4.18: by hand, in the merchant's own words; which person it was stays in the shop
         entry["why"] = {**why, "actor": actor, "reason": reason}
     else:

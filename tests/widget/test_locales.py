@@ -21,7 +21,21 @@ MAY_FALL_BACK: dict[str, set[str]] = {}
 LANGUAGES = {"en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "zh-Hant", "ar"}
 FOLDERS = sorted({file.parent for file in FILES})
 
-COMPOSED = ("problem.", "why.", "balance.", "tab.", "paused.", "earn.empty.", "state.", "after.")
+COMPOSED = (
+    "problem.",
+    "why.",
+    "balance.",
+    "tab.",
+    "paused.",
+    "earn.empty.",
+    "earn.birthday",
+    "earn.referral",
+    "state.",
+    "after.",
+    "activity.kind.",
+    "referral.",
+    "level.",
+)
 """Keys that the code puts together from parts."""
 
 
@@ -116,4 +130,5 @@ def test_the_tabs_are_named_as_the_contract_says() -> None:
     assert ENGLISH["tab.earn"] == "Earn points"
     assert ENGLISH["tab.redeem"] == "Redeem points"
     assert ENGLISH["tab.rewards"] == "My rewards"
+    assert ENGLISH["tab.referral"] == "Referral program"
     assert ENGLISH["tab.balance"] == "My balance"

@@ -44,9 +44,15 @@ export class Api {
     return this.#asMember(identity, friend, "me");
   }
 
-  /** A page of "activity" or "redemptions", newest first; `after` is the `next` of the page before. */
-  page(identity, list, after) {
-    return this.#asMember(identity, null, `me/${list}` + (after ? `?after=${encodeURIComponent(after)}` : ""));
+  /** A page of "activity" (perhaps of one `kind` alone), "redemptions" or "referral", newest first; `after` is the `next` of the page before. */
+  page(identity, list, after, kind) {
+    const query = new URLSearchParams({ ...(kind && { kind }), ...(after && { after }) });
+    return this.#asMember(identity, null, `me/${list}${after || kind ? `?${query}` : ""}`);
+  }
+
+  /** A file of the member's own. */
+  file(identity, path) {
+    return this.#asMember(identity, null, path, null, null, "blob");
   }
 
   /** Has something done. Sent again with the same key it is done once. */
@@ -55,8 +61,8 @@ export class Api {
   }
 
   /** Within a session; one that has expired, or is somebody else's, is begun anew, once: its answer brings `me` along. */
-  async #asMember(identity, friend, path, body, headers) {
-    const ask = () => this.#call(path, { Authorization: `Bearer ${this.#token}`, ...headers }, body);
+  async #asMember(identity, friend, path, body, headers, kind) {
+    const ask = () => this.#call(path, { Authorization: `Bearer ${this.#token}`, ...headers }, body, kind);
     if (this.#token && identity === this.#identity) {
       try {
         return await ask();
@@ -86,9 +92,9 @@ export class Api {
     }
   }
 
-  async #call(path, headers, body) {
+  async #call(path, headers, body, kind = "json") {
     const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), PATIENCE);
+    const timer = setTimeout(() => patience.abort(), PATIENCE * (kind === "json" ? 1 : 8));
     try {
       const answer = await fetch(this.#base + path, {
         method: body ? "POST" : "GET",
@@ -98,7 +104,7 @@ export class Api {
         signal: patience.signal,
       });
       if (!answer.ok) throw await problemOf(answer);
-      return await answer.json();
+      return await answer[kind]();
     } catch (problem) {
       throw problem instanceof Problem ? problem : new Problem(navigator.onLine ? "failed" : "offline");
     } finally {

@@ -1,35 +1,16 @@
-/** Everything that happened to the points, newest first; each row opens into the sum that made it. */
+/** Everything that happened to the points, newest first, or what of it was of one kind; each row opens into its why. */
 import { html } from "../html.js";
-import { blank, button, icon, skeleton } from "./parts.js";
+import { Pages } from "../pages.js";
+import { blank, button, drawing, icon, skeleton } from "./parts.js";
+import "./signs.js";
+import { why } from "./why.js";
 
 /** The kinds of entry that leave the points that can be spent as they are. */
 const ELSEWHERE = ["promise", "void", "capture"];
 
-const fact = (name, value) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-
-/** As much of the why as there is. What the server says in a word that is not among ours is shown as it came. */
-function why({ why: known, expires_at: end, balance_after: after }, format) {
-  const told = known ?? {};
-  const say = (key) => format.say(`why.${key}`);
-  const word = (group, name) => name && (say(`${group}.${name}`) || name);
-  const money = (amount) => format.money(amount, told.currency);
-  const until = told.expires_at ?? end;
-  const line = ({ title, quantity, counted, points, taken_back: back, excluded }) => html`<li><span>${title}
-    <small>${quantity > 1 && `× ${format.number(quantity)} · `}${counted && money(counted)}${excluded && ` · ${word("excluded", excluded)}`}</small></span>
-    <b>${excluded ? format.number(0) : points != null && format.number(points)}${back > 0 && html`<small>${format.signed(-back)}</small>`}</b></li>`;
-  return html`<div class="why">
-    ${told.counted && told.points != null && html`<p>${money(told.counted)} = <b>${format.points(told.points)}</b></p>`}
-    ${told.note && html`<p>${word("note", told.note)}</p>`}
-    ${told.lines?.length > 0 && html`<ul role="list">${told.lines.map(line)}</ul>`}
-    ${told.excluded?.length > 0 && html`<h4>${say("not_counted")}</h4><ul role="list">${told.excluded.map(
-      ({ what, amount }) => html`<li><span>${word("excluded", what)}</span><b>${money(amount)}</b></li>`,
-    )}</ul>`}
-    <dl>${fact(say("reason"), told.reason)}${fact(say("by"), word("actor", told.actor))}
-    ${fact(say("rule"), told.spend_step && format.say("why.rate", { points: format.points(told.points_per_step ?? 1), step: format.money(told.spend_step, told.currency, "stripIfInteger") }))}
-    ${fact(say("base"), word("base", told.base))}${fact(say("round"), word("round", told.round))}
-    ${fact(say("due"), told.due_at && format.day(told.due_at))}${fact(say("until"), until && format.lastDay(until))}
-    ${fact(say("version"), told.program_version)}${fact(say("after"), after != null && format.points(after))}</dl></div>`;
-}
+/** What the list can be narrowed down to; "" is everything. */
+const KINDS = ["", "earned", "spent", "returned", "taken_back", "expired", "adjusted"];
+const TABLE = "M12 4v11M7.5 11L12 15.5 16.5 11M5 20h14";
 
 function entry(item, format) {
   const { id, kind, points, title, at } = item;
@@ -39,15 +20,97 @@ function entry(item, format) {
     <span class="points">${format.signed(points)}</span>${icon("open")}</summary>${why(item, format)}</details></li>`;
 }
 
-export function activity({ items, next, loading, stuck, format }) {
-  const more = loading ? "loading" : stuck ? "retry" : "activity.more";
-  return html`<section class="activity"><h3>${format.say("activity.title")}</h3>${
-    items?.length > 0
-      ? html`<ul class="card" role="list">${items.map((item) => entry(item, format))}</ul>`
-      : items
-        ? blank("clock", format.say("activity.empty.title"), format.say("activity.empty.text"), button("show", format.say("tab.earn"), "earn"))
-        : stuck
-          ? html`<p>${format.say("problem.failed.text")}</p>`
-          : skeleton
-  }${(stuck || next) && button(items ? "more" : "retry", format.say(more))}</section>`;
+function empty(kind, format) {
+  if (kind) return html`<p class="none">${format.say("activity.none")}</p>`;
+  return blank("clock", format.say("activity.empty.title"), format.say("activity.empty.text"), button("show", format.say("tab.earn"), "earn"));
+}
+
+const choice = (kind, format) => html`<label class="kind"><span>${format.say("activity.show")}</span><select id="kind">${KINDS.map(
+  (one) => html`<option value="${one}" ${one === kind && html`selected`}>${format.say(`activity.kind.${one || "all"}`)}</option>`,
+)}</select>${icon("open")}</label>`;
+
+/** The name of the file that keeps it all: the shop's and today's, without what file systems refuse. */
+function fileName({ shop, format }, now = new Date()) {
+  const day = new Date(now - now.getTimezoneOffset() * 60000).toISOString().slice(0, 10);
+  const name = `${shop ?? ""} ${format.unit()} ${day}`.replace(/[\p{Cc}\p{Cf}\\/:*?"<>|]+/gu, " ");
+  return `${name.trim().replace(/\s+/g, "-")}.csv`;
+}
+
+function save(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000); // some browsers read it only later
+}
+
+/** The list in one panel. It keeps what was read of each kind while the panel is there, and which one was chosen. */
+export function activityIn(panel) {
+  let owner = null;
+  let kind = "";
+  let lists = new Map();
+  let isSaving = false;
+
+  function pages() {
+    const of = kind;
+    if (!lists.has(of)) lists.set(of, new Pages((after) => panel.page("activity", after, of), () => panel.changed()));
+    return lists.get(of);
+  }
+
+  async function look() {
+    const { identity } = panel.model;
+    if (identity !== owner) {
+      for (const list of lists.values()) list.forget();
+      lists = new Map();
+      kind = "";
+    }
+    owner = identity;
+    await pages().recent();
+  }
+
+  panel.dialog.addEventListener("change", ({ target }) => {
+    if (target.id !== "kind") return;
+    kind = target.value;
+    panel.changed();
+    look();
+  });
+
+  Object.assign(panel.verbs, {
+    more: async () => {
+      const known = pages().values.items?.length;
+      await (known ? pages().more() : look());
+      if (known) panel.part("panel-balance").querySelectorAll("summary")[known]?.focus();
+    },
+    table: async () => {
+      if (isSaving) return;
+      isSaving = true;
+      panel.changed();
+      const { model } = panel;
+      try {
+        save(await panel.file("me/activity.csv"), fileName(model));
+        panel.say(model.format.say("activity.table.done"));
+      } catch ({ kind: what, wait }) {
+        panel.say(model.format.say(what === "busy" ? "problem.busy.text" : `problem.${what}.title`, { n: wait }));
+      }
+      isSaving = false;
+      panel.changed();
+    },
+  });
+
+  function view({ identity, format }) {
+    const { items, next, loading, stuck } = identity === owner ? pages().values : {};
+    const more = loading ? "loading" : stuck ? "retry" : "activity.more";
+    const isEmpty = items?.length === 0 && !kind;
+    return html`<section class="activity"><div class="bar"><h3>${format.say("activity.title")}</h3>${items && !isEmpty || kind ? choice(kind, format) : null}</div>${
+      items?.length > 0
+        ? html`<ul class="card" role="list">${items.map((item) => entry(item, format))}</ul>`
+        : items
+          ? empty(kind, format)
+          : stuck
+            ? html`<p>${format.say("problem.failed.text")}</p>`
+            : skeleton
+    }${(stuck || next) && button(items ? "more" : "retry", format.say(more))}${
+      items && !isEmpty && html`<button type="button" class="table" data-do="table" id="table" aria-disabled="${String(isSaving)}">${drawing(TABLE)}${format.say(isSaving ? "loading" : "activity.table")}</button>`
+    }</section>`;
+  }
+
+  return { view, look };
 }

@@ -1,7 +1,7 @@
 /** The tab My balance: never one number, but what can be spent, what is coming, what is held, what ends and when. */
 import { html } from "../html.js";
-import { Pages } from "../pages.js";
-import { activity } from "./activity.js";
+import { activityIn } from "./activity.js";
+import { levels } from "./levels.js";
 import { icon, skeleton } from "./parts.js";
 
 const GAP = 2; // hundredths of the ring between two shares
@@ -21,12 +21,22 @@ function ring(shares, total, number, label) {
 
 const row = (points, when, what) => html`<li><span>${what && html`${what}<br>`}<small>${when}</small></span><b>${points}</b></li>`;
 
-const dated = (picture, title, rows) =>
-  rows.length > 0 && html`<section class="card dated"><h3>${icon(picture)}${title}</h3><ul role="list">${rows}</ul></section>`;
+const dated = (picture, title, rows, look) =>
+  rows.length > 0 && html`<section class="card dated ${look}"><h3>${icon(picture)}${title}</h3><ul role="list">${rows}</ul></section>`;
 
-const note = (picture, title, text) => html`<section class="card note"><h3>${icon(picture)}${title}</h3><p>${text}</p></section>`;
+/** What settles the points that are owed: all of it on a day, a part, or whatever comes next. */
+function settling(owed, pending, format) {
+  let left = owed;
+  for (const { points, due_at: due } of pending) {
+    left -= points;
+    if (left <= 0) return format.say("balance.owed.soon", { date: format.day(due) });
+  }
+  return left < owed && format.say("balance.owed.part", { points: format.points(owed - left) });
+}
 
-function view(model) {
+const note = (picture, title, ...texts) => html`<section class="card note"><h3>${icon(picture)}${title}</h3>${texts.map((text) => text && html`<p>${text}</p>`)}</section>`;
+
+function view(model, activity) {
   const { me, format } = model;
   if (!me) return skeleton;
   const { available, pending, expected, on_hold: hold, owed, expiring } = me.balance;
@@ -43,29 +53,15 @@ function view(model) {
   const others = shares.filter(([name]) => name !== "available");
   return html`<section class="card total">${ring(shares, total, format.number(available), format.say("balance.available"))}
       ${promised + hold > 0 ? html`<dl>${others.map(legend)}</dl>` : html`<p>${format.say(total > 0 ? "balance.all" : "balance.none")}</p>`}</section>
-    ${owed < 0 && note("alert", format.say("balance.owed.title", missing), format.say("balance.owed.text", missing))}
+    ${owed < 0 && note("alert", format.say("balance.owed.title", missing), format.say("balance.owed.text", missing), settling(-owed, pending, format))}
     ${hold > 0 && note("lock", format.say("balance.hold.title", held), format.say("balance.hold.text"))}
     ${dated("clock", format.say("balance.coming"), coming)}
-    ${dated("hourglass", format.say("balance.ending"), ending)}
-    ${activity(model)}`;
+    ${dated("hourglass", format.say("balance.ending"), ending, "ending")}
+    ${levels(model)}
+    ${activity.view(model)}`;
 }
 
 export function begin(panel) {
-  const pages = new Pages((after) => panel.page("activity", after), () => panel.changed());
-  let owner = null;
-
-  async function look() {
-    const { identity } = panel.model;
-    if (identity !== owner) pages.forget();
-    owner = identity;
-    await pages.recent();
-  }
-
-  panel.verbs.more = async () => {
-    const known = pages.values.items?.length;
-    await (known ? pages.more() : look());
-    if (known) panel.part("panel-balance").querySelectorAll("summary")[known]?.focus();
-  };
-
-  return { view: (model) => view({ ...model, ...(model.identity === owner && pages.values) }), look };
+  const activity = activityIn(panel);
+  return { view: (model) => view(model, activity), look: activity.look };
 }

@@ -2,22 +2,44 @@
 import { html, trusted } from "../html.js";
 import { blank, icon, skeleton } from "./parts.js";
 
-function way({ id, kind, done, button }, { me, guest, format, links }) {
+function way(rule, { me, guest, format, links }, isSent) {
+  const { id, kind, done, button, is_claim: isClaim, is_claimable: isOpen, birthday_known: isKnown } = rule;
   if (!guest && !me) return html`<i class="button waiting"></i>`;
-  if (done) return html`<span class="done">${icon("done")}${format.say("earn.done")}</span>`;
-  const url = button?.url || (kind === "signup" ? links.signup : "/");
-  return button && html`<a class="button" href="${url}" aria-describedby="rule-${id}">${button.label}</a>`;
+  if (done || isSent) return html`<span class="done" id="way-${id}" tabindex="-1">${icon("done")}${format.say("earn.done")}</span>`; // the focus of the button stays
+  const isHere = isClaim || kind === "referral" || (kind === "birthday" && !isKnown); // done in the panel, by members
+  const about = html`class="button" aria-describedby="rule-${id}"`;
+  if (guest && isHere) return html`<a ${about} href="${links.signup}">${format.say("guest.signup")}</a>`;
+  const { url, label } = isHere && !isClaim ? { label: format.say(`earn.${kind}`) } : (button ?? {});
+  if (!label || (isClaim && !isOpen)) return null;
+  if (!isHere) return html`<a ${about} href="${url || (kind === "signup" ? links.signup : "/")}">${label}</a>`;
+  const act = html`${about} id="way-${id}" data-do="${kind === "referral" ? "show" : "claim"}" data-with="${id}"`;
+  return url ? html`<a ${act} href="${url}" target="_blank" rel="noopener">${label}</a>` : html`<button type="button" ${act}>${label}</button>`;
 }
 
-const card = (rule, model) => html`<li class="card rule"><span class="emblem">${icon(rule.kind)}</span>
-  <div id="rule-${rule.id}"><h3>${rule.title}</h3><p>${rule.points_text}</p></div>${way(rule, model)}</li>`;
+function card(rule, model) {
+  const { id, kind, title, points_text: points, text, limit, limit_text: often, active_to: end, is_claim: isClaim, done } = rule;
+  const { format, me, claims } = model;
+  const { isSent, problem } = claims[`${me?.member.id} ${id}`] ?? {};
+  const left = limit?.times > 1 && !done && format.say("earn.left", { left: format.number(limit.times - limit.used), times: format.number(limit.times) });
+  const facts = [often, left, end && format.say("earn.until", { date: format.lastDay(end) }), isClaim && format.say("earn.claim")];
+  const lines = [text, facts.filter(Boolean).join(" · "), problem].filter(Boolean);
+  return html`<li class="card rule ${kind}"><span class="emblem">${icon(kind)}</span>
+    <div id="rule-${id}"><h3>${title}</h3><p>${points}</p>${lines.map((line) => html`<small>${line}</small>`)}</div>${way(rule, model, isSent)}</li>`;
+}
 
 export function view(model) {
   const { program, me, format, shop } = model;
   if (!program) return skeleton;
   const { enabled, rules_html: text } = program.program;
-  const rules = enabled === false ? [] : (me ?? program).earn;
-  const why = enabled === false ? "paused" : "earn.empty";
+  const { earn, referral } = me ?? program;
+  const isOn = enabled !== false;
+  const why = isOn ? "earn.empty" : "paused";
+  const rules = isOn ? [...earn] : [];
+  rules.sort((a, b) => (b.kind === "multiplier") - (a.kind === "multiplier")); // what will end comes first
+  if (isOn && referral?.enabled) {
+    const { advocate_text: mine, friend_text: theirs } = program.referral;
+    rules.push({ id: "referral", kind: "referral", title: format.say("earn.friend"), points_text: mine || theirs });
+  }
   return html`${
     rules.length > 0
       ? html`<ul role="list">${rules.map((rule) => card(rule, model))}</ul>`

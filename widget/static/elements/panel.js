@@ -11,6 +11,7 @@ import { onTabKeys, tabList } from "./tabs.js";
 
 /** Before that is known it is taken to be so: most shops have rewards, and nothing should move. */
 const offers = ({ program, me }) => !program || (me ?? program).rewards?.length > 0 || program.campaign;
+const refers = ({ program, me }) => (me ?? program)?.referral?.enabled;
 const REWARDS = { sheet: "styles/rewards.css", words: "rewards/" };
 
 /** A tab is one line: do visitors have it, when is it there, and what shows it, view(model) → markup; its module, sheet and
@@ -19,6 +20,7 @@ const TABS = [
   { id: "earn", guests: true, view: earn },
   { id: "redeem", guests: true, when: offers, module: () => import("./redeem.js"), ...REWARDS },
   { id: "rewards", module: () => import("./rewards.js"), ...REWARDS },
+  { id: "referral", when: refers, module: () => import("./referral.js"), sheet: "styles/referral.css", words: "referral/" },
   { id: "balance", module: () => import("./balance.js"), sheet: "styles/balance.css", words: "balance/" },
 ];
 const RIGHT_TO_LEFT = /^(ar|fa|he|ur)\b/;
@@ -31,7 +33,10 @@ export class Panel {
     reload: () => location.reload(),
     retry: () => (this.#tab.lost ? this.show(this.#tab.id) : this.#refresh()),
     show: (id) => this.show(id),
+    claim: (id) => import("./claims.js").then(({ claim }) => claim(this, id), () => this.say(this.#format.say("problem.failed.title"))),
   };
+  /** What a member has claimed and not been answered, or been refused: see claims.js. */
+  claims = {};
   dialog = document.createElement("dialog");
   /** What views are made of, as it was last shown. */
   model;
@@ -124,7 +129,7 @@ export class Panel {
 
   #keepFocus(event) {
     if (event.key !== "Tab") return;
-    const stops = [...this.dialog.querySelectorAll(":is(a[href], button, summary, [tabindex], input):not(:disabled, [inert] *)")].filter(
+    const stops = [...this.dialog.querySelectorAll(":is(a[href], button, summary, [tabindex], input, select):not(:disabled, [inert] *)")].filter(
       (element) => element.tabIndex >= 0 && element.getClientRects().length > 0,
     );
     const { activeElement } = this.#host.shadowRoot;
@@ -170,8 +175,20 @@ export class Panel {
     return this.#api.send(this.#identity, path, body, key);
   }
 
-  page(list, after) {
-    return this.#api.page(this.#identity, list, after);
+  page(list, after, kind) {
+    return this.#api.page(this.#identity, list, after, kind);
+  }
+
+  file(path) {
+    return this.#api.file(this.#identity, path);
+  }
+
+  /** Brings the style sheet and the words of a part of the panel. */
+  async bring({ sheet, words }) {
+    const [style, text] = await Promise.all([this.#stylesheet(sheet), words && this.#wordsOf(words)]);
+    this.#host.shadowRoot.adoptedStyleSheets.push(style);
+    this.#words = { ...this.#words, ...text };
+    this.#format = new Format(this.#words, this.#locale, this.#program ?? undefined);
   }
 
   /** Brings the points up to date, after something was done with them. */
@@ -200,10 +217,7 @@ export class Panel {
     this.part(`tab-${id}`).focus();
     if (tab.view) return tab.look?.();
     try {
-      const [{ view, begin }, sheet, words] = await Promise.all([tab.module(), this.#stylesheet(tab.sheet), tab.words && this.#wordsOf(tab.words)]);
-      this.#host.shadowRoot.adoptedStyleSheets.push(sheet);
-      this.#words = { ...this.#words, ...words };
-      this.#format = new Format(this.#words, this.#locale, this.#program ?? undefined);
+      const [{ view, begin }] = await Promise.all([tab.module(), this.bring(tab)]);
       Object.assign(tab, begin ? begin(this) : { view });
     } catch {
       tab.lost = failure({ kind: "failed" }, this.#format);
@@ -228,7 +242,7 @@ export class Panel {
     const { shop = {}, appearance } = program ?? {};
     const link = (name) => this.#host.getAttribute(`${name}-url`) || shop[`${name}_url`] || "/";
     const links = { signup: link("signup"), login: link("login") };
-    const model = { ...values, format, guest, cart: this.#cart(shop), shop: shop.name, links };
+    const model = { ...values, format, guest, claims: this.claims, cart: this.#cart(shop), shop: shop.name, links };
     this.model = model;
     const ready = program && (guest || me);
     const lost = ready ? null : problem;

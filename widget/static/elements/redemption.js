@@ -1,9 +1,11 @@
 /** One redemption, as both tabs show it: its state in a word, its code to copy and to use, the way back. */
 import { html, trusted } from "../html.js";
 import { isHeld, Redemptions } from "../redemptions.js";
+import { copied } from "./copy.js";
 import { button, icon } from "./parts.js";
 import { pictured } from "./pictures.js";
-import { Step } from "./step.js";
+import "./signs.js";
+import { stepOf } from "./step.js";
 
 /** What it is to its owner: the words of `state.` and the looks. */
 export function stateOf(one) {
@@ -43,22 +45,6 @@ export function merchantsWords(text, values = {}) {
   return html`<div class="prose">${trusted(filled)}</div>`;
 }
 
-async function copied(text, dialog) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch { // not on https, or not allowed
-    const field = Object.assign(document.createElement("textarea"), { value: text, readOnly: true });
-    const { activeElement } = dialog.getRootNode();
-    dialog.append(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    activeElement?.focus();
-    return done;
-  }
-  return true;
-}
-
 const wish = ({ id, points }) => ({ format }) => html`${titled(icon("undo"), format.say("undo.title"))}
   <p>${format.say("undo.text", { points: format.points(points) })}</p>
   <p class="choice">${button("later", format.say("undo.keep"))}${button("undo-now", format.say("undo"), id)}</p>`;
@@ -73,7 +59,7 @@ export function deskOf(panel) {
 
 function deskIn(panel) {
   const redemptions = new Redemptions(panel);
-  const step = new Step(panel);
+  const step = stepOf(panel);
 
   /** Does `act` while the step waits; what goes wrong is shown in it, with `again` to try once more, or said. */
   async function attempt(act, again) {
@@ -97,7 +83,6 @@ function deskIn(panel) {
     }, "undo-now");
 
   Object.assign(panel.verbs, {
-    later: () => step.close(),
     copy: async (code) => panel.say(panel.model.format.say((await copied(code, panel.dialog)) ? "copied" : "copy.failed")),
     undo: (id) => {
       undoing = id;

@@ -2,7 +2,7 @@
  * beside it, puts the step off and not the panel; the focus goes in, and back to where it came from. */
 import { html, render } from "../html.js";
 
-export class Step {
+class Step {
   #panel;
   #view = null;
   #back;
@@ -81,4 +81,16 @@ export class Step {
   get #others() {
     return [...this.#element.parentElement.children].filter((part) => part !== this.#element && part.id !== "said");
   }
+}
+
+const steps = new WeakMap();
+
+/** The one step of a panel; what puts it off is the verb "later". */
+export function stepOf(panel) {
+  if (!steps.has(panel)) {
+    const step = new Step(panel);
+    steps.set(panel, step);
+    panel.verbs.later = () => step.close();
+  }
+  return steps.get(panel);
 }
