@@ -19,6 +19,7 @@ from backend.models.redemption import Redemption
 from backend.models.referral import Referral, ReferralPayout
 from backend.models.remembered_answer import RememberedAnswer
 from backend.models.reward import Image, Reward
+from backend.models.segment import Segment
 from backend.models.shop import Installation, Shop
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Refund",
     "RememberedAnswer",
     "Reward",
+    "Segment",
     "Shop",
     "Tombstone",
     "VerifiedAddress",

@@ -119,18 +119,17 @@ create table segment_due (
     foreign key (shop_id, member_id) references member
 );
 
--- Shops that have segments, or once had: when all members are judged again, how far that has come, and which entries of the
--- ledger have been looked at for points that changed. `seen_entry_id` follows `scanned_entry_id` a minute later, and
--- scanning begins at it: an entry that was committed late is still met.
+-- Shops that have segments. `walk_at`: when all members are judged again, and `next_member_id` how far that has come.
+-- `scan_at`: when the ledger is looked through again for members whose points moved; null: no segment asks for points.
+-- Entries up to `scanned_entry_id` have been met once, up to `rescanned_entry_id` twice (loyalty/segment_scan.py).
 create table segment_walk (
     shop_id bigint primary key references shop,
-    walk_at timestamptz not null,
-    began_at timestamptz,           -- null: no walk is under way
+    walk_at timestamptz,
     next_member_id bigint not null default 0,
-    scan_at timestamptz,            -- null: no segment asks for points
-    scanned_at timestamptz,
+    judged_at timestamptz,          -- whose turn was longest ago is next
+    scan_at timestamptz,
     scanned_entry_id bigint not null default 0,
-    seen_entry_id bigint not null default 0
+    marked_entry_id bigint not null default 0,
+    rescanned_entry_id bigint not null default 0,
+    marked_at timestamptz
 );
-
-create index segment_walk_due on segment_walk (walk_at);
