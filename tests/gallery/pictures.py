@@ -59,10 +59,23 @@ def take(page: Page, folder: Path, *, group: str, name: str, caption: str, moves
             continue
         below = page.evaluate(_LEFT_BELOW)
         if below > 0:
-            page.evaluate("document.querySelector('lagniappe-widget').style.setProperty('--lagniappe-height', '9999px')")
+            page.evaluate(
+                "document.querySelector('lagniappe-widget').style.setProperty('--lagniappe-height', '9999px')"
+            )
             page.set_viewport_size({"width": width, "height": height + below})
             yield picture(WHOLE, scheme)
             page.evaluate("document.querySelector('lagniappe-widget').style.removeProperty('--lagniappe-height')")
+
+
+def take_page(page: Page, folder: Path, html_text: str, *, group: str, name: str, caption: str) -> Iterator[Picture]:
+    """The same of a page of its own, such as a mail, down to its end."""
+    page.set_content(html_text, wait_until="load")
+    for scheme, (width, height) in itertools.product(SCHEMES, SIZES.items()):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": height})
+        path = f"{name}-{width}-{scheme}.png"
+        page.screenshot(path=folder / path, full_page=True, animations="disabled")
+        yield Picture(group, caption, path, width, scheme)
 
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Gallery</title>

@@ -7,6 +7,11 @@ from typing import Any
 from tests.gallery.world import everything
 from tests.widget.conftest import Store
 
+GONE: tuple[Any, Any, dict[str, str]] = ("lost", None, {})
+"""An answer that is lost on its way."""
+SLOW: tuple[Any, Any, dict[str, str]] = ("late", None, {})
+"""An answer that does not come."""
+
 Step = Callable[[Store], None]
 """Changes what the API says, before the page is there, or does something on it."""
 
@@ -44,7 +49,7 @@ class State:
         store.visit(head=self.head, look=self.look, **data)
         if not self.is_open:
             return
-        store.page.locator("lagniappe-widget").evaluate("widget => widget.open()")
+        store.page.locator("[part=launcher]").click()
         store.page.locator("dialog:modal").wait_for()
         if self.settles:
             settle(store)
@@ -64,6 +69,10 @@ def settle(store: Store) -> None:
         """() => !document.querySelector("lagniappe-widget").shadowRoot.querySelector(
             "#head .skeleton, [role=tabpanel]:not([hidden]) > .skeleton, .step[aria-busy=true]")"""
     )
+
+
+def bottom(store: Store) -> None:
+    store.page.locator("dialog .scroll").evaluate("(part) => part.scrollTo(0, part.scrollHeight)")
 
 
 def click(selector: str) -> Step:

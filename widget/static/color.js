@@ -39,13 +39,14 @@ export function readable(accent, ground) {
   return ink(ground);
 }
 
-/** The panel's colours as a style sheet. Text stands on panel.css's --card, light or dark. */
+/** The panel's colours as a style sheet. Text of the accent stands on panel.css's --surface, --card and --tint, light or dark. */
 export function palette(accent) {
   const on = ink(accent);
-  const scheme = (name, card) => {
-    const text = readable(accent, card);
-    return `--text-${name}: ${text}; --tint-${name}: ${mix(card, text, 0.12)}; --soft-${name}: ${mix(card, text, 0.4)};`;
+  const scheme = (name, card, ground) => {
+    const tint = mix(card, readable(accent, ground), 0.11);
+    const text = readable(accent, tint);
+    return `--text-${name}: ${text}; --tint-${name}: ${tint}; --soft-${name}: ${mix(card, text, 0.4)};`;
   };
   return `dialog { --accent: ${accent}; --ink: ${on}; --edge: ${mix(accent, on, 0.16)}; --deep: ${mix(accent, on === WHITE ? BLACK : WHITE, 0.2)};
-    ${scheme("light", "#f4f4f7")} ${scheme("dark", "#232329")} }`;
+    ${scheme("light", WHITE, "#f4f4f6")} ${scheme("dark", "#212127", "#212127")} }`;
 }

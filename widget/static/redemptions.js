@@ -108,7 +108,7 @@ export class Redemptions {
 
   #know(redemption) {
     this.pages.put(redemption);
-    this.#panel.renew();
+    this.#panel.renew(true);
     this.#looks = 0;
     this.#watch();
   }
@@ -122,7 +122,7 @@ export class Redemptions {
       if (news) said.push(format.say(news, { points: format.points(now.points), reward: now.reward.name }));
     }
     if (said.length === 0) return;
-    await this.#panel.renew();
+    await this.#panel.renew(true);
     this.#panel.say(said.join(" "));
   }
 

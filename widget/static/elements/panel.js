@@ -52,7 +52,8 @@ export class Panel {
   #colors = new CSSStyleSheet();
   #tab = TABS[0];
   #program = null;
-  #available;
+  #seen;
+  #isQuiet = false;
   #opening;
 
   constructor(host, look, { locale, language, words, sheet, stylesheet, more }) {
@@ -191,9 +192,11 @@ export class Panel {
     this.#format = new Format(this.#words, this.#locale, this.#program ?? undefined);
   }
 
-  /** Brings the points up to date, after something was done with them. */
-  renew() {
-    return this.#state.renew(this.#identity);
+  /** Brings the points up to date, after something was done with them; quietly where more of them is no gain. */
+  async renew(isQuiet = false) {
+    this.#isQuiet = isQuiet;
+    await this.#state.renew(this.#identity);
+    this.#isQuiet = false;
   }
 
   async #refresh() {
@@ -258,16 +261,16 @@ export class Panel {
       if (!panel.hidden) render(panel, lost ? failure(lost, format) : (tab.view?.(model) ?? tab.lost ?? skeleton));
     }
     this.#tab.shown?.(model);
-    this.#tell(me?.balance.available, format);
+    this.#tell(values);
   }
 
-  /** Points that have come since the last look are said; the number counts up, or down. */
-  #tell(now, format) {
-    const before = this.#available;
-    this.#available = now;
-    if (!(now > before || now < before)) return;
-    if (now > before) this.part("said").textContent = format.say("added", { n: now - before, points: format.points(now - before) });
-    const figures = this.dialog.querySelectorAll(".figure");
-    import("./count.js").then(({ count }) => count(figures, before, now, (n) => format.number(n)), () => {});
+  /** What has changed since the last look is news, once. */
+  #tell({ me, program }) {
+    const before = this.#seen;
+    const level = me?.tier?.level;
+    const rank = program?.tiers?.levels.findIndex(({ id }) => id === level?.id);
+    this.#seen = me && { points: me.balance.available, rank, level };
+    const isQuiet = this.#isQuiet;
+    if (before && me && (before.points !== this.#seen.points || before.rank !== rank)) import("./news.js").then(({ tell }) => tell(this, before, this.#seen, isQuiet), () => {});
   }
 }
