@@ -65,7 +65,7 @@ def test_says_what_the_cart_would_earn_and_when_in_whole_sentences(shop: TestSho
         "texts": {
             "earn": "Earn 12 points",
             "order": "This order will bring 12 points, about 3 days after you receive it.",
-            "guest": "This order is worth 12 points. Sign up with its e-mail address, and they are yours.",
+            "guest": "This order is worth 12 points. Sign up with the same e-mail address, and they are yours.",
             "sign_up": "Sign up",
         },
     }

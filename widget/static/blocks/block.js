@@ -4,14 +4,14 @@ const GIFT = "M2 7h9v5H2zM13 7h9v5h-9zM4 14h7v8H4zM13 14h7v8h-7zM12 6C7 6 5 5 5 
 const STYLE = `
 :host { display: block }
 :host([hidden]) { display: none }
-[part=line] { all: unset; display: block; overflow-wrap: anywhere }
-[part=line]::before { content: "\\200b" }
-[part=icon] { width: 1em; height: 1em; margin-inline-end: .5em; vertical-align: -.1em; fill: var(--lagniappe-accent, currentColor) }
+[part=line] { all: unset; display: flex; gap: .5em; overflow-wrap: anywhere; text-wrap: pretty }
+[part=line]::before { content: "\\200b"; width: 0; margin-inline-end: -.5em }
+[part=icon] { flex: none; width: 1em; height: 1lh; fill: var(--lagniappe-accent, currentColor) }
+[part=text] { min-width: 0 }
 :is(button, a) { all: unset; cursor: pointer; text-decoration: underline from-font; text-decoration-color: color-mix(in srgb, currentColor 40%, transparent); text-underline-offset: .2em }
 :is(button, a):hover { text-decoration-color: currentColor }
 :is(button, a):focus-visible { outline: 2px solid; outline-offset: 3px; border-radius: 2px }
-[part=more] { opacity: .85 }`;
-const DOT = "\u2002·\u2002";
+[part=more]::before { content: "· "; content: "· " / "" }`;
 
 const blocks = new WeakMap();
 
@@ -87,8 +87,10 @@ class Block {
     const said = await this.#read(this.#host, signal).catch(() => null);
     if (signal.aborted) return;
     const parts = said?.parts.filter(Boolean) ?? [];
+    const text = element("span", "text", "");
+    text.append(...parts.flatMap((part) => [part, " "]));
     this.#line.lang = said?.lang ?? "";
-    this.#line.replaceChildren(...(parts.length ? [picture(), ...parts.flatMap((part, i) => (i ? [DOT, part] : part))] : []));
+    this.#line.replaceChildren(...(parts.length ? [picture(), text] : []));
   }
 }
 
