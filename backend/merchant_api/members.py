@@ -15,10 +15,16 @@ from backend.merchant_api.paging import Page, PageQuery, cut
 from backend.merchant_api.shapes import LARGEST_ID, NO_CONTROLS, Id, Shown, Time, example
 
 Status = Literal["active", "erased"]
+_Slug = Annotated[str, Field(pattern="^[a-z0-9_-]{1,64}$")]
 _Text = Annotated[str, Field(max_length=320, pattern=NO_CONTROLS)]
 
-_COLUMNS = """id, external_id, email, email_verified, phone, first_name, last_name, locale, birthday, tags, tier, status,
-    enrolled_at"""
+_COLUMNS = """m.id, external_id, email, email_verified, phone, first_name, last_name, locale, birthday, tags, segments, tier,
+    status, enrolled_at"""
+
+
+_OF_SEGMENT = """segment g
+    join segment_member s on s.shop_id = g.shop_id and s.segment_number = g.number and g.id = :segment
+    join member m on m.shop_id = s.shop_id and m.id = s.member_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Member(Shown):
         locale="en",
         birthday="1990-05-17",
         tags=["newsletter"],
+        segments=["big-spenders"],
         tier=None,
         status="active",
         enrolled_at="2026-11-23T06:50:00Z",
@@ -65,7 +72,8 @@ class Member(Shown):
     locale: str | None
     birthday: Annotated[date | None, PlainSerializer(lambda day: day and day.isoformat(), return_type=str | None)]
     tags: list[str]
-    tier: str | None
+    segments: Annotated[list[str], Field(description="the `id` of each segment that the member is in")]
+    tier: Annotated[str | None, Field(description="the `id` of the level that the member is at")]
     status: Status
     enrolled_at: Time
 
@@ -78,22 +86,28 @@ class MembersQuery(PageQuery):
     email: Annotated[_Text | None, Field(description="only members with this address, whatever its case")] = None
     external_id: Annotated[_Text | None, Field(description="only the member with this id on the platform")] = None
     status: Annotated[Status | None, Field(description="only members of this status")] = None
+    segment: Annotated[_Slug | None, Field(description="only members in the segment of this id")] = None
+    tier: Annotated[_Slug | None, Field(description="only members at the level of this id")] = None
 
 
 @operation("GET", "/members", scope="read", tag="Members", summary="List members")
 def list_members(call: Call, query: MembersQuery) -> Members:
     """The shop's members, newest first."""
-    conditions = ["shop_id = :shop", "id < :position"]
+    conditions, source, position = ["m.shop_id = :shop"], "member m", "m.id"
     if query.email is not None:
         conditions.append("email is not null and lower(email) = lower(:email)")
     if query.external_id is not None:
         conditions.append("external_id = :external_id")
     if query.status is not None:
         conditions.append("status = :status")
+    if query.tier is not None:
+        conditions.append("tier = :tier")
+    if query.segment is not None:
+        source, position = _OF_SEGMENT, "s.member_id"  # in its own order, so that a page costs as much as it shows
     rows = call.session.execute(
         text(
-            f"select {_COLUMNS} from member where {' and '.join(conditions)}"  # noqa: S608 - our own words
-            " order by id desc limit :limit"
+            f"select {_COLUMNS} from {source} where {' and '.join(conditions)}"  # noqa: S608 - our own words
+            f" and {position} < :position order by {position} desc limit :limit"
         ),
         {
             "shop": call.shop_id,
@@ -102,6 +116,8 @@ def list_members(call: Call, query: MembersQuery) -> Members:
             "email": query.email,
             "external_id": query.external_id,
             "status": query.status,
+            "tier": query.tier,
+            "segment": query.segment,
         },
     ).all()
     shown, following = cut(rows, query.limit)
@@ -112,7 +128,7 @@ def list_members(call: Call, query: MembersQuery) -> Members:
 def show_member(call: Call, ref: MemberRef) -> Member:
     """A member, named by id, by the platform's id or by e-mail address."""
     row = call.session.execute(
-        text(f"select {_COLUMNS} from member where shop_id = :shop and id = :id"),  # noqa: S608 - our own words
+        text(f"select {_COLUMNS} from member m where shop_id = :shop and id = :id"),  # noqa: S608 - our own words
         {"shop": call.shop_id, "id": find(call.session, call.shop_id, ref)},
     ).one()
     return _member(row)

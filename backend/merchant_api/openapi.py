@@ -54,6 +54,7 @@ TAGS = {
     "Members": "Customers who take part: who they are, what they have, how it came about.",
     "Rewards": "What members can have for their points, and the codes that it comes with.",
     "Redemptions": "Which member had which reward, whether it was used, and how far its delivery is.",
+    "Segments": "Members who meet the same conditions; rewards can be for them alone.",
     "Campaigns": "Gifts for points between two moments, one campaign at a time.",
     "Orders": "What the store told of each order, and the sum behind its points.",
     "Deliveries": "The webhooks that the store sent, and what became of each.",
@@ -77,6 +78,10 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "reward": {
         "description": "the reward's `id`",
         "schema": {"type": "string", "pattern": "^[0-9a-f]{24}$", "examples": ["000000000000000000000011"]},
+    },
+    "segment": {
+        "description": "the segment's `id`",
+        "schema": {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$", "examples": ["big-spenders"]},
     },
 }
 _MEANINGS: dict[type[LagniappeError], str] = {

@@ -38,7 +38,7 @@ from backend.merchant_api.authentication import Caller, authenticate
 from backend.merchant_api.idempotency import Reply
 from backend.merchant_api.shapes import Query, Shown
 
-Method = Literal["GET", "POST", "PUT", "PATCH"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Scope = Literal["read", "write", "points:assign"]
 
 MAX_BODY_BYTES = 1024 * 1024

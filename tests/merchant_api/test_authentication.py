@@ -26,13 +26,16 @@ SOME_BODY = {
     "create_campaign": {"names": {"en": "Winter"}, "starts_at": "2026-12-01"},
     "update_campaign": {"names": {"en": "Summer"}},
     "update_redemption": {"use_state": "used"},
+    "give_member_tier": {"level": "gold", "reason": "A test"},
+    "create_segment": {"id": "made-here", "name": "Made here", "rules": []},
+    "update_segment": {"name": "Changed"},
 }
 EVERY = list(OPERATIONS.values())
 by_name = pytest.mark.parametrize("operation", EVERY, ids=lambda each: each.name)
 
 
 def call(api: Api, operation: Operation) -> tuple[int, str]:
-    path = operation.path.format(ref="1", id="1", reward=f"{1:024x}")
+    path = operation.path.format(ref="1", id="1", reward=f"{1:024x}", segment="chosen")
     body = {"json": SOME_BODY[operation.name]} if operation.body is not None else {}
     answer = api.call(operation.method, path, **body)
     return answer.status_code, answer.text

@@ -32,6 +32,7 @@ def test_a_member_is_shown_with_what_the_store_told(api: Api) -> None:
         "locale": "en",
         "birthday": "1990-05-17",
         "tags": ["vip"],
+        "segments": [],
         "tier": None,
         "status": "active",
     }

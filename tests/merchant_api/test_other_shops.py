@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import db
+from backend.jobs import points
 from backend.ledger.posting import Author
 from backend.loyalty import redemptions
 from backend.loyalty.redemptions import Redeemer
@@ -47,6 +48,8 @@ def victim(new_shop: Callable[..., TestShop]) -> Victim:
     refs = [member, f"external:{CANARY}", f"email:{CANARY}@mail.example"]
     reward = api.post("/rewards", SOME_BODY["create_reward"] | {"reward_name": CANARY, "labels": [CANARY_LABEL]})
     assert api.post("/campaigns", SOME_BODY["create_campaign"] | {"names": {"en": CANARY}}).status_code == 201
+    assert api.post("/segments", {"id": CANARY, "name": CANARY, "rules": []}).status_code == 201
+    points.segments()
     who = Redeemer(int(member), Author("customer"))
     had = redemptions.redeem(shop.facts, who, int(reward.json["id"], 16), {}, "a key", clock.now())
     return Victim(api, refs, delivery, reward.json["id"], str(had["id"]))
@@ -62,11 +65,11 @@ def entries() -> int:
 def test_a_foreign_id_answers_like_one_that_does_not_exist(api: Api, victim: Victim, operation: Operation) -> None:
     before = entries()
     body = {"json": SOME_BODY[operation.name]} if operation.body is not None else {}
-    nothing = {"ref": "9" * 18, "id": "9" * 18, "reward": f"{2**60:024x}"}
+    nothing = {"ref": "9" * 18, "id": "9" * 18, "reward": f"{2**60:024x}", "segment": "nothing"}
     unknown = api.call(operation.method, operation.path.format(**nothing), **body)
     assert unknown.status_code == 404
     for ref in victim.refs:
-        path = operation.path.format(ref=ref, id=victim.id_for(operation), reward=victim.reward)
+        path = operation.path.format(ref=ref, id=victim.id_for(operation), reward=victim.reward, segment=CANARY)
         foreign = api.call(operation.method, path, **body)
         assert (foreign.status_code, foreign.data) == (404, unknown.data)
     assert entries() == before
@@ -84,6 +87,7 @@ def test_no_list_and_no_object_shows_a_foreign_canary(api: Api, victim: Victim, 
 def test_the_filters_of_the_lists_find_nothing_foreign(api: Api, victim: Victim) -> None:
     assert api.get("/members", email=f"{CANARY}@mail.example").json["items"] == []
     assert api.get("/members", external_id=CANARY).json["items"] == []
+    assert api.get("/members", segment=CANARY).json["items"] == []
     assert api.get("/rewards", label=CANARY).json["items"] == []
     assert api.get("/redemptions", member=victim.refs[0]).json["items"] == []
     assert api.get("/redemptions", reward=victim.reward).json["items"] == []
@@ -98,6 +102,8 @@ def test_the_victim_itself_sees_its_canaries(victim: Victim) -> None:
     assert CANARY in victim.api.get("/shop").text
     assert CANARY in victim.api.get(f"/rewards/{victim.reward}").text
     assert CANARY in victim.api.get("/rewards", label=CANARY).text
+    assert CANARY in victim.api.get("/members", segment=CANARY).text
+    assert CANARY in victim.api.get(f"/segments/{CANARY}").text
     assert CANARY in victim.api.get("/campaigns").text
     assert CANARY in victim.api.get("/redemptions", member=victim.refs[0]).text
     assert CANARY in victim.api.get(f"/redemptions/{victim.redemption}").text
