@@ -44,13 +44,13 @@ def _set_clock(config: Config) -> None:
 
 
 def _register_doors(app: Flask) -> None:
-    from backend import health, unsubscribe
+    from backend import health, referral_links, unsubscribe
     from backend.merchant_api import routes as merchant_api
     from backend.webhooks import routes as webhooks
     from backend.widget_api import claiming, routes, spending  # noqa: F401 - they put their routes on the door's blueprint
     from backend.widget_api import door as widget_api
 
-    for door in (health, webhooks, widget_api, merchant_api, unsubscribe):
+    for door in (health, webhooks, widget_api, merchant_api, unsubscribe, referral_links):
         app.register_blueprint(door.blueprint)
 
 

@@ -16,6 +16,8 @@ BODIES_KEPT = timedelta(days=30)
 SENT_KEPT = timedelta(days=90)
 ANSWERS_KEPT = timedelta(days=30)
 """How long an Idempotency-Key is remembered."""
+VISITORS_KEPT = timedelta(days=30)
+"""How long salted hashes of visitors are kept: who opened a friend's link, and where members come from."""
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,11 @@ OLDEST = """
     union all
     (select shop_id, key from remembered_answer where created_at < %(wall)s - interval '30 days'
      order by created_at limit 1)
+    union all
+    (select shop_id, day::text from referral_visit where at < %(wall)s - interval '30 days' order by at limit 1)
+    union all
+    (select shop_id, member_id::text from member_connection where at < %(wall)s - interval '30 days'
+     order by at limit 1)
     limit 1
     """
 """The question whether there is anything to purge, for the schedule."""
@@ -63,11 +70,28 @@ _PURGES = (
         """,
         ANSWERS_KEPT,
     ),
+    (
+        """
+        delete from referral_visit v
+        using (select ctid from referral_visit where at < :before order by at limit :chunk for update skip locked) old
+        where v.ctid = old.ctid
+        """,
+        VISITORS_KEPT,
+    ),
+    (
+        """
+        delete from member_connection c
+        using (select ctid from member_connection where at < :before order by at limit :chunk for update skip locked) old
+        where c.ctid = old.ctid
+        """,
+        VISITORS_KEPT,
+    ),
 )
 
 
 def purge() -> int:
-    """Empty old deliveries, drop old rows of the outbox and old remembered answers. By the machine's clock."""
+    """Empty old deliveries, drop old rows of the outbox, old remembered answers and hashes of
+    visitors. By the machine's clock."""
     return in_batches("upkeep.purge", _purge)
 
 

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -19,7 +18,7 @@ from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.errors import LagniappeError
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import members, occasions, orders, referrals, shops
+from backend.loyalty import members, name_locks, occasions, orders, referral_codes, referrals, shops
 from backend.loyalty.shops import ShopFacts
 from backend.models import Delivery, Installation
 from backend.platforms.events import (
@@ -202,9 +201,9 @@ def _lock(session: AnySession, batch: Iterable[Claimed]) -> None:
     if not shops_touched:
         return
     # A code is no such name: who has it is locked below, and popular codes would make all orders wait for each other.
-    keys = {_lock_key(*name): True for name in alone if name[1] != "code"}
+    keys = {name_locks.key(*name): True for name in alone if name[1] not in ("code", "advocate")}
     for shop_id in shops_touched:
-        keys.setdefault(_lock_key(shop_id, *WHOLE_SHOP), False)
+        keys.setdefault(name_locks.key(shop_id, *WHOLE_SHOP), False)
     session.execute(
         text(
             "select case when alone then pg_advisory_xact_lock(key) else pg_advisory_xact_lock_shared(key) end"
@@ -236,6 +235,8 @@ def _touched(event: Event) -> list[tuple[str, str]]:
             touched = [("customer", customer.external_id or "")]
             if customer.email is not None:
                 touched.append(("address", customer.email.lower()))
+            if customer.referral_code is not None:
+                touched += [referrals.LINKS, ("advocate", referral_codes.read(customer.referral_code))]
             return touched
         case CustomerErased():
             return [("customer", event.external_id)]
@@ -270,7 +271,9 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int
     rows = session.execute(
         text(
             """
+            with named as (
             select id from member where shop_id = :shop and external_id = any(cast(:customers as text[]))
+            union select id from member where shop_id = :shop and referral_code = any(cast(:advocates as text[]))
             union select member_id from orders where shop_id = :shop and external_id = any(cast(:orders as text[]))
                 and member_id is not null
             union select member_id from verified_address where shop_id = :shop
@@ -281,10 +284,18 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int
                 join coupon_use u on u.shop_id = o.shop_id and u.order_id = o.id
                 join redemption r on r.shop_id = u.shop_id and r.id = u.redemption_id
                 where o.shop_id = :shop and o.external_id = any(cast(:orders as text[]))
+            union select r.friend_id from orders o
+                join referral_payout p on p.shop_id = o.shop_id and p.order_id = o.id
+                join referral r on r.shop_id = p.shop_id and r.id = p.referral_id
+                where o.shop_id = :shop and o.external_id = any(cast(:orders as text[]))
+            )
+            select id from named
+            union select c.advocate_id from named n join referral_claim c on c.shop_id = :shop and c.friend_id = n.id
             """
         ),
         {
             "shop": shop_id,
+            "advocates": _of("advocate", shop_id, names),
             "customers": _of("customer", shop_id, names),
             "orders": _of("order", shop_id, names),
             "addresses": _of("address", shop_id, names),
@@ -296,7 +307,3 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int
 
 def _of(kind: str, shop_id: int, names: set[Name]) -> list[str]:
     return [name for shop, name_kind, name in names if (shop, name_kind) == (shop_id, kind)]
-
-
-def _lock_key(shop_id: int, kind: str, name: str) -> int:
-    return int.from_bytes(blake2b(f"{shop_id}|{kind}|{name}".encode(), digest_size=8).digest(), signed=True)

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backend.errors import Unauthorized
 from backend.ledger.posting import AnySession
+from backend.loyalty import referral_codes, segment_due, tier_due
 from backend.models import Account, Member, Tombstone, VerifiedAddress
 from backend.platforms.events import Customer
 
@@ -43,12 +44,16 @@ def enrol(session: AnySession, shop_id: int, external_id: str, now: datetime) ->
         return None
     member_id = session.execute(
         insert(Member)
-        .values(shop_id=shop_id, external_id=external_id, enrolled_at=now)
+        .values(
+            shop_id=shop_id, external_id=external_id, enrolled_at=now, referral_code=referral_codes.new_code()
+        )
         .on_conflict_do_nothing(index_elements=["shop_id", "external_id"])
         .returning(Member.id)
     ).scalar()
     if member_id is not None:
         session.execute(insert(Account).values(shop_id=shop_id, member_id=member_id))
+        tier_due.mark(session, [(shop_id, member_id)], now)
+        segment_due.note(session, shop_id, [member_id])
     return by_external_id(session, shop_id, external_id)
 
 
@@ -136,6 +141,7 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     )
     for name in (
         "external_id",
+        "referral_code",
         "email",
         "phone",
         "first_name",
@@ -147,10 +153,13 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     ):
         setattr(member, name, None)
     member.tags, member.segments, member.profile_times = [], [], {}
+    member.tier = None
     member.email_verified = False
     member.status = "erased"
     member.token_version += 1
     session.flush()
+    tier_due.forget(session, shop_id, member.id)
+    segment_due.forget(session, shop_id, member.id)
     session.execute(
         text(
             "update redemption set address = null, attributes = '{}' where shop_id = :shop and member_id = :member"

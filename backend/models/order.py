@@ -28,6 +28,7 @@ class Order(db.Model):  # type: ignore[name-defined,misc]
     tier_factor: Mapped[Decimal | None]
     rules_open: Mapped[Texts | None]
     stands: Mapped[bool] = mapped_column(default=False)
+    received_at: Mapped[At | None]
 
 
 class Refund(db.Model):  # type: ignore[name-defined,misc]

@@ -17,13 +17,15 @@ from flask import current_app
 from backend import clock, strict_json
 from backend.errors import BadInput
 from backend.loyalty import merchant_html, programs
+from backend.loyalty.referral_payouts import RULE as REFERRAL
 from backend.loyalty.settings import Appearance, ProgramSettings
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import in_every_language, is_language_tag, pick, pick_language
-from backend.widget_api import earn_shapes, offers, tier_shape
+from backend.widget_api import earn_shapes, offers, referral_words, tier_shape
 from backend.widget_api.colours import ink_on
 from backend.widget_api.earn_shapes import Shown
 from backend.widget_api.offers import Offer
+from backend.widget_api.referral_shape import referral_shape
 from backend.widget_api.reward_shapes import Tongue, campaign_shape, shape
 from backend.widget_api.words import SENTENCES, sentences
 
@@ -48,6 +50,7 @@ class ProgramDocument:
     offer: Offer
     shapes: Mapping[int, dict[str, Any]]
     """The offer's rewards and gifts as everybody sees them, by their ids."""
+    referral: Mapping[str, Any]
 
     @property
     def tongue(self) -> Tongue:
@@ -62,6 +65,8 @@ class ProgramDocument:
         """What brought points: the order by its number, or the rule by its title. None if neither is known."""
         if order:
             return self.words["order"].format(order=order)
+        if rule_id == REFERRAL and self.rule_title(rule_id) is None:
+            return referral_words.words(self.language, self.shop.locale)["title"]
         return self.rule_title(rule_id) if rule_id else None
 
 
@@ -113,6 +118,7 @@ def _languages_of(settings: ProgramSettings, offer: Offer) -> Iterator[str]:
         yield from reward.definition.translations
     for level in settings.tiers.levels if settings.tiers is not None else ():
         yield from level.name
+    yield from settings.referral.text or ()
 
 
 def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: str, now: datetime) -> ProgramDocument:
@@ -123,6 +129,7 @@ def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: s
     earn = tuple(earn_shapes.shown(tongue, now)) if settings.enabled else ()
     points_names = in_every_language(settings.points_name)
     points_language = pick_language(points_names, language, shop.locale) or "en"
+    referral = referral_shape(tongue)
     body = strict_json.dumps(
         {
             "shop": {
@@ -141,7 +148,7 @@ def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: s
             "appearance": _appearance(shop, settings.appearance, language),
             "earn": [way.shape for way in earn],
             "rewards": [shapes[each.id] for each in offered.rewards if each.definition.show_on_guest_dashboard],
-            "referral": {"enabled": False},
+            "referral": referral,
             "tiers": tier_shape.program_shape(tongue) if settings.enabled else None,
             "campaign": _campaign(offered, shapes, tongue),
             "strings": {},
@@ -160,6 +167,7 @@ def _build(shop: ShopFacts, settings: ProgramSettings, offer: Offer, language: s
         earn=earn,
         offer=offered,
         shapes=shapes,
+        referral=referral,
     )
 
 

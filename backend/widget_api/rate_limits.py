@@ -28,7 +28,8 @@ class Limit:
     seconds: int
 
 
-DEFAULTS = {"reads": Limit(600, 60), "writes": Limit(60, 60), "address": Limit(6000, 60)}
+DEFAULTS = {"reads": Limit(600, 60), "writes": Limit(60, 60), "address": Limit(6000, 60), "links": Limit(120, 60)}
+"""Of members, of addresses, and of addresses that follow friends' links, so that no code is guessed."""
 
 
 class Window:
@@ -90,7 +91,7 @@ class RateLimits:
         return cls(limits)
 
     def hit(self, kind: str, key: Hashable) -> None:
-        """Count one of that kind (`reads`, `writes`, `address`) for the key. Raises TooManyRequests."""
+        """Count one of that kind (a name of `DEFAULTS`) for the key. Raises TooManyRequests."""
         window = self._windows.get(kind)
         if window is not None:
             window.hit(key)

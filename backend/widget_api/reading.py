@@ -20,6 +20,7 @@ from backend.loyalty.rewards import Reward
 from backend.loyalty.shops import ShopFacts
 from backend.widget_api import earn_shapes, program_document, reward_shapes, tier_shape
 from backend.widget_api.program_document import ProgramDocument
+from backend.widget_api.referral_shape import own_link
 from backend.widget_api.reward_shapes import Progress
 from backend.widget_api.summary import summary
 from backend.widget_api.tokens import Session
@@ -33,7 +34,7 @@ WHO = """
 """
 
 ME_SQL = f"""
-select m.locale, m.birthday is not null,
+select m.locale, m.referral_code, m.birthday is not null,
     case when %(rules)s <> '{{}}' then (
         select json_object_agg(w.rule, (
             select count(*) from (
@@ -145,7 +146,7 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
     )
     if row is None:
         raise revoked()
-    locale, has_birthday, paid, times_had, known, taken, body = row
+    locale, code, has_birthday, paid, times_had, known, taken, body = row
     answer: dict[str, Any] = orjson.loads(body or "")
     document = program_document.of(shop, wanted or locale)
     for promised in answer["balance"]["pending"]:
@@ -162,7 +163,7 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
     answer["summary"] = summary(document, progress.available, answer["rewards"])
     answer["campaign"] = _campaign(document, progress, orjson.loads(taken or "[]"))
     answer["tier"] = tier_shape.standing_shape(document.tongue, answer["member"]["tier"], answer["tier"], now)
-    answer["referral"] = {"enabled": False}
+    answer["referral"] = own_link(document.referral, code)
     return answer
 
 

@@ -1,16 +1,20 @@
 """The widget API (contract section 5): what visitors and members read, and how a session begins."""
 
 import gzip
+from datetime import datetime
 from typing import Annotated
 
-from flask import Response, g, request, stream_with_context
+from flask import Response, current_app, g, request, stream_with_context
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend import clock, db, strict_json
 from backend.errors import NotFound
-from backend.loyalty import members, shops
+from backend.ledger.posting import AnySession
+from backend.loyalty import members, programs, referral_visits, referrals, shops
+from backend.loyalty.shops import ShopFacts
 from backend.platforms.events import time_text
 from backend.widget_api import (
+    addresses,
     answers,
     assets,
     cors,
@@ -21,6 +25,7 @@ from backend.widget_api import (
     program_document,
     quotes,
     reading,
+    referral,
 )
 from backend.widget_api.door import (
     KEY,
@@ -114,7 +119,7 @@ class SessionRequest(BaseModel):
 
     identity: str
     ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
-    """The code of the friend's link that brought the shopper. Nothing follows from it until referrals work."""
+    """The code of the friend's link that brought the shopper. One that nobody has changes nothing."""
 
 
 @blueprint.post("/<widget_key>/session")
@@ -134,6 +139,9 @@ def begin_session(widget_key: str) -> Response:
     with db.transaction() as session:
         member = members.see_in_widget(session, shop.id, visitor, now)
         begun = Session(shop.id, member.id, member.token_version)
+        _note_connection(session, shop, member.id, now)
+    if wanted.ref is not None:
+        _came_by(shop, begun.member_id, wanted.ref, now)
     token, ends_at = settings.tokens.issue(begun)
     dashboard = reading.me(shop, begun, wanted_language(), now)
     begun_as = {"session": token, "expires_at": time_text(ends_at), "member": dashboard["member"], "me": dashboard}
@@ -142,6 +150,29 @@ def begin_session(widget_key: str) -> Response:
         answer.set_data(gzip.compress(answer.get_data(), compresslevel=6, mtime=0))
         answer.headers.add(*answers.GZIP)
     return answer
+
+
+def _note_connection(session: AnySession, shop: ShopFacts, member_id: int, now: datetime) -> None:
+    """Where the member comes from, by a salted hash: only where friends are brought, and only to be looked at."""
+    _, program_of_today = programs.current(shop.id)
+    if not program_of_today.referral.enabled:
+        return
+    key = current_app.config["LAGNIAPPE"].secret_keys[0]
+    connection = referral_visits.connection_hash(key, shop.id, addresses.visitor(request.environ))
+    if connection is not None:
+        referral_visits.note_connection(session, shop.id, member_id, connection, now)
+
+
+def _came_by(shop: ShopFacts, member_id: int, code: str, now: datetime) -> None:
+    """The friend's link, in a transaction of its own: it locks two accounts in their order, and the session began already.
+    Whatever is wrong with it, the session stands."""
+    try:
+        with db.transaction() as session:
+            referrals.claim(session, shop, member_id, code, now)
+    except Exception as error:
+        if db.sqlstate(error) in db.RETRIED_SQLSTATES:
+            raise  # the whole door runs again
+        current_app.logger.exception("the link of member %s of shop %s was not noted", member_id, shop.id)
 
 
 @blueprint.get("/me")
@@ -165,6 +196,15 @@ def activity_table() -> Response:
     shop, session = member_session("reads")
     pieces = history_table.table(shop, session, wanted_language())
     return Finished(stream_with_context(pieces), headers=answers.own_table(shop, request.environ.get("HTTP_ORIGIN")))
+
+
+@blueprint.get("/me/referral")
+def my_referral() -> Response:
+    """The member's link, and how far each friend is who came by it."""
+    shop, session = member_session("reads")
+    args = request.args
+    found = referral.mine(shop, session, wanted_language(), args.get("after"), args.get("limit"))
+    return own(shop, strict_json.dumps(found))
 
 
 @blueprint.post("/me/seen")
