@@ -4,7 +4,21 @@ they were held for or spent on ends, and codes are kept in stock."""
 from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
-from backend.loyalty import awards, coupons, endings, expiry, shops
+from backend.loyalty import (
+    announcement_plan,
+    announcements,
+    awards,
+    coupons,
+    endings,
+    expiry,
+    referral_rewards,
+    referrals,
+    segment_due,
+    segment_judging,
+    shops,
+    tier_due,
+    tier_settling,
+)
 from backend.loyalty import birthdays as birthday_rules
 
 
@@ -30,6 +44,18 @@ def expire_rewards() -> int:
 
 def birthdays() -> int:
     return in_batches("points.birthdays", _birthdays)
+
+
+def tiers() -> int:
+    return in_batches(tier_due.SETTLE, _tiers)
+
+
+def reward_referrals() -> int:
+    return in_batches(referrals.REWARD, _reward_referrals)
+
+
+def announce_rewards() -> int:
+    return in_batches(announcement_plan.ANNOUNCE, _announce_rewards)
 
 
 def refill_coupons() -> int:
@@ -64,6 +90,30 @@ def _expire_rewards() -> int:
 def _birthdays() -> int:
     with transaction() as session:
         return birthday_rules.give_next(session, shops.facts, clock.now())
+
+
+def segments() -> int:
+    return in_batches(segment_due.JUDGE, _segments)
+
+
+def _tiers() -> int:
+    with transaction() as session:
+        return tier_settling.settle_due(session, clock.now())
+
+
+def _segments() -> int:
+    with transaction() as session:
+        return segment_judging.judge_next(session, clock.now())
+
+
+def _reward_referrals() -> int:
+    with transaction() as session:
+        return referral_rewards.reward_due(session, clock.now())
+
+
+def _announce_rewards() -> int:
+    with transaction() as session:
+        return announcements.announce_next(session, clock.now())
 
 
 def _refill() -> int:

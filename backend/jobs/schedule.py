@@ -11,6 +11,7 @@ from importlib import import_module
 
 from backend import queue
 from backend.jobs import upkeep
+from backend.loyalty import announcements, referral_rewards
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,22 @@ SCHEDULE = (
         " and ending is null and expires_at <= %(now)s order by expires_at limit 1",
         needs_sane_time=True,
     ),
+    Periodic(
+        "points.tiers",
+        every=2,
+        waits="(select shop_id, member_id, check_at from tier_standing where check_at <= %(now)s order by check_at limit 1)"
+        " union all (select shop_id, next_member_id, walk_at from tier_walk where walk_at <= %(now)s limit 1) limit 1",
+        needs_sane_time=True,
+    ),
+    Periodic("points.reward_referrals", every=2, waits=referral_rewards.WAITS),
+    Periodic(
+        "points.segments",
+        every=2,
+        waits="(select shop_id, id, cast(null as timestamptz) from segment_due order by shop_id, id limit 1)"
+        " union all (select shop_id, next_member_id, judged_at from segment_walk"
+        " where walk_at <= %(now)s or scan_at <= %(now)s limit 1) limit 1",
+    ),
+    Periodic("points.announce_rewards", every=5, waits=announcements.WAITS),
     Periodic(
         "points.refill_coupons",
         every=2,

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from backend import db
 from backend.errors import BadInput, Conflict, NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import images, rewards
+from backend.loyalty import announcement_plan, images, rewards
 from backend.loyalty.campaign_definition import Banner, CampaignDefinition, parse
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import pick
@@ -70,6 +70,7 @@ def create(session: AnySession, shop: ShopFacts, document: object, now: datetime
     except IntegrityError as error:
         raise _overlap(session, shop, wanted, error) from error
     _put_gifts(session, shop.id, campaign_id, gifts)
+    announcement_plan.campaign_changed(session, shop.id, gifts, wanted.starts_at)
     db.after_commit(forget_current)
     return find(session, shop.id, campaign_id)
 
@@ -103,6 +104,7 @@ def update(
     except IntegrityError as error:
         raise _overlap(session, shop, wanted, error, but=campaign_id) from error
     _put_gifts(session, shop.id, campaign_id, gifts)
+    announcement_plan.campaign_changed(session, shop.id, gifts, wanted.starts_at)
     db.after_commit(forget_current)
     return find(session, shop.id, campaign_id)
 
@@ -191,6 +193,14 @@ _NOT_OVER = f"""
 def current(shop_id: int, now: datetime) -> Campaign | None:
     """The campaign that is on at `now`. A process may go by what it knew for three seconds."""
     return next((each for each in _known_of(shop_id, now).campaigns if each.is_on(now)), None)
+
+
+def next_start(shop_id: int, reward_id: int, now: datetime) -> datetime | None:
+    """When the next campaign begins that has this gift, as far as it is known."""
+    later = (
+        each.starts_at for each in _known_of(shop_id, now).campaigns if each.starts_at > now and reward_id in each.gifts
+    )
+    return min(later, default=None)
 
 
 def is_gift_of_any(shop_id: int, reward_id: int) -> bool:

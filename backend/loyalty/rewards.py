@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from backend import db
 from backend.errors import BadInput, Conflict, NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import coupons, eligibility, reward_definition
+from backend.loyalty import announcement_plan, coupons, eligibility, reward_definition
 from backend.loyalty.coupons import UploadReport
 from backend.loyalty.reward_definition import CouponSource, RewardDefinition, RewardTexts
 from backend.loyalty.shops import ShopFacts
@@ -123,8 +123,10 @@ def create(session: AnySession, shop: ShopFacts, document: object, now: datetime
         said += _refused_codes(coupons.add_uploaded(session, shop.id, reward_id, codes, now), len(codes))
     if source == "made":
         coupons.ask_refill(session, shop.id, reward_id)
+    made = find(session, shop.id, reward_id)
+    announcement_plan.plan(session, shop.id, made.id, definition, made.active_from, was_available=False, now=now)
     db.after_commit(forget_current)
-    return replace(find(session, shop.id, reward_id), warnings=tuple(said))
+    return replace(made, warnings=tuple(said))
 
 
 def update(
@@ -162,6 +164,7 @@ def update(
     if definition.limit_total is not None and before.limit_total is None:
         values["taken"] = _count_taken(session, shop.id, reward_id)
     was_made, worth_before = row.coupon_source == "made", row.worth
+    was_available = is_available(row, now)
     try:
         session.execute(
             change(Row)
@@ -176,8 +179,12 @@ def update(
         coupons.withdraw_stock(session, shop, reward_id)
     if source == "made":
         coupons.ask_refill(session, shop.id, reward_id)
+    made = find(session, shop.id, reward_id)
+    announcement_plan.plan(
+        session, shop.id, made.id, definition, made.active_from, was_available=was_available, now=now
+    )
     db.after_commit(forget_current)
-    return replace(find(session, shop.id, reward_id), warnings=said)
+    return replace(made, warnings=said)
 
 
 def add_codes(
@@ -259,7 +266,7 @@ def newest(
     return [_reward(dict(row)) for row in rows]
 
 
-def is_available(reward: Reward, now: datetime) -> bool:
+def is_available(reward: Reward | Row, now: datetime) -> bool:
     """Whether it is to be had at `now`. Inactive wins over the dates (S0.42)."""
     return (
         reward.is_active

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import earned_rewards, notices, rewards, segment_due
+from backend.loyalty import announcement_plan, earned_rewards, notices, rewards, segment_due
 from backend.loyalty.notices import Notice
 from backend.loyalty.settings import Level
 from backend.loyalty.shops import ShopFacts
@@ -48,6 +48,7 @@ def record(
     for each in moved:
         for level in each.verdict.entered:
             _give_gift(session, shop, each.member_id, level, now)
+    announcement_plan.look_again(session, shop.id, [each.member_id for each in moved], now)
     changes = _note(session, shop.id, moved if by_hand is None else settled, now, by_hand)
     notices.tell_all(
         session,
