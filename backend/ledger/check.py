@@ -14,7 +14,9 @@ from sqlalchemy import text
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
 from backend.ledger.question import Question
+from backend.ledger.referral_questions import REFERRAL_QUESTIONS
 from backend.ledger.reward_questions import REWARD_QUESTIONS
+from backend.ledger.tier_questions import TIER_QUESTIONS
 
 SHOWN_PER_INVARIANT = 1000
 LONGEST_UNHANDLED = timedelta(minutes=10)
@@ -79,7 +81,7 @@ def check(session: AnySession, now: datetime, wall: datetime, shop_id: int | Non
     ).one()
     violations = [
         Violation(question.invariant, row.shop_id, row.member_id, row.what)
-        for question in (*QUESTIONS, *REWARD_QUESTIONS)
+        for question in (*QUESTIONS, *REWARD_QUESTIONS, *TIER_QUESTIONS, *REFERRAL_QUESTIONS)
         for row in session.execute(text(_scoped(question.rows)), parameters)
     ]
     return Report(members=counts[0], entries=counts[1], violations=violations)
