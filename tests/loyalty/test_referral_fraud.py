@@ -111,11 +111,12 @@ def test_a_telephone_too_short_to_be_one_says_nothing(shop: TestShop) -> None:
 
 
 @pytest.mark.parametrize("who", ["ada", "bea"])
-def test_what_turns_out_later_to_be_one_person_is_taken_back(shop: TestShop, who: str) -> None:
+def test_what_turns_out_later_to_be_one_person_is_taken_back(shop: TestShop, time: BusinessTime, who: str) -> None:
     ada, code = advocate(shop)
     bea = join(shop, "bea", code, email="bea@example.com")
     settle()
     assert (available(shop, ada), available(shop, bea)) == (100, 50)
+    time.advance(minutes=1)
     other = {"ada": "bea@example.com", "bea": "ada+x@example.com"}[who]
     shop.tell("customer.updated", {"id": who, "email": other})
     points.reward_referrals()
@@ -320,10 +321,9 @@ def test_a_day_is_the_shops_own(new_shop: Callable[..., TestShop], time: Busines
 
 
 def decide(shop: TestShop, friend: int, decision: Any, reason: str | None = None) -> Any:
+    which = referral(shop, friend).id
     with transaction() as session:
-        referral_reviews.decide(
-            session, shop.facts, referral(shop, friend).id, decision, reason, Author("staff", "Eve"), clock.now()
-        )
+        referral_reviews.decide(session, shop.facts, which, decision, reason, Author("staff", "Eve"), clock.now())
     settle()
     return referral(shop, friend)
 

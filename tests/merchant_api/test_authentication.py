@@ -26,6 +26,7 @@ SOME_BODY = {
     "create_campaign": {"names": {"en": "Winter"}, "starts_at": "2026-12-01"},
     "update_campaign": {"names": {"en": "Summer"}},
     "update_redemption": {"use_state": "used"},
+    "review_referral": {"review": "approved", "reason": "they are sisters"},
     "give_member_tier": {"level": "gold", "reason": "A test"},
     "create_segment": {"id": "made-here", "name": "Made here", "rules": []},
     "update_segment": {"name": "Changed"},

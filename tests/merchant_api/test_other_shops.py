@@ -32,9 +32,11 @@ class Victim:
     delivery: str
     reward: str
     redemption: str
+    referral: str
 
     def id_for(self, operation: Operation) -> str:
-        return self.redemption if operation.path.startswith("/redemptions") else self.delivery
+        ids = {"redemptions": self.redemption, "referrals": self.referral}
+        return ids.get(operation.path.split("/")[1], self.delivery)
 
 
 @pytest.fixture
@@ -52,7 +54,11 @@ def victim(new_shop: Callable[..., TestShop]) -> Victim:
     points.segments()
     who = Redeemer(int(member), Author("customer"))
     had = redemptions.redeem(shop.facts, who, int(reward.json["id"], 16), {}, "a key", clock.now())
-    return Victim(api, refs, delivery, reward.json["id"], str(had["id"]))
+    code = db.session.execute(text("select referral_code from member where id = :id"), {"id": int(member)}).scalar_one()
+    db.session.rollback()
+    api.member(f"{CANARY}-friend", email=f"{CANARY}-friend@mail.example", referral_code=code)
+    referral = api.get("/referrals").json["items"][0]["id"]
+    return Victim(api, refs, delivery, reward.json["id"], str(had["id"]), referral)
 
 
 def entries() -> int:
@@ -91,6 +97,7 @@ def test_the_filters_of_the_lists_find_nothing_foreign(api: Api, victim: Victim)
     assert api.get("/rewards", label=CANARY).json["items"] == []
     assert api.get("/redemptions", member=victim.refs[0]).json["items"] == []
     assert api.get("/redemptions", reward=victim.reward).json["items"] == []
+    assert api.get("/referrals", advocate=victim.refs[0]).json["items"] == []
 
 
 def test_the_victim_itself_sees_its_canaries(victim: Victim) -> None:
@@ -107,6 +114,8 @@ def test_the_victim_itself_sees_its_canaries(victim: Victim) -> None:
     assert CANARY in victim.api.get("/campaigns").text
     assert CANARY in victim.api.get("/redemptions", member=victim.refs[0]).text
     assert CANARY in victim.api.get(f"/redemptions/{victim.redemption}").text
+    assert CANARY in victim.api.get("/referrals", advocate=victim.refs[0]).text
+    assert CANARY in victim.api.get(f"/referrals/{victim.referral}").text
 
 
 def test_the_same_platform_id_in_two_shops_is_two_members(api: Api, victim: Victim) -> None:
