@@ -28,10 +28,13 @@ function thank(panel, { points_text: points, due_at: due }) {
   panel.say(format.say(isLater ? "claim.thanks.later" : "claim.thanks", { points, date: isLater ? format.day(due) : "" }));
 }
 
+const ruleOf = ({ me }, id) => me?.earn.find((one) => one.id === id);
+const usedOf = (rule) => Math.max(rule?.limit?.used ?? 0, Number(rule?.done ?? 0));
+
 /** Claims the rule of that id for the member. */
 export async function claim(panel, id) {
   const { me } = panel.model;
-  const rule = me?.earn.find((one) => one.id === id);
+  const rule = ruleOf(panel.model, id);
   if (!rule) return;
   if (rule.kind === "birthday") return askBirthday(panel, rule);
   const key = `${me.member.id} ${id}`;
@@ -44,11 +47,12 @@ export async function claim(panel, id) {
     await panel.renew();
     delete panel.claims[key];
   } catch (problem) {
-    await bring(panel).catch(() => {});
-    const text = sorry(problem, panel.model);
-    panel.claims[key] = { problem: text };
-    panel.say(text);
-    if (problem.detail) panel.renew(); // it is no longer what it was shown as
+    await Promise.all([bring(panel).catch(() => {}), panel.renew()]); // what was refused is not as it was shown
+    const isDone = !problem.detail && usedOf(ruleOf(panel.model, id)) > usedOf(rule); // only the answer was lost
+    if (isDone) delete panel.claims[key];
+    else panel.claims[key] = { problem: sorry(problem, panel.model) };
+    if (isDone) thank(panel, rule);
+    else panel.say(panel.claims[key].problem);
   }
   panel.changed();
 }

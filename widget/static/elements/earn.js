@@ -21,8 +21,8 @@ function card(rule, model) {
   const { format, me, claims } = model;
   const { isSent, problem } = claims[`${me?.member.id} ${id}`] ?? {};
   const left = limit?.times > 1 && !done && format.say("earn.left", { left: format.number(limit.times - limit.used), times: format.number(limit.times) });
-  const facts = [often, left, end && format.say("earn.until", { date: format.lastDay(end) }), isClaim && format.say("earn.claim")];
-  const lines = [text, facts.filter(Boolean).join(" · "), problem].filter(Boolean);
+  const facts = [often, left, end && format.say("earn.until", { date: format.lastDay(end) })];
+  const lines = [text, facts.filter(Boolean).join(" · "), isClaim && !done && format.say("earn.claim"), problem].filter(Boolean);
   return html`<li class="card rule ${kind}"><span class="emblem">${icon(kind)}</span>
     <div id="rule-${id}"><h3>${title}</h3><p>${points}</p>${lines.map((line) => html`<small>${line}</small>`)}</div>${way(rule, model, isSent)}</li>`;
 }

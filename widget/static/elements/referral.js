@@ -33,13 +33,12 @@ function ways(about, format) {
 
 function counted({ counts, earned_text: earned }, format) {
   const figures = ["visited", "registered", "rewarded"].map((state) => html`<div><dt>${format.say(`referral.count.${state}`)}</dt><dd>${format.number(counts[state] ?? 0)}</dd></div>`);
-  return html`<dl class="counts">${figures}</dl>${earned && html`<p class="earned">${icon("earn")}${format.say("referral.earned", { points: earned })}</p>`}`;
+  return html`<dl class="counts">${figures}</dl>${counts.rewarded > 0 && html`<p class="earned">${icon("earn")}${format.say("referral.earned", { points: earned })}</p>`}`;
 }
 
-function row({ id, name, state, at, text, due_at: due }, format) {
-  const day = due && state !== "rewarded" ? format.say("referral.due", { date: format.day(due) }) : format.day(at);
+function row({ id, name, state, at, text }, format) {
   return html`<li class="${state}" id="friend-${id}" tabindex="-1"><span class="emblem">${icon(DRAWN[state] ?? "referral")}</span>
-    <span class="what"><b>${name || format.say("referral.somebody")}</b><span>${text}</span><small>${day}</small></span></li>`;
+    <span class="what"><b>${name || format.say("referral.somebody")}</b><span>${text}</span><small>${format.day(at)}</small></span></li>`;
 }
 
 export function begin(panel) {
