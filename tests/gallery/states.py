@@ -5,7 +5,7 @@ from typing import Any
 from tests.gallery.redeeming import NONE, REDEEMING
 from tests.gallery.state import GONE, SLOW, State, Step, balance, bottom, click, member, say, unique
 from tests.gallery.texts import TEXTS
-from tests.gallery.world import LEVELS, rewards, tier
+from tests.gallery.world import LEVELS, referral, rewards, tier
 from tests.widget.conftest import Store
 
 GOLD = {"id": "gold", "name": "Gold", "multiplier_text": "1.5× points", "perks": LEVELS[1]["perks"]}
@@ -16,6 +16,9 @@ GOLD_NEXT = {
     "missing": 3960,
     "missing_text": "3,960 points to Kiln circle",
 }
+
+
+NOBODY = ("visited", "registered", "qualified", "rewarded", "rejected")
 
 
 def offline(store: Store) -> None:
@@ -105,6 +108,34 @@ STATES: list[State] = list(
                 "The activity cannot be had right now",
                 "balance",
                 (say("me/activity", (500, {}, {})),),
+            ),
+            State(
+                "Balance",
+                "filter",
+                "One kind of what happened",
+                "balance",
+                steps=(lambda store: store.page.locator(".kind select").select_option(index=2), bottom),
+            ),
+            State("Balance", "levels", "What the levels bring", "balance", steps=(click(".level summary"),)),
+            State("Referral", "member", "A link to share, and what became of it", "referral"),
+            State("Referral", "friends", "The friends", "referral", steps=(bottom,)),
+            State(
+                "Referral",
+                "new",
+                "No friend yet",
+                "referral",
+                (say("me/referral", referral(friends=[], counts=dict.fromkeys(NOBODY, 0), earned_text=None)),),
+            ),
+            State("Referral", "failed", "It cannot be had right now", "referral", (say("me/referral", (500, {}, {})),)),
+            State("Earn", "birthday", "The birthday is asked for", steps=(click(".birthday [data-do=claim]"),)),
+            State(
+                "Earn",
+                "refused",
+                "A claim that is refused",
+                before=(
+                    say("POST me/earn/5", (409, {"code": "limit_reached", "detail": "You have had these points."}, {})),
+                ),
+                steps=(click(".follow [data-do=claim]"),),
             ),
             State("Levels", "none", "A shop without levels", before=(member(tier=None),)),
             State(

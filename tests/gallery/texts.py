@@ -160,6 +160,12 @@ HUGE: tuple[Step, ...] = (
 )
 
 
+def twice_the_size(store: Store) -> None:
+    """As a reader sets it in the browser (WCAG 1.4.4)."""
+    session = store.page.context.new_cdp_session(store.page)
+    session.send("Page.setFontSizes", {"fontSizes": {"standard": 32, "fixed": 26}})
+
+
 TEXTS: list[State] = [
     State(
         "Texts", "german", "German, with long words and names", before=(in_words, *GERMAN_LONG), data={"locale": "de"}
@@ -180,7 +186,12 @@ TEXTS: list[State] = [
     State("Texts", "arabic code", "Arabic: a code", "rewards", (arabic,), data={"locale": "ar"}),
     State("Texts", "japanese", "Japanese", before=(japanese,), data={"locale": "ja"}),
     State("Texts", "japanese rewards", "Japanese: rewards", "redeem", (japanese,), data={"locale": "ja"}),
-    State("Texts", "twice the size", "A page with text of 200 %", head="<style>html { font-size: 200% }</style>"),
+    *(
+        State(
+            "Texts", f"twice the size {tab}", f"A browser whose text is twice as large: {tab}", tab, (twice_the_size,)
+        )
+        for tab in ("earn", "redeem", "balance")
+    ),
     *(
         State(
             "Accents",

@@ -60,3 +60,8 @@ def test_a_tab_that_is_not_looked_at_costs_nothing() -> None:
     modules = {path for path in opening("en") if path.startswith("elements/")}
     assert modules == {f"elements/{name}.js" for name in ("earn", "head", "panel", "parts", "pull", "tabs")}
     assert "redemptions.js" not in opening("en")
+
+
+def test_celebrating_costs_a_kilobyte_and_a_half_once_there_is_something_to_celebrate() -> None:
+    assert "elements/news.js" not in opening("en")
+    assert weight(source("elements/news.js")) <= 1.5 * KB

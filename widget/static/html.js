@@ -40,17 +40,21 @@ const policy = globalThis.trustedTypes?.createPolicy("lagniappe", { createHTML: 
 
 const shown = new WeakMap();
 
-/** Shows `markup` in `target` unless it does already. Focus and opened details stay where their elements' ids are. */
+/** Shows `markup` in `target` unless it does already. Opened details stay open by their ids; the focus stays on what has the
+ * same id or, without one, is the same. */
 export function render(target, markup) {
   const text = `${markup}`;
   if (shown.get(target) === text) return;
   shown.set(target, text);
   const root = target.getRootNode();
   const kept = [...target.querySelectorAll("details[open]")].map(({ id }) => id);
-  const focused = target.contains(root.activeElement) && root.activeElement.id;
+  const focused = target.contains(root.activeElement) && root.activeElement;
   const template = document.createElement("template");
   template.innerHTML = policy ? policy.createHTML(text) : text;
   target.replaceChildren(template.content);
   for (const id of kept) root.getElementById(id)?.setAttribute("open", "");
-  if (focused) root.getElementById(focused)?.focus({ preventScroll: true });
+  if (!focused) return;
+  const { id, localName, outerHTML } = focused;
+  const same = id ? root.getElementById(id) : [...target.querySelectorAll(localName)].find((one) => one.outerHTML === outerHTML);
+  same?.focus({ preventScroll: true });
 }
