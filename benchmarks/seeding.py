@@ -69,7 +69,8 @@ _ORDERS = """
 insert into orders (shop_id, external_id, member_id, known, placed_at, program_version, expected_points)
 select %(shop)s, 'ord_' || lpad(i::text, 10, '0'), i,
     jsonb_build_object('states', jsonb_build_array(jsonb_build_object('at', '2026-11-20T09:00:00Z',
-        'order', jsonb_build_object('external_id', 'ord_' || i, 'number', i::text, 'currency', 'EUR', 'subtotal', '80.00'))),
+        'order', jsonb_build_object('external_id', 'ord_' || i, 'number', i::text, 'currency', 'EUR', 'subtotal', '80.00',
+        'created_at', '2026-11-20T09:00:00Z'))),
         'first_shown', '{}'::jsonb),
     %(now)s - interval '1 day', 1, 8
 from generate_series(%(from)s, %(to)s) i
