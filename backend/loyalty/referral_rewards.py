@@ -9,7 +9,7 @@ from sqlalchemy import text
 from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import notices, referral_payouts, referrals, shops
+from backend.loyalty import name_locks, notices, referral_payouts, referrals, shops
 from backend.loyalty.shops import ShopFacts
 from backend.models import Referral
 
@@ -40,16 +40,18 @@ _DUE = f"""
 log = logging.getLogger(__name__)
 
 
-def reward_due(session: AnySession, now: datetime, limit: int = 100) -> int:
+def reward_due(session: AnySession, now: datetime, limit: int = 20) -> int:
     """Judge again what is due or was marked, and pay what has been held long enough. How many were dealt with.
 
-    Safe in two workers: whoever comes second finds it done. One that fails stays alone.
+    Safe in two workers: a shop is one worker's at a time, and the other does not wait. One that fails stays alone.
     """
     due: dict[int, list[int]] = {}
     for row in session.execute(text(_DUE), {"now": now, "limit": limit}).all():
         due.setdefault(row.shop_id, []).append(row.friend_id)
     done = 0
     for shop_id in sorted(due):
+        if not name_locks.try_hold(session, shop_id, "reward_referrals", ""):
+            continue
         posting.lock_accounts(session, shop_id, [*due[shop_id], *_advocates(session, shop_id, due[shop_id])])
         for friend_id in due[shop_id]:
             done += _one(session, shops.facts(shop_id), friend_id, now)

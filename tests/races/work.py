@@ -25,6 +25,7 @@ from backend.loyalty import (
     members,
     programs,
     redemptions,
+    referrals,
     rewards,
     shops,
 )
@@ -258,6 +259,24 @@ def _earn(shop_id: int, member_id: int, reward_id: int, key: str) -> str:
         return given.code or given.status if given is not None else "none"
 
 
+def come_by_links(shop_id: int, links: list[tuple[int, str]]) -> int:
+    """Each of these members opens the widget by that link; how many times it went."""
+    for member_id, code in links:
+        _come_by(shop_id, member_id, code)
+    return len(links)
+
+
+@retrying
+def _come_by(shop_id: int, member_id: int, code: str) -> None:
+    with transaction() as session:
+        referrals.claim(session, shops.facts(shop_id), member_id, code, clock.now())
+
+
+def reward_referrals(times: int) -> int:
+    """What the job does; how many were dealt with."""
+    return sum(points.reward_referrals() + points.post_due() for _ in range(times))
+
+
 def redeem_again_and_again(shop_id: int, member_id: int, reward_id: int, key: str, times: int) -> list[int]:
     """The same request so many times; the redemptions it was answered with."""
     shop, who = shops.facts(shop_id), Redeemer(member_id, Author("customer"))
@@ -344,6 +363,8 @@ TASKS: dict[str, Callable[..., Any]] = {
         adjust,
         redeem,
         earn_rewards,
+        come_by_links,
+        reward_referrals,
         redeem_again_and_again,
         redeem_worths,
         give_back,

@@ -1,0 +1,90 @@
+"""Friends who come at the same moment: no ring closes, no cap gives way, nobody is paid twice."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from backend import clock
+from backend.db import transaction
+from backend.loyalty import members, programs, shops
+from tests.races.crew import Crew
+from tests.races.test_drains import receive
+from tests.races.test_one_balance import assert_proved, one
+from tests.races.test_redeeming import rows
+
+TERMS = {"enabled": True, "reward_when": "registered", "households": True, "caps": {"per_day": 10}}
+
+
+@pytest.fixture
+def shop(open_shop: Callable[..., Any]) -> int:
+    """A shop in which friends bring something at once."""
+    shop_id: int = open_shop().shop_id
+    with transaction() as session:
+        programs.set_program(session, shop_id, {"referral": TERMS}, author="a race", now=clock.now())
+    return shop_id
+
+
+def people(shop: int, names: list[str]) -> list[tuple[int, str]]:
+    """Members with the codes of their links."""
+    made = []
+    with transaction() as session:
+        for name in names:
+            member = members.enrol(session, shop, name, clock.now())
+            assert member is not None and member.referral_code is not None
+            made.append((member.id, member.referral_code))
+    return made
+
+
+def states(shop: int) -> dict[str, int]:
+    found = rows("select coalesce(reason, state) as state, count(*) as many from referral where shop_id = :shop"
+                 " group by 1", shop=shop)  # fmt: skip
+    return {row.state: row.many for row in found}
+
+
+def test_two_who_bring_each_other_at_once_are_one_friend_and_one_ring(crew: Crew, shop: int) -> None:
+    pairs = [people(shop, [f"a-{number}", f"b-{number}"]) for number in range(10)]
+    crew.together([("come_by_links", shop, [(pair[side][0], pair[1 - side][1]) for pair in pairs]) for side in (0, 1)])
+    assert states(shop) == {"qualified": 10, "cycle": 10}
+    assert_proved(shop)
+
+
+def test_a_ring_of_four_that_closes_at_once_stays_open_somewhere(crew: Crew, shop: int) -> None:
+    for number in range(5):
+        ring = people(shop, [f"{number}-{place}" for place in range(4)])
+        links = [(ring[place][0], ring[place - 1][1]) for place in range(4)]
+        crew.together([("come_by_links", shop, [link]) for link in links])
+    assert states(shop) == {"qualified": 15, "cycle": 5}
+    assert_proved(shop)
+
+
+def test_twenty_friends_at_once_are_ten_over_a_cap_of_ten(crew: Crew, shop: int) -> None:
+    (_, code), *friends = people(shop, ["ada", *(f"friend-{number}" for number in range(20))])
+    crew.together(
+        [("come_by_links", shop, [(each[0], code) for each in friends[at : at + 4]]) for at in range(0, 20, 4)]
+    )
+    crew.together([("reward_referrals", 5)] * 2)
+    assert states(shop) == {"rewarded": 10, "cap": 10}
+    assert one("select sum(points) from bonus where shop_id = :shop and state = 'given'", shop=shop) == 10 * 150
+    assert_proved(shop)
+
+
+def test_one_friend_told_by_store_and_widget_at_once_is_one_referral(crew: Crew, shop: int) -> None:
+    (_, code), *friends = people(shop, ["ada", *(f"friend-{number}" for number in range(10))])
+    for number, _ in enumerate(friends):
+        at = clock.now().isoformat()
+        told = {"id": f"friend-{number}", "created_at": at, "referral_code": code}
+        receive(shop, number, ("customer.created", at, told))
+    crew.together(
+        [
+            ("work_until_all_is_done", 5),
+            ("come_by_links", shop, [(each[0], code) for each in friends]),
+            ("come_by_links", shop, [(each[0], code) for each in reversed(friends)]),
+            ("reward_referrals", 20),
+        ]
+    )
+    crew.together([("reward_referrals", 5)] * 2)
+    assert states(shop) == {"rewarded": 10}
+    assert one("select count(*) from bonus where shop_id = :shop", shop=shop) == 20
+    assert shops.facts(shop).id == shop
+    assert_proved(shop)
