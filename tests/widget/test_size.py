@@ -1,6 +1,7 @@
 """What the widget weighs, as the server sends it (design section 8)."""
 
 import re
+from collections.abc import Callable
 
 import brotli
 import pytest
@@ -65,3 +66,34 @@ def test_a_tab_that_is_not_looked_at_costs_nothing() -> None:
 def test_celebrating_costs_a_kilobyte_and_a_half_once_there_is_something_to_celebrate() -> None:
     assert "elements/news.js" not in opening("en")
     assert weight(source("elements/news.js")) <= 1.5 * KB
+
+
+TABS = {
+    "redeem": ("elements/redeem.js", "styles/rewards.css", "locales/rewards", 14 * KB),
+    "rewards": ("elements/rewards.js", "styles/rewards.css", "locales/rewards", 10 * KB),
+    "referral": ("elements/referral.js", "styles/referral.css", "locales/referral", 6 * KB),
+    "balance": ("elements/balance.js", "styles/balance.css", "locales/balance", 9 * KB),
+}
+"""What each brings, and the most that it may: chosen first of all, since two of them share."""
+A_BLOCK = 3 * KB
+SHARED_WITH_THE_PANEL = {"lagniappe.js", "api.js", "state.js"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("tab", TABS)
+def test_what_a_further_tab_costs(tab: str, language: str, record_property: Callable[[str, object], None]) -> None:
+    """Its code, its style sheet and its words of one language."""
+    module, sheet, words, most = TABS[tab]
+    further = (with_imports(module) | {sheet, f"{words}/{language}.json"}) - opening(language)
+    costs = {path: weight(source(path)) for path in sorted(further)}
+    record_property(f"{tab} in {language}", sum(costs.values()))
+    assert sum(costs.values()) <= most, costs
+
+
+@pytest.mark.parametrize("block", ["points", "balance"])
+def test_what_a_block_costs(block: str, record_property: Callable[[str, object], None]) -> None:
+    """Without what the panel would load as well; it loads it once."""
+    own = with_imports(f"blocks/{block}.js") - SHARED_WITH_THE_PANEL
+    costs = {path: weight(source(path)) for path in sorted(own)}
+    record_property(block, sum(costs.values()))
+    assert sum(costs.values()) <= A_BLOCK, costs
