@@ -163,6 +163,18 @@ class TestOrders:
         why = items(widget)[0]["why"]
         assert (why["counted"], why["spend_step"], why["points"], why["order"]) == ("1000.00", "10", 100, "1001")
 
+    def test_the_rules_that_took_part_are_called_in_the_readers_language(
+        self, shop: TestShop, widget: Widget, time: BusinessTime
+    ) -> None:
+        title = {"en": "Double points", "fr": "Points doublés"}
+        shop.set_program(rules=[{"id": "double", "kind": "multiplier", "factor": "2", "title": title}])
+        time.advance(hours=2)
+        at = {"created_at": "2026-11-23T10:00:00Z", "collected_at": "2026-11-23T10:30:00Z"}
+        shop.tell("order.collected", self.order(**at))
+        (said,) = items(widget)[0]["why"]["rules"]
+        assert (said["title"], said["applied"], said["factor"]) == ("Double points", True, "2")
+        assert items(widget, query_string={"locale": "fr"})[0]["why"]["rules"][0]["title"] == "Points doublés"
+
     def test_speaks_the_readers_language(self, shop: TestShop, widget: Widget) -> None:
         shop.tell("order.collected", self.order())
         assert titles(widget, query_string={"locale": "fr"}) == ["Commande 1001 : points en route"]
