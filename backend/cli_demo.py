@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ from backend import clock, machine, strict_json
 from backend.app import create_app
 from backend.db import db, transaction
 from backend.errors import ConfigError, LagniappeError
+from backend.ledger.posting import AnySession
 from backend.loyalty import campaigns, programs, rewards, shops
+from backend.loyalty import settings as program_settings
 from backend.models import Reward, Shop
 from backend.supervisor import Program
 
@@ -43,6 +45,10 @@ PLATFORM = "custom"
 SHOP_NAME = "Kiln & Kettle"
 _SEEDS_LIMIT_SECONDS = 60.0
 """How long the demo waits for the store's first webhooks to be accepted."""
+_PROGRAM_AGE = timedelta(days=365)
+"""How long the program is in force when the demo begins: the store's past, two friends in it, falls under it."""
+_TEA_WEEKS, _WELCOME = "tea-weeks", "MATCHA_WHISK"
+"""The rule that lasts as long as the gift campaign, and the reward that the highest level gives."""
 _POLL_SECONDS = 0.1
 
 
@@ -109,7 +115,7 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
                 "lagniappe_url": base_url,
                 **{
                     name: made[name]
-                    for name in ("shop_id", "webhook_url", "webhook_secret", "widget_key", "identity_secret")
+                    for name in ("shop_id", "webhook_url", "webhook_secret", "widget_key", "identity_secret", "api_key")
                 },
                 "host": host,
                 "port": store_port,
@@ -197,8 +203,7 @@ def _new_shop(folder: _Folder, environ: Mapping[str, str], store_url: str) -> di
             discounts_url=store_url + DISCOUNTS_PATH,
             rehearsal=True,
         )
-        document = strict_json.parse(PROGRAM_FILE.read_bytes())
-        programs.set_program(session, new.shop_id, document, author="lagniappe demo", now=now, rehearsal=True)
+        _set_program(session, new.shop_id, _program(now), now - _PROGRAM_AGE)
         made = {
             "shop_id": str(new.shop_id),
             "webhook_secret": new.webhook_secret,
@@ -210,6 +215,29 @@ def _new_shop(folder: _Folder, environ: Mapping[str, str], store_url: str) -> di
     return made
 
 
+def _program(now: datetime) -> dict[str, Any]:
+    """The demo's program, with the dates that only a day of making can have."""
+    document: dict[str, Any] = strict_json.parse(PROGRAM_FILE.read_bytes())
+    for rule in document["rules"]:
+        if rule["id"] == _TEA_WEEKS:
+            days = timedelta(days=strict_json.parse(CAMPAIGN_FILE.read_bytes())["days"])
+            rule.update(active_from=now.isoformat(), active_to=(now + days).isoformat())
+    return document
+
+
+def _set_program(session: AnySession, shop_id: int, document: dict[str, Any], since: datetime) -> None:
+    programs.set_program(session, shop_id, document, author="lagniappe demo", now=since, rehearsal=True)
+
+
+def _welcome(session: AnySession, shop_id: int, reward: str, now: datetime) -> None:
+    """Let the highest level give that reward to who enters it, if the program has levels."""
+    settings = programs.settings_of(programs.version_for(session, shop_id, now))
+    document = program_settings.to_document(settings)
+    if document["tiers"]:
+        max(document["tiers"]["levels"], key=lambda level: level["from"])["gift"] = reward
+        _set_program(session, shop_id, document, now)
+
+
 def _fill_shelf(environ: Mapping[str, str], shop_id: int) -> None:
     """Rewards and a gift campaign for a shop without rewards: one just made, or kept from before there were any."""
     with _app(environ), transaction() as session:
@@ -217,15 +245,18 @@ def _fill_shelf(environ: Mapping[str, str], shop_id: int) -> None:
             return
         shop, now = shops.facts(shop_id), clock.now()
         gifts = []
+        made: dict[str, str] = {}
         campaign = strict_json.parse(CAMPAIGN_FILE.read_bytes())
         for document in (*strict_json.parse(REWARDS_FILE.read_bytes()), *campaign.pop("gifts")):
             reward = rewards.create(session, shop, document, now, rehearsal=True)
+            made[document["reward_id"]] = reward.public_id
             if reward.type == "gift":
                 gifts.append(reward.public_id)
         ends_at = (now + timedelta(days=campaign.pop("days"))).isoformat()
         campaigns.create(
             session, shop, {**campaign, "starts_at": now.isoformat(), "ends_at": ends_at, "gifts": gifts}, now
         )
+        _welcome(session, shop_id, made[_WELCOME], now)
 
 
 @contextmanager

@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS delivery (
     created_at REAL NOT NULL,
     due_at REAL NOT NULL,
     sends_left INTEGER NOT NULL,
-    failures INTEGER NOT NULL DEFAULT 0
+    failures INTEGER NOT NULL DEFAULT 0,
+    path TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS delivery_due ON delivery (due_at) WHERE sends_left > 0;
 CREATE TABLE IF NOT EXISTS attempt (
@@ -75,6 +76,14 @@ CREATE TABLE IF NOT EXISTS discount_use (
     given_back_at TEXT,
     UNIQUE (discount_id, order_id)
 );
+CREATE TABLE IF NOT EXISTS review (
+    customer_id TEXT NOT NULL REFERENCES customer (id),
+    product TEXT NOT NULL,
+    first_name TEXT NOT NULL,
+    words TEXT NOT NULL,
+    written_at TEXT NOT NULL,
+    PRIMARY KEY (customer_id, product)
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS discount_use_of_order ON discount_use (order_id);
 """
 
@@ -88,6 +97,7 @@ class Book:
         with self._connection() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(_SCHEMA)
+            _catch_up(db)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -115,6 +125,12 @@ class Book:
             yield db
         finally:
             db.close()
+
+
+def _catch_up(db: sqlite3.Connection) -> None:
+    """What a book from an earlier run lacks."""
+    if not any(column["name"] == "path" for column in db.execute("PRAGMA table_info(delivery)")):
+        db.execute("ALTER TABLE delivery ADD COLUMN path TEXT NOT NULL DEFAULT ''")
 
 
 def setting(db: sqlite3.Connection, name: str, default: str = "") -> str:

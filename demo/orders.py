@@ -42,6 +42,8 @@ class Line:
     unit_price: Decimal
     discount: Decimal = Decimal("0.00")
     gift_card: bool = False
+    categories: list[str] = field(default_factory=list)
+    """Unknown of orders from before the shop told them."""
 
     @property
     def total(self) -> Decimal:

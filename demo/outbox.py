@@ -1,4 +1,5 @@
-"""What the store has to tell Lagniappe: a queue on disk, and the thread that empties it, trying until a 2xx.
+"""What the store has to tell Lagniappe, by webhook and by calls of the merchant API: a queue on disk, and the thread that
+empties it, trying until a 2xx.
 
 "Mischief" makes the store behave like the worst of real ones: everything sent twice, sent late, or out of order.
 """
@@ -27,6 +28,8 @@ SHUFFLE_SECONDS = 8.0
 LONGEST_WAIT_SECONDS = 30.0
 NOBODY_THERE_SECONDS = 0.25
 _TIMEOUT_SECONDS = 10
+_REFUSED = frozenset({400, 403, 409, 410, 422})
+"""Answers to a call that no other try would change."""
 _log = logging.getLogger(__name__)
 
 
@@ -42,22 +45,32 @@ def set_mischief(db: sqlite3.Connection, on: set[str]) -> None:
 
 def enqueue(db: sqlite3.Connection, envelope: dict[str, Any], about: str) -> None:
     """Put one webhook on the queue, in the caller's transaction. `about` says in words what it is about."""
+    _put(db, envelope["type"], envelope, about)
+
+
+def enqueue_call(db: sqlite3.Connection, type_: str, path: str, body: dict[str, Any], about: str) -> None:
+    """Put one call of the merchant API on the queue, in the caller's transaction. `path` begins with its `/`."""
+    _put(db, type_, body, about, path)
+
+
+def _put(db: sqlite3.Connection, type_: str, body: dict[str, Any], about: str, path: str = "") -> None:
     now = times.wall().timestamp()
     switches = mischief(db)
     delay = LATE_SECONDS if "late" in switches else 0.0
     if "shuffled" in switches:
         delay += random.uniform(0, SHUFFLE_SECONDS)
     db.execute(
-        "INSERT INTO delivery (webhook_id, type, about, body, created_at, due_at, sends_left)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO delivery (webhook_id, type, about, body, created_at, due_at, sends_left, path)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             f"msg_{uuid.uuid4().hex}",
-            envelope["type"],
+            type_,
             about,
-            json.dumps(envelope, ensure_ascii=False),
+            json.dumps(body, ensure_ascii=False),
             now,
             now + delay,
             2 if "twice" in switches else 1,
+            path,
         ),
     )
 
@@ -88,19 +101,25 @@ class _Answer:
     text: str
     retry_after: str | None = None
 
+    is_call: bool = False
+
     @property
     def is_done(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+        if self.status is None:
+            return False
+        return 200 <= self.status < 300 or (self.is_call and self.status in _REFUSED)
 
 
 class Sender(threading.Thread):
     """Sends what is due, one after the other, for as long as the store runs."""
 
-    def __init__(self, book: Book, url: str, secret: str) -> None:
+    def __init__(self, book: Book, url: str, secret: str, api: tuple[str, str] = ("", "")) -> None:
+        """`api` is the address of the merchant API and the shop's key for it."""
         super().__init__(name="webhook-sender", daemon=True)
         self._book = book
         self._url = url
         self._secret = secret
+        self._api_url, self._api_key = api
         self._doorbell = threading.Event()
         self._is_stopping = False
 
@@ -135,15 +154,20 @@ class Sender(threading.Thread):
         early: float = row["due_at"] - times.wall().timestamp()
         if early > 0:
             return min(early, LONGEST_WAIT_SECONDS)
-        answer = self._post(session, row["webhook_id"], row["body"].encode())
+        answer = self._post(session, row)
         self._note(row, answer)
         return 0.0 if answer.status else NOBODY_THERE_SECONDS  # the others would meet the same silence
 
-    def _post(self, session: requests.Session, webhook_id: str, body: bytes) -> _Answer:
-        headers = signing.webhook_headers(self._secret, webhook_id, times.wall(), body)
+    def _post(self, session: requests.Session, row: sqlite3.Row) -> _Answer:
+        body = row["body"].encode()
+        is_call = bool(row["path"])
+        if is_call:  # twice with the same key is once
+            headers = {"Authorization": f"Bearer {self._api_key}", "Idempotency-Key": row["webhook_id"]}
+        else:
+            headers = signing.webhook_headers(self._secret, row["webhook_id"], times.wall(), body)
         try:
             answer = session.post(
-                self._url,
+                self._api_url + row["path"] if is_call else self._url,
                 data=body,
                 headers={**headers, "Content-Type": "application/json", "User-Agent": "kiln-and-kettle/1"},
                 timeout=_TIMEOUT_SECONDS,
@@ -151,7 +175,7 @@ class Sender(threading.Thread):
             )
         except requests.RequestException as error:
             return _Answer(None, f"No answer: {type(error).__name__}")
-        return _Answer(answer.status_code, answer.text[:2000], answer.headers.get("Retry-After"))
+        return _Answer(answer.status_code, answer.text[:2000], answer.headers.get("Retry-After"), is_call)
 
     def _note(self, row: sqlite3.Row, answer: _Answer) -> None:
         now = times.wall().timestamp()

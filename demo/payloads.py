@@ -18,6 +18,7 @@ CUSTOMER_FIELDS = (
     "email_verified",
     "created_at",
     "referral_code",
+    "accepts_marketing",
 )
 
 
@@ -70,10 +71,16 @@ def order(order: Order, customer_record: dict[str, Any] | None) -> dict[str, Any
                 "discount": money.text(line.discount),
                 "total": money.text(line.total),
                 "gift_card": line.gift_card,
+                "categories": line.categories,
             }
             for line in order.lines
         ],
     }
+
+
+def member_event(event: str, id_: str, at: datetime, reason: str) -> dict[str, Any]:
+    """What a member did, for the merchant API: with the same id it counts once."""
+    return {"event": event, "id": id_, "at": times.iso(at), "reason": reason}
 
 
 def refund(order: Order, refund: Refund) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def sign_up(
     locale: str,
     at: datetime,
     referral_code: str = "",
+    newsletter: bool = False,
+    birthday: str = "",
 ) -> tuple[Customer, str]:
     """A new account with an address that is not confirmed yet, and the token that confirms it. Raises Refusal."""
     email = checked_email(email)
@@ -64,6 +66,10 @@ def sign_up(
     }
     if referral_code:
         customer["referral_code"] = referral_code
+    if newsletter:
+        customer["accepts_marketing"] = True
+    if birthday:
+        customer["birthday"] = birthday
     token = secrets.token_urlsafe(18)
     db.execute(
         "INSERT INTO customer (id, email, confirm_token, record) VALUES (?, ?, ?, ?)",

@@ -16,6 +16,7 @@ def of_cart(lines: Iterable[tuple[Product, int]]) -> list[dict[str, Any]]:
             "quantity": quantity,
             "unit_price": money.text(product.price),
             "gift_card": product.gift_card,
+            "categories": [product.kind],
         }
         for product, quantity in lines
     ]
@@ -29,6 +30,7 @@ def of_order(lines: Iterable[Line]) -> list[dict[str, Any]]:
             "quantity": line.quantity,
             "unit_price": money.text(line.unit_price),
             "gift_card": line.gift_card,
+            "categories": line.categories,
         }
         for line in lines
     ]

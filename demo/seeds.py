@@ -1,15 +1,18 @@
 """The people, orders and vouchers that the shop starts with, so that no page of the demo is empty. Each order lives its life
-through the same verbs as a shopper's, only earlier; its webhooks go out like any other."""
+through the same verbs as a shopper's, only earlier; its webhooks go out like any other. Two of the people came by the
+link of a third, who is asked for it as her own browser would ask."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from demo import codes, orders, payloads, people, shop, tour
+from demo import codes, deeds, orders, payloads, people, shop, times, tour
 from demo.book import Book, business_now, change_setting, setting
 from demo.discounts import Terms
 from demo.orders import Order, Told
+from demo.people import Customer
 from demo.shop import Buyer
 
 Verb = Callable[[Order, datetime], list[Told]]
@@ -21,6 +24,13 @@ class _Person:
     first_name: str
     last_name: str
     locale: str
+    days_ago: float = 0
+    """When the account was made."""
+    birthday: str = ""
+    """A day, or "tomorrow"."""
+    newsletter: bool = False
+    by: str = ""
+    """Whose link they came by: an e-mail."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +47,10 @@ class _Past:
 
 
 _PEOPLE = (
-    _Person(tour.BUYER_EMAIL, "Camille", "Laurent", "en"),
-    _Person("lukas@example.com", "Lukas", "Brandt", "de"),
-    _Person("noor@example.com", "Noor", "Haddad", "fr"),
-    _Person("mei-lin@example.com", "Mei-Lin", "Chen", "zh-Hant"),
+    _Person(tour.BUYER_EMAIL, "Camille", "Laurent", "en", 50, "1988-04-23"),
+    _Person("lukas@example.com", "Lukas", "Brandt", "de", 28, by=tour.BUYER_EMAIL),
+    _Person("noor@example.com", "Noor", "Haddad", "fr", 48, "1992-02-29", newsletter=True),
+    _Person("mei-lin@example.com", "Mei-Lin", "Chen", "zh-Hant", 25, "tomorrow", by=tour.BUYER_EMAIL),
 )
 
 _GUESTS = (_Person("sam@example.com", "Sam", "Okafor", "en"),)
@@ -54,6 +64,7 @@ def _refund_first(quantity: int) -> Verb:
 
 
 _ORDERS = (
+    _Past("noor@example.com", {"teapot": 3, "mug": 4}, 45, ((orders.ship, 44), (orders.collect, 43))),
     _Past(
         "camille@example.com",
         {"teapot": 1, "tea-bowls": 1, "sencha": 2},
@@ -66,6 +77,12 @@ _ORDERS = (
         27,
         ((orders.ship, 26), (orders.arrive, 24), (orders.collect, 23), (_refund_first(2), 18)),
         carrier="post",
+    ),
+    _Past(
+        "mei-lin@example.com",
+        {"moon-jar": 1, "teapot": 4, "dripper": 1},
+        22,
+        ((orders.ship, 21), (orders.arrive, 20), (orders.collect, 19)),
     ),
     _Past("noor@example.com", {"dripper": 1, "guji": 2}, 15, ((orders.ship, 14), (orders.arrive, 12)), carrier="tcat"),
     _Past("mei-lin@example.com", {"whisk": 1, "sencha": 1}, 11, source="pos"),
@@ -92,8 +109,17 @@ VOUCHERS = (
 VOUCHER_WORTH = Decimal("25.00")
 
 
-def sow(book: Book) -> None:
-    """Fill an empty book, once and all at once. A book with anything in it gets no more than the vouchers it lacks."""
+_REVIEWS = (
+    ("noor@example.com", "teapot", "Pours like a promise kept. The third one is for my sister.", 30),
+    ("mei-lin@example.com", "moon-jar", "It is not round, and that is why I look at it every morning.", 12),
+)
+
+
+def sow(book: Book, code_of: Callable[[Customer], str] = lambda _: "") -> None:
+    """Fill an empty book, once. A book with anything in it gets no more than the vouchers it lacks.
+
+    `code_of` tells the code in the link by which a customer brings friends; "" if there is none.
+    """
     with book.writing() as db:
         now = business_now(db)
         for voucher in VOUCHERS:
@@ -101,19 +127,15 @@ def sow(book: Book) -> None:
                 codes.create(db, voucher, "workshop voucher", Terms("fixed_amount", VOUCHER_WORTH), now, codes.OWN)
         if setting(db, "is_sown"):
             return
+        # Whoever brought others has an account before they do: their links are asked for outside any transaction.
+        advocates = [_account(db, each, now) for each in _PEOPLE if each.email in {other.by for other in _PEOPLE}]
+    links = {each["email"]: code_of(each) for each in advocates}
+    with book.writing() as db:
         buyers: dict[str, Buyer] = {
             guest.email: Buyer(guest.email, guest.first_name, guest.last_name) for guest in _GUESTS
         }
         for person in _PEOPLE:
-            customer, token = people.sign_up(
-                db,
-                email=person.email,
-                first_name=person.first_name,
-                last_name=person.last_name,
-                locale=person.locale,
-                at=now,
-            )
-            customer = people.confirm(db, token) or customer
+            customer = _account(db, person, now, links.get(person.by, ""))
             shop.tell(db, "customer.created", now, payloads.customer(customer), shop.name_of(customer))
             buyers[person.email] = Buyer(person.email, person.first_name, person.last_name, customer["id"])
         for past in _ORDERS:
@@ -124,4 +146,33 @@ def sow(book: Book) -> None:
             shop.record(db, order, orders.place(order, placed_at, paid=past.paid))
             for verb, days_ago in past.life:
                 shop.record(db, order, verb(order, now - timedelta(days=days_ago)))
+        for email, slug, words, days_ago in _REVIEWS:
+            reviewer = people.by_email(db, email)
+            if reviewer:
+                bought = shop.orders_of(db, reviewer)
+                deeds.review(db, reviewer, slug, words, now - timedelta(days=days_ago), bought)
         change_setting(db, "is_sown", "yes")
+
+
+def _account(db: sqlite3.Connection, person: _Person, now: datetime, code: str = "") -> Customer:
+    """The person's account, with a confirmed address; made unless an earlier start got that far."""
+    if known := people.by_email(db, person.email):
+        return known
+    tomorrow = (now.astimezone(times.ZONE) + timedelta(days=1)).date()
+    customer, token = people.sign_up(
+        db,
+        email=person.email,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        locale=person.locale,
+        at=now - timedelta(days=person.days_ago),
+        referral_code=code,
+        newsletter=person.newsletter,
+        birthday=_birthday(tomorrow) if person.birthday == "tomorrow" else person.birthday,
+    )
+    return people.confirm(db, token) or customer
+
+
+def _birthday(day: date) -> str:
+    """That day in a year that had every day of the calendar."""
+    return f"1996-{day:%m-%d}"

@@ -27,6 +27,8 @@ class Settings:
     webhook_secret: str
     widget_key: str
     identity_secret: str
+    api_key: str = ""
+    """For the merchant API. Without it nobody is told of reviews and workshops."""
     host: str = "127.0.0.1"
     port: int = 8001
     public_url: str = ""
@@ -38,10 +40,16 @@ class Settings:
     """The amount ("3d") is added as the last word."""
     time_environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the environment of `time_command`."""
+    patience_seconds: float = 30.0
+    """How long a new store waits for Lagniappe to tell the link by which one of its first people brought others."""
 
     @property
     def store_url(self) -> str:
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.lagniappe_url}/api/v1"
 
     @property
     def loader_url(self) -> str:
@@ -82,6 +90,11 @@ def from_values(values: Mapping[str, Any]) -> Settings:
                 given[name] = int(given[name])
             except ValueError as error:
                 raise SettingsError(f"The store's setting {name} must be a number.") from error
+    if "patience_seconds" in given:
+        try:
+            given["patience_seconds"] = float(given["patience_seconds"])
+        except ValueError as error:
+            raise SettingsError("The store's setting patience_seconds must be a number.") from error
     given["folder"] = Path(given["folder"])
     given["public_url"] = given.get("public_url", "").rstrip("/")
     given["lagniappe_url"] = given["lagniappe_url"].rstrip("/")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from email.message import EmailMessage
 from typing import Any
 
-from demo import catalogue, codes, mailbox, orders, outbox, payloads, people
+from demo import catalogue, codes, deeds, mailbox, orders, outbox, payloads, people
 from demo.book import Book, business_now, next_number
 from demo.orders import Line, Order, Refusal, Told
 from demo.outbox import Sender
@@ -71,7 +71,16 @@ class Shop:
         self._sender.ring()
         return order
 
-    def sign_up(self, *, email: str, first_name: str, last_name: str, locale: str, referral_code: str = "") -> Customer:
+    def sign_up(
+        self,
+        *,
+        email: str,
+        first_name: str,
+        last_name: str,
+        locale: str,
+        referral_code: str = "",
+        newsletter: bool = False,
+    ) -> Customer:
         """A new account; the letter that confirms its address goes to the mailbox. Raises Refusal."""
         with self.book.writing() as db:
             now = business_now(db)
@@ -83,6 +92,7 @@ class Shop:
                 locale=locale,
                 at=now,
                 referral_code=referral_code,
+                newsletter=newsletter,
             )
             tell(db, "customer.created", now, payloads.customer(customer), name_of(customer))
             letter = _confirmation_letter(customer, self.settings, token)
@@ -100,7 +110,7 @@ class Shop:
         return customer
 
     def change_details(
-        self, customer: Customer, *, first_name: str, last_name: str, birthday: str, locale: str
+        self, customer: Customer, *, first_name: str, last_name: str, birthday: str, locale: str, newsletter: bool
     ) -> Customer:
         """Raises Refusal for a birthday that is no date."""
         if birthday:
@@ -115,16 +125,44 @@ class Shop:
             "birthday": birthday,
             "locale": locale if locale in people.LOCALES else "en",
         }
+        if newsletter or "accepts_marketing" in customer:
+            changed["accepts_marketing"] = newsletter
         with self.book.writing() as db:
             people.save(db, changed)
             tell(db, "customer.updated", business_now(db), payloads.customer(changed), name_of(changed))
         self._sender.ring()
         return changed
 
+    def review(self, customer: Customer, slug: str, words: str) -> None:
+        """A product is reviewed by somebody who has bought it; once. Raises Refusal."""
+        with self.book.writing() as db:
+            now = business_now(db)
+            deeds.review(db, customer, slug, words, now, orders_of(db, customer))
+            self._tell_event(db, customer, "review", slug, now, f"Review of {deeds.title_of(slug)}")
+        self._sender.ring()
+
+    def come_to_workshop(self, customer: Customer) -> None:
+        """The customer was at the workshop of this month. Raises Refusal if that is known already."""
+        with self.book.writing() as db:
+            now = business_now(db)
+            month = deeds.come_to_workshop(db, customer, now)
+            self._tell_event(db, customer, "workshop", month, now, f"Workshop of {month}")
+        self._sender.ring()
+
+    def _tell_event(
+        self, db: sqlite3.Connection, customer: Customer, event: str, which: str, at: datetime, reason: str
+    ) -> None:
+        """By a call of the merchant API, if the shop has a key for it."""
+        if self.settings.api_key:
+            body = payloads.member_event(event, f"{event}-{customer['id']}-{which}", at, reason)
+            path = f"/members/external:{customer['id']}/events"
+            outbox.enqueue_call(db, f"event: {event}", path, body, name_of(customer))
+
     def close_account(self, customer: Customer, *, erase: bool) -> None:
         """The account ends; `erase` asks Lagniappe to forget the person as well."""
         with self.book.writing() as db:
             people.close(db, customer["id"])
+            deeds.forget(db, customer["id"])
             type_ = "customer.redacted" if erase else "customer.deleted"
             tell(db, type_, business_now(db), {"id": customer["id"]}, name_of(customer))
         self._sender.ring()
@@ -247,6 +285,7 @@ def _line(order_id: str, index: int, slug: str, quantity: int) -> Line:
         quantity=quantity,
         unit_price=product.price,
         gift_card=product.gift_card,
+        categories=[product.kind],
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from demo import mailbox, seeds, settings
+from demo import invitation, mailbox, seeds, settings
 from demo.book import Book
 from demo.outbox import Sender
 from demo.settings import Settings, SettingsError
@@ -38,12 +38,12 @@ def run(told: Settings) -> None:
     logging.basicConfig(level=logging.WARNING, format="store: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # one line per page would bury what matters
     book = Book(told.folder)
-    sender = Sender(book, told.webhook_url, told.webhook_secret)
+    sender = Sender(book, told.webhook_url, told.webhook_secret, (told.api_url, told.api_key))
     shop = Shop(book, sender, told)
     server = make_server(told.host, told.port, create_app(shop), threaded=True)
     letterbox = mailbox.serve(book, "127.0.0.1", told.mail_port)
     _stop_on_signals(server.shutdown)
-    seeds.sow(book)
+    seeds.sow(book, lambda customer: invitation.code_of(told, customer))
     sender.start()
     try:
         server.serve_forever()

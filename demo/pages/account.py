@@ -1,5 +1,7 @@
 """Signing up, in and out, and what an account shows."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
@@ -13,7 +15,12 @@ pages = Blueprint("account", __name__)
 
 @pages.get("/sign-up")
 def sign_up_form() -> ResponseReturnValue:
-    return render_template("sign_up.html", locales=people.LOCALES, typed={})
+    return _sign_up_page({})
+
+
+def _sign_up_page(typed: Mapping[str, str]) -> str:
+    is_invited = bool(session.get("referral_code"))
+    return render_template("sign_up.html", locales=people.LOCALES, typed=typed, invited=is_invited)
 
 
 @pages.post("/sign-up")
@@ -26,10 +33,11 @@ def sign_up() -> ResponseReturnValue:
             last_name=form.get("last_name", ""),
             locale=form.get("locale", "en"),
             referral_code=session.get("referral_code", ""),
+            newsletter="newsletter" in form,
         )
     except Refusal as refusal:
         flash(str(refusal), "error")
-        return render_template("sign_up.html", locales=people.LOCALES, typed=form), 422
+        return _sign_up_page(form), 422
     session.pop("referral_code", None)
     sign_in(customer)
     flash(f"Welcome, {customer['first_name']}. A letter to confirm your address is in the mailbox.")
@@ -57,7 +65,10 @@ def log_in() -> ResponseReturnValue:
 
 @pages.post("/log-out")
 def log_out() -> ResponseReturnValue:
+    friend = session.get("referral_code")
     session.clear()
+    if friend:  # a link stays followed, whoever was logged in
+        session["referral_code"] = friend
     flash("You are logged out.")
     return redirect("/", 303)
 
@@ -93,8 +104,22 @@ def change_details() -> ResponseReturnValue:
             last_name=form.get("last_name", ""),
             birthday=form.get("birthday", ""),
             locale=form.get("locale", "en"),
+            newsletter="newsletter" in form,
         )
         flash("Your details are saved.")
+    except Refusal as refusal:
+        flash(str(refusal), "error")
+    return redirect("/account", 303)
+
+
+@pages.post("/account/workshop")
+def come_to_workshop() -> ResponseReturnValue:
+    customer = visitor()
+    if customer is None:
+        return redirect("/log-in", 303)
+    try:
+        shop().come_to_workshop(customer)
+        flash("It was good to have you at the wheel.")
     except Refusal as refusal:
         flash(str(refusal), "error")
     return redirect("/account", 303)

@@ -3,13 +3,13 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
-from demo import catalogue, codes, orders, people, tour
+from demo import catalogue, codes, deeds, orders, people, tour
 from demo.book import business_now
 from demo.discounts import MOST_CODES
 from demo.mailbox import letter_about
 from demo.orders import MAX_QUANTITY, Order, Refusal
 from demo.pages.common import back, basket, cart, cart_codes, shop, sign_in, visitor
-from demo.shop import Buyer, find_order
+from demo.shop import Buyer, find_order, orders_of
 
 pages = Blueprint("storefront", __name__)
 
@@ -60,7 +60,31 @@ def buy_on_tour() -> ResponseReturnValue:
 def product(slug: str) -> ResponseReturnValue:
     found = catalogue.find(slug) or abort(404)
     others = [other for other in catalogue.PRODUCTS if other.slug != slug and other.backdrop != found.backdrop][:4]
-    return render_template("product.html", product=found, others=others)
+    customer = visitor()
+    with shop().book.reading() as db:
+        reviews = deeds.reviews_of(db, slug)
+        can_review = customer is not None and deeds.can_review(db, customer, slug, orders_of(db, customer))
+    return render_template("product.html", product=found, others=others, reviews=reviews, can_review=can_review)
+
+
+@pages.post("/products/<slug>/review")
+def review(slug: str) -> ResponseReturnValue:
+    found = catalogue.find(slug) or abort(404)
+    customer = visitor()
+    if customer is None:
+        return redirect("/log-in", 303)
+    try:
+        shop().review(customer, slug, request.form.get("words", ""))
+        flash(f"Thank you for your review of the {found.title}.")
+    except Refusal as refusal:
+        flash(str(refusal), "error")
+    return redirect(f"/products/{slug}#reviews", 303)
+
+
+@pages.get("/instagram")
+def instagram() -> ResponseReturnValue:
+    """What stands for the shop's page in another network: nothing in the demo leads out of it."""
+    return render_template("instagram.html", products=catalogue.PRODUCTS)
 
 
 @pages.get("/cart")

@@ -25,6 +25,7 @@ IDENTITY_SECRET = "an-identity-secret-of-the-tests-0123456789"
 class Received:
     headers: dict[str, str]
     body: bytes
+    path: str = ""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -66,7 +67,9 @@ def listener() -> Iterator[Listener]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.received.append(Received({name.lower(): value for name, value in self.headers.items()}, body))
+            kept.received.append(
+                Received({name.lower(): value for name, value in self.headers.items()}, body, self.path)
+            )
             status, headers = kept.answers.pop(0) if kept.answers else (202, {})
             answer = b'{"status":"accepted"}'
             self.send_response(status)
@@ -93,6 +96,8 @@ def settings(tmp_path: Path, listener: Listener) -> Settings:
     return Settings(
         folder=tmp_path / "store",
         lagniappe_url="http://127.0.0.1:1",
+        api_key="lgn_tests",
+        patience_seconds=0,
         shop_id="7",
         webhook_url=listener.url,
         webhook_secret=SECRET,
@@ -110,7 +115,8 @@ def book(settings: Settings) -> Book:
 @pytest.fixture
 def sender(book: Book, settings: Settings) -> Iterator[Sender]:
     """Not started: a test that wants deliveries starts it."""
-    thread = Sender(book, settings.webhook_url, settings.webhook_secret)
+    api = settings.webhook_url.replace("/webhooks/custom/7", "/api/v1")
+    thread = Sender(book, settings.webhook_url, settings.webhook_secret, (api, settings.api_key))
     yield thread
     if thread.is_alive():
         thread.stop()

@@ -78,6 +78,30 @@ def test_nobody_listening_is_a_failure_like_any_other(book: Book) -> None:
     assert attempt["answer"].startswith("No answer")
 
 
+def test_a_call_of_the_merchant_api_is_made_with_the_key_until_it_is_answered_for_good(
+    book: Book, sender: Sender, listener: Listener
+) -> None:
+    """A member who is not known yet will be; that no rule pays for the event stays so."""
+    listener.answers = [(404, {}), (409, {})]
+    with book.writing() as db:
+        outbox.enqueue_call(db, "event: review", "/members/external:c1/events", {"event": "review"}, "a test")
+    sender.start()
+    eventually(lambda: is_empty(book))
+    assert [received.path for received in listener.received] == ["/api/v1/members/external:c1/events"] * 2
+    assert {received.headers["authorization"] for received in listener.received} == {"Bearer lgn_tests"}
+    assert len({received.headers["idempotency-key"] for received in listener.received}) == 1
+    assert "webhook-signature" not in listener.received[0].headers
+
+
+def test_a_book_from_before_calls_goes_on(settings: Settings) -> None:
+    book = Book(settings.folder)
+    enqueue(book)
+    with book.writing() as db:
+        db.execute("ALTER TABLE delivery DROP COLUMN path")
+    enqueue(Book(settings.folder))
+    assert [row["path"] for row in rows(book)] == ["", ""]
+
+
 def test_what_was_not_sent_is_sent_by_the_next_run(book: Book, settings: Settings, listener: Listener) -> None:
     enqueue(book)
     again = Book(settings.folder)

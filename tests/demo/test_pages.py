@@ -9,9 +9,10 @@ import jwt
 import pytest
 from flask.testing import FlaskClient
 
-from demo import mailbox, seeds, tour
+from demo import mailbox, seeds, times, tour
 from demo.book import business_now
 from demo.outbox import Sender
+from demo.people import Customer
 from demo.shop import Shop, latest_orders
 from demo.web import create_app
 from tests.demo.conftest import IDENTITY_SECRET, Listener, eventually
@@ -236,10 +237,96 @@ def test_a_new_store_has_people_and_orders_and_only_once(visitor: FlaskClient, s
     seeds.sow(shop.book)
     with shop.book.reading() as db:
         orders = latest_orders(db)
-    assert len({order.number for order in orders}) == len(orders) == 11
+    assert len({order.number for order in orders}) == len(orders) == 13
     assert {order.status for order in orders} >= {"collected", "shipped", "arrived", "cancelled", "waiting for payment"}
     assert visitor.get("/desk").status_code == 200
     assert visitor.get("/log-in").text.count('class="person"') == 4
+
+
+def test_two_of_the_first_people_came_by_a_thirds_link_and_birthdays_are_at_hand(
+    visitor: FlaskClient, shop: Shop, sender: Sender, listener: Listener
+) -> None:
+    asked: list[str] = []
+
+    def code_of(customer: Customer) -> str:
+        asked.append(customer["email"])
+        return "CAMILLES-1"
+
+    seeds.sow(shop.book, code_of)
+    seeds.sow(shop.book, code_of)
+    assert asked == [tour.BUYER_EMAIL]
+    sender.ring()
+    eventually(lambda: listener.types().count("customer.created") == 4)
+    told = {
+        each.document["data"]["first_name"]: each.document["data"]
+        for each in listener.received
+        if each.document["type"] == "customer.created"
+    }
+    assert {name: person.get("referral_code") for name, person in told.items()} == {
+        "Camille": None,
+        "Lukas": "CAMILLES-1",
+        "Noor": None,
+        "Mei-Lin": "CAMILLES-1",
+    }
+    with shop.book.reading() as db:
+        tomorrow = (business_now(db).astimezone(times.ZONE) + timedelta(days=1)).date()
+    assert told["Mei-Lin"]["birthday"] == f"1996-{tomorrow:%m-%d}"
+    assert told["Noor"]["birthday"] == "1992-02-29"
+    assert told["Noor"]["accepts_marketing"] is True
+
+
+def test_whoever_bought_it_reviews_it_once_and_the_merchant_api_hears_of_it(
+    visitor: FlaskClient, listener: Listener
+) -> None:
+    sign_up(visitor)
+    assert "Write a review" not in visitor.get("/products/mug").text
+    refused = visitor.post("/products/mug/review", data={"words": "Never had one"}, follow_redirects=True)
+    assert "One review for each thing that you bought here" in refused.text
+    buy(visitor, "mug")
+    assert "Write a review" in visitor.get("/products/mug").text
+    eventually(lambda: len(listener.received) == 3)
+
+    page = visitor.post("/products/mug/review", data={"words": "<b>Rust</b> at the rim"}, follow_redirects=True).text
+    assert "&lt;b&gt;Rust&lt;/b&gt; at the rim" in page
+    assert "Write a review" not in page
+    eventually(lambda: len(listener.received) == 4)
+    call, customer = listener.received[3], listener.received[0].document["data"]["id"]
+    assert call.path == f"/api/v1/members/external:{customer}/events"
+    assert call.headers["authorization"] == "Bearer lgn_tests"
+    assert (call.document["event"], call.document["id"]) == ("review", f"review-{customer}-mug")
+    assert call.document["reason"] == "Review of Tenmoku mug"
+
+
+def test_a_workshop_is_visited_once_a_month(visitor: FlaskClient, listener: Listener) -> None:
+    sign_up(visitor)
+    eventually(lambda: len(listener.received) == 1)
+    visitor.post("/account/workshop")
+    again = visitor.post("/account/workshop", follow_redirects=True)
+    assert "already" in again.text
+    visitor.post("/clock", data={"step": "1mo"})
+    visitor.post("/account/workshop")
+    eventually(lambda: len(listener.received) == 3)
+    assert [each.document["event"] for each in listener.received[1:]] == ["workshop", "workshop"]
+    assert len({each.document["id"] for each in listener.received[1:]}) == 2
+
+
+def test_the_newsletter_is_asked_for_and_can_be_ended(visitor: FlaskClient, listener: Listener) -> None:
+    visitor.post("/sign-up", data={**ANA, "locale": "en", "newsletter": "on"})
+    visitor.post("/account", data={**ANA, "locale": "en"})
+    eventually(lambda: len(listener.received) == 2)
+    said = [each.document["data"]["accepts_marketing"] for each in listener.received]
+    assert said == [True, False]
+
+
+def test_a_friend_who_was_sent_here_is_told_so_even_after_somebody_logged_out(visitor: FlaskClient) -> None:
+    sign_up(visitor)
+    visitor.get("/?ref=FRIEND-7")
+    visitor.post("/log-out")
+    assert "A friend sent you" in visitor.get("/sign-up").text
+
+
+def test_instagram_is_a_page_of_the_store(visitor: FlaskClient) -> None:
+    assert "kilnandkettle" in visitor.get("/instagram").text
 
 
 def test_state_says_what_waits(visitor: FlaskClient) -> None:
@@ -253,7 +340,10 @@ def test_pages_say_what_there_is_to_earn_by_what_the_webhooks_will_say(
     visitor: FlaskClient, shop: Shop, listener: Listener
 ) -> None:
     """The product, the cart and the order each have their block; its lines are those of the order."""
-    assert 'price="120.00" quantity="1">&nbsp;</lagniappe-product-points>' in visitor.get("/products/teapot").text
+    assert (
+        'price="120.00" categories="Stoneware" quantity="1">&nbsp;</lagniappe-product-points>'
+        in visitor.get("/products/teapot").text
+    )
     visitor.post("/cart", data={"product": "teapot", "quantity": "2", "add": "1"})
     cart = lines_on(visitor.get("/cart").text, "cart")
     order = lines_on(visitor.get(buy(visitor)).text, "purchase")
@@ -264,6 +354,7 @@ def test_pages_say_what_there_is_to_earn_by_what_the_webhooks_will_say(
             "quantity": quantity,
             "unit_price": "120.00",
             "gift_card": False,
+            "categories": ["Stoneware"],
         }
 
 

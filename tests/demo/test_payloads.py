@@ -43,6 +43,7 @@ def test_an_order_is_whole_and_its_amounts_are_text() -> None:
         "discount": "0.00",
         "total": "180.00",
         "gift_card": False,
+        "categories": [],
     }
 
 
