@@ -119,9 +119,12 @@ class Boutique:
         copies: int = 1,
         theme: str = STYLE,
         root: str = "",
+        main: str = "",
         **data: str,
     ) -> str:
-        """Put a page there; its address. `data` are the script's data attributes, `root` those of `<html>`."""
+        """Put a page there; its address. `data` are the script's data attributes, `root` those of `<html>`, `main` is
+        what the page has besides.
+        """
         given = data | ({"identity": identity} if identity else {})
         attributes = "".join(f' data-{name.replace("_", "-")}="{html.escape(value)}"' for name, value in given.items())
         script = f'<script src="{self.loader_url()}"{attributes} defer></script>\n'
@@ -130,7 +133,8 @@ class Boutique:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             '<meta name="color-scheme" content="light"><link rel="icon" href="data:,">'
             f'<link rel="stylesheet" href="{path}.css">{script * copies}</head>'
-            '<body><main><h1>Boutique</h1><p>Things to buy, and <a href="/cart">a cart</a> to put them in.</p></main>'
+            '<body><main><h1>Boutique</h1><p>Things to buy, and <a href="/cart">a cart</a> to put them in.</p>'
+            f"{main}</main>"
             "</body></html>"
         )
         self._resources[path] = _Resource("text/html", body, {"Content-Security-Policy": self.policy()})
