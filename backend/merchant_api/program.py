@@ -1,5 +1,6 @@
 """The program's settings: the version in force, its history, and a new one (contract section 8)."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from flask import current_app
@@ -56,12 +57,16 @@ def show_program(call: Call) -> Program:
     scope="write",
     tag="Program",
     summary="Put new settings in force",
-    refusals={"repeated": "two rules or levels share an id, or two levels start at the same value"},
+    refusals={
+        "repeated": "two rules or levels share an id, or two levels start at the same value",
+        "ends_before_it_starts": "a rule's `active_to` is not later than its `active_from`",
+    },
 )
 def replace_program(call: Call, body: Annotated[dict[str, Any], DocumentedAs(ProgramSettings)]) -> Program:
     """Takes the whole document and makes a new version of it, in force from now. Keys left out take the defaults of a
     new shop; unknown keys are refused by name. Orders made before keep the version that they were made under."""
     _refuse_repetition(body)
+    _refuse_what_never_is(body)
     return _shown(
         programs.set_program(
             call.session,
@@ -101,6 +106,27 @@ def _refuse_repetition(document: dict[str, Any]) -> None:
         if len(set(known)) < len(known):
             message = f"two items have the same {key}"
             raise Conflict(f"{place}: {message}.", code="repeated", errors=[{"field": place, "message": message}])
+
+
+def _refuse_what_never_is(document: dict[str, Any]) -> None:
+    """A window that ends before it starts: no schema can say that either."""
+    rules = document.get("rules")
+    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+        given = rule if isinstance(rule, dict) else {}
+        begin, end = _moment(given.get("active_from")), _moment(given.get("active_to"))
+        if begin is not None and end is not None and begin >= end:
+            field, message = f"rules.{number}.active_to", "should be later than active_from"
+            errors = [{"field": field, "message": message}]
+            raise Conflict(f"{field} {message}.", code="ends_before_it_starts", errors=errors)
+
+
+def _moment(value: object) -> datetime | None:
+    """The moment that it says, or None: whatever else it is, the settings refuse."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def _shown(version: ProgramVersion) -> Program:

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.loyalty import merchant_html
-from backend.loyalty.eligibility_reading import MAX_CONDITIONS, MAX_RULES
-from backend.loyalty.eligibility_terms import ATTRIBUTES, OPERATORS, Kind, shape
-from backend.loyalty.eligibility_values import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUES
+from backend.loyalty.eligibility_values import MAX_VALUES
 from backend.loyalty.reward_definition import (
     FITS,
     MAX_POINTS,
@@ -20,8 +18,9 @@ from backend.loyalty.reward_definition import (
     OF_SOME_TYPES,
     RewardType,
 )
+from backend.merchant_api import eligibility_schema
+from backend.merchant_api.eligibility_schema import DAY, FLAG, LINE, RULES, either, list_of, object_of, whole
 from backend.merchant_api.settings_schema import AMOUNT, LANGUAGES, PAGE, WHOLE_AMOUNT, label, or_null
-from backend.merchant_api.shapes import A_LINE
 
 Schema = dict[str, Any]
 
@@ -33,13 +32,7 @@ EXAMPLE: Schema = {
     "points_to_be_redeemed": 500,
     "reward_value": "$5",
     "enduser_reward_short_description": "$5 OFF for 500 points",
-    "member_eligibility_rules": [
-        {
-            "show_on_member_dashboard": True,
-            "include_in_api_response": True,
-            "conditions": [{"operator": "Contain all of", "attribute": "User Tags", "value": ["cohortA"]}],
-        }
-    ],
+    "member_eligibility_rules": eligibility_schema.EXAMPLE,
 }
 
 
@@ -47,28 +40,6 @@ def _said(schema: Mapping[str, Any], description: str) -> Schema:
     return {**schema, "description": description}
 
 
-def _whole(least: int, most: int) -> Schema:
-    return {"type": "integer", "minimum": least, "maximum": most}
-
-
-def _object(properties: Mapping[str, Schema], required: tuple[str, ...] = ()) -> Schema:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _list(items: Schema, most: int, least: int = 0) -> Schema:
-    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
-
-
-def _either(*schemas: Schema) -> Schema:
-    return {"anyOf": list(schemas)}
-
-
-_FLAG: Schema = {"type": "boolean"}
 _NAME = label(200)
 _TEXT: Schema = {"type": "string", "maxLength": 500, "pattern": r"^[^\x00]*$"}
 _HTML: Schema = {
@@ -86,118 +57,51 @@ _PICTURE: Schema = {
     "pattern": str(PAGE["pattern"]).replace(r"/([!-.0-\[\]-~][!-\[\]-~]*)?|", ""),
     "examples": ["https://cdn.shop.example/card.png"],
 }
-_LINE: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_CHARACTERS, "pattern": A_LINE}
-_AMOUNT = _either(AMOUNT, WHOLE_AMOUNT)
-_DAY: Schema = {"type": "string", "format": "date", "examples": ["2026-12-31"]}
-_DAY_OR_TIME = _either(_DAY, {"type": "string", "format": "date-time", "examples": ["2026-12-31T23:00:00Z"]})
+_AMOUNT = either(AMOUNT, WHOLE_AMOUNT)
+_DAY_OR_TIME = either(DAY, {"type": "string", "format": "date-time", "examples": ["2026-12-31T23:00:00Z"]})
 _ID_OF_AN_ATTRIBUTE: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
 
-_FIXED = _either(
+_FIXED = either(
     {
         "type": "string",
         "pattern": r"^[€£$¥]?[0-9]{1,12}(\.[0-9]{1,4})?$",
         "not": {"pattern": r"^[^1-9]*$"},
         "examples": ["$5", "5.00"],
     },
-    _whole(1, MAX_WHOLE_VALUE - 1),
+    whole(1, MAX_WHOLE_VALUE - 1),
 )
-_PERCENTAGE = _either(
+_PERCENTAGE = either(
     {
         "type": "string",
         "pattern": r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%?$",
         "not": {"pattern": r"^[^1-9]*$"},
         "examples": ["10%", "12.5"],
     },
-    _whole(1, 100),
+    whole(1, 100),
 )
-_SHOWN_VALUE = _either(label(60), _whole(0, MAX_WHOLE_VALUE - 1))
+_SHOWN_VALUE = either(label(60), whole(0, MAX_WHOLE_VALUE - 1))
 
-_KINDS: Mapping[Kind, Schema] = {
-    "date": _DAY,
-    "number": _whole(0, MAX_NUMBER),
-    "money": _either({"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,4})?$"}, _whole(0, 10**15 - 1)),
-    "text": _LINE,
-    "texts": _LINE,
-    "month": _whole(1, 12),
-    "yes_no": _FLAG,
-}
-_RANGES: Mapping[Kind, Schema] = {
-    "date": {
-        "type": "string",
-        "pattern": r"^(1[0-2]|[1-9])/(1[0-9]|2[0-8]|[1-9])/[1-9][0-9]{3}-(1[0-2]|[1-9])/(1[0-9]|2[0-8]|[1-9])/[1-9][0-9]{3}$",
-        "examples": ["11/1/2021-2/28/2023"],
-    },
-    "number": {"type": "string", "pattern": "^[0-9]{1,12}-[0-9]{1,12}$", "examples": ["100-500"]},
-    "money": {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,4})?-[0-9]{1,12}(\.[0-9]{1,4})?$"},
-}
-
-
-def _values(kind: Kind, operator: str) -> Schema | None:
-    match shape(operator):
-        case "one":
-            return _KINDS[kind]
-        case "range":
-            return _either(_RANGES[kind], _list(_KINDS[kind], 2, least=2))
-        case "many":
-            return _list(_KINDS[kind], MAX_VALUES, least=1)
-    return None
-
-
-def _conditions() -> list[Schema]:
-    """One shape for the attributes of a kind with the operators that take the same values."""
-    shapes = []
-    for kind in dict.fromkeys(ATTRIBUTES.values()):
-        names = [name for name, its_kind in ATTRIBUTES.items() if its_kind == kind]
-        by_shape: dict[str, list[str]] = {}
-        for operator in OPERATORS[kind]:
-            by_shape.setdefault(shape(operator), []).append(operator)
-        for operators in by_shape.values():
-            value = _values(kind, operators[0])
-            said: dict[str, Schema] = {"operator": {"enum": operators}, "attribute": {"enum": names}}
-            if value is not None:
-                said["value"] = value
-            shapes.append(_object(said, tuple(said)))
-    return shapes
-
-
-_RULES = _list(
-    {
-        **_object(
-            {
-                "show_on_member_dashboard": {**_FLAG, "default": True},
-                "include_in_api_response": {**_FLAG, "default": True},
-                "conditions": {
-                    **_list(_either(*_conditions(), {"enum": ["AND", "OR"]}), MAX_CONDITIONS),
-                    "description": "conditions with `AND` or `OR` between them; `AND` binds tighter",
-                },
-            },
-            ("conditions",),
-        ),
-        "examples": EXAMPLE["member_eligibility_rules"],
-    },
-    MAX_RULES,
-)
-_TARGET = _either(
-    _object({"type": {"const": "level"}, "levels": _list(_LINE, MAX_VALUES, least=1)}, ("type", "levels")),
-    _object({"type": {"const": "segment"}, "segments": _list(_LINE, MAX_VALUES, least=1)}, ("type", "segments")),
+_TARGET = either(
+    object_of({"type": {"const": "level"}, "levels": list_of(LINE, MAX_VALUES, least=1)}, ("type", "levels")),
+    object_of({"type": {"const": "segment"}, "segments": list_of(LINE, MAX_VALUES, least=1)}, ("type", "segments")),
 )
 _BRAND_TEXTS = {"name": or_null(_NAME), "description": or_null(_HTML)}
-_TRANSLATION = _object(
+_TRANSLATION = object_of(
     {
         "reward_name": or_null(_NAME),
         "enduser_reward_short_description": or_null(_HTML),
         "enduser_reward_confirmation_html": or_null(_HTML),
         "enduser_reward_post_confirmation_html": or_null(_HTML),
         "push_notification_text": or_null(_TEXT),
-        "brand": or_null(_object(_BRAND_TEXTS)),
+        "brand": or_null(object_of(_BRAND_TEXTS)),
     }
 )
-_ATTRIBUTE = _object(
+_ATTRIBUTE = object_of(
     {
         "attribute_name": label(200),
         "attribute_type": {"enum": ["Text", "Number", "Date", "Boolean"], "default": "Text"},
         "attribute_id": or_null(_ID_OF_AN_ATTRIBUTE),
-        "is_attribute_mandatory": {**_FLAG, "default": False},
+        "is_attribute_mandatory": {**FLAG, "default": False},
     },
     ("attribute_name",),
 )
@@ -208,29 +112,29 @@ _FIELDS: Mapping[str, Schema] = {
         or_null({"type": "string", "pattern": r"^[^\x00-\x20\x7f-\xa0]{1,100}$", "examples": ["$5_OFF"]}),
         "unique in the shop; made of the name if it is left out",
     ),
-    "is_active": _said(or_null(_FLAG), "false: not to be had, whatever the dates say; left out: true"),
-    "points_to_be_redeemed": _said(_whole(0, MAX_POINTS), "its price"),
+    "is_active": _said(or_null(FLAG), "false: not to be had, whatever the dates say; left out: true"),
+    "points_to_be_redeemed": _said(whole(0, MAX_POINTS), "its price"),
     "point_value": _said(_AMOUNT, "what one point is worth, in the shop's currency"),
     "product_id": _said(or_null(_NAME), "the store's product that a code of ours puts into the order for free"),
     "minimum_subtotal": _said(or_null(_AMOUNT), "the smallest order that its code is good for"),
-    "show_on_guest_dashboard": _said(or_null(_FLAG), "whether a visitor who is not signed in sees it"),
+    "show_on_guest_dashboard": _said(or_null(FLAG), "whether a visitor who is not signed in sees it"),
     "reward_card_background_image_url": or_null(_PICTURE),
     "enduser_reward_short_description": or_null(_HTML),
     "enduser_reward_confirmation_html": or_null(_HTML_WITH_PLACEHOLDERS),
     "enduser_reward_post_confirmation_html": or_null(_HTML_WITH_PLACEHOLDERS),
-    "member_eligibility_rules": _said(or_null(_RULES), "alternatives: a member who fits any of them may have it"),
+    "member_eligibility_rules": _said(or_null(RULES), "alternatives: a member who fits any of them may have it"),
     "target": _said(or_null(_TARGET), "for members of these tiers, or in these segments, alone"),
     "custom_transaction_attributes": _said(
-        or_null(_list(_ATTRIBUTE, 20)), "what a member is asked for; carried by the points transaction"
+        or_null(list_of(_ATTRIBUTE, 20)), "what a member is asked for; carried by the points transaction"
     ),
     "active_from": _said(or_null(_DAY_OR_TIME), "the first day in the shop's zone, or a moment"),
     "active_to": _said(or_null(_DAY_OR_TIME), "the last day in the shop's zone, or the moment when it is over"),
-    "limit_total": _said(or_null(_whole(1, MAX_POINTS)), "how many there are in all"),
-    "limit_per_member": _said(or_null(_whole(1, 1_000_000)), "how many one member may have"),
-    "coupon_valid_days": _said(or_null(_whole(1, 36_500)), "how long a code is good for once redeemed"),
-    "points_back_when_expired": _said(or_null(_FLAG), "whether an unused code that ends gives its points back"),
+    "limit_total": _said(or_null(whole(1, MAX_POINTS)), "how many there are in all"),
+    "limit_per_member": _said(or_null(whole(1, 1_000_000)), "how many one member may have"),
+    "coupon_valid_days": _said(or_null(whole(1, 36_500)), "how long a code is good for once redeemed"),
+    "points_back_when_expired": _said(or_null(FLAG), "whether an unused code that ends gives its points back"),
     "coupons": _said(
-        or_null(_list({"type": "string", "pattern": r"^[^\x00]*$"}, MAX_UPLOADED)),
+        or_null(list_of({"type": "string", "pattern": r"^[^\x00]*$"}, MAX_UPLOADED)),
         "your own codes; left out: we make codes and create them in the store",
     ),
     "code_prefix": _said(
@@ -240,27 +144,27 @@ _FIELDS: Mapping[str, Schema] = {
         or_null({"type": "object", "additionalProperties": _TRANSLATION, **LANGUAGES}),
         "a map from language to texts; the others are in the shop's own",
     ),
-    "brand": or_null(_object({**_BRAND_TEXTS, "image_url": or_null(_PICTURE)})),
+    "brand": or_null(object_of({**_BRAND_TEXTS, "image_url": or_null(_PICTURE)})),
     "more_information_url": or_null(PAGE),
     "push_notification_text": _said(or_null(_TEXT), "sent when it becomes available; left out: nothing is sent"),
     "labels": _said(
-        or_null(_list(_object({"key": label(200), "value": label(200)}, ("key", "value")), 100)), "for filters"
+        or_null(list_of(object_of({"key": label(200), "value": label(200)}, ("key", "value")), 100)), "for filters"
     ),
-    "categories": _said(or_null(_list(label(60), 50)), "for filters"),
+    "categories": _said(or_null(list_of(label(60), 50)), "for filters"),
     "tax_rate": _said(
         or_null(
-            _either(
-                {"type": "string", "pattern": r"^(100(\.0{1,4})?|[0-9]{1,2}(\.[0-9]{1,4})?)$"}, _whole(0, 100)
+            either(
+                {"type": "string", "pattern": r"^(100(\.0{1,4})?|[0-9]{1,2}(\.[0-9]{1,4})?)$"}, whole(0, 100)
             )
         ),
         "in percent",
     ),
     "tax_value": or_null(
-        _either({"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,4})?$"}, _whole(0, 10**15 - 1))
+        either({"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,4})?$"}, whole(0, 10**15 - 1))
     ),
-    "featured": or_null(_FLAG),
-    "public": or_null(_FLAG),
-    "rank": _said(or_null(_whole(-1_000_000, 1_000_000)), "smaller ones stand first; left out: 0"),
+    "featured": or_null(FLAG),
+    "public": or_null(FLAG),
+    "rank": _said(or_null(whole(-1_000_000, 1_000_000)), "smaller ones stand first; left out: 0"),
 }  # fmt: skip
 
 
@@ -270,7 +174,7 @@ def _alternative(
     fitting = {name: said for name, said in _FIELDS.items() if name in FITS[kind] or name not in OF_SOME_TYPES}
     properties = {"reward_name": fitting["reward_name"], "reward_type": {"const": kind}, **more, **fitting}
     needed = ("reward_name", "reward_type", *NEEDS[kind], *required)
-    return {**_object(properties, needed), "description": description}
+    return {**object_of(properties, needed), "description": description}
 
 
 def _new() -> Schema:
@@ -311,15 +215,15 @@ def _new() -> Schema:
 
 NEW: Schema = _new()
 CHANGES: Schema = {
-    **_object(
+    **object_of(
         {
             **{name: said for name, said in _FIELDS.items() if name != "coupons"},
             "reward_id": {"type": "string", "pattern": r"^[^\x00-\x20\x7f-\xa0]{1,100}$"},
-            "points_to_be_redeemed": _whole(0, MAX_POINTS),
+            "points_to_be_redeemed": whole(0, MAX_POINTS),
             "reward_sub_type": {
                 "enum": ["fixed_amount_discount", "percentage_discount", "value_code", "free_shipping"]
             },
-            "reward_value": _either(label(60), _whole(0, MAX_WHOLE_VALUE - 1)),
+            "reward_value": either(label(60), whole(0, MAX_WHOLE_VALUE - 1)),
         }
     ),
     "examples": [{"points_to_be_redeemed": 600}],

@@ -16,13 +16,17 @@ from backend.merchant_api import (
     campaigns,
     deliveries,
     docs,
+    events,
     members,
     openapi,
     orders,
     program,
     redemptions,
+    referrals,
     rewards,
+    segments,
     shop,
+    tiers,
     transactions,
 )
 from backend.merchant_api.members import MemberRef
@@ -32,12 +36,16 @@ from backend.merchant_api.shapes import LARGEST_ID
 PREFIX = "/api/v1"
 NOUNS = (
     members,
+    tiers,
+    segments,
     balances,
     transactions,
     adjustments,
+    events,
     rewards,
     brand_images,
     redemptions,
+    referrals,
     campaigns,
     orders,
     deliveries,
@@ -89,11 +97,22 @@ class RewardIdConverter(BaseConverter):
             return NO_ROW
 
 
+class SegmentIdConverter(BaseConverter):
+    """A segment's id, as the merchant chose it."""
+
+    regex = "[a-z0-9_-]{1,64}"
+
+
 class MerchantApi(Blueprint):
     """Refuses to be registered with a route that no operation declares: such a route would have no scope."""
 
     def register(self, app: App, options: dict[str, Any]) -> None:
-        app.url_map.converters.update(member_ref=MemberRefConverter, row_id=RowIdConverter, reward_id=RewardIdConverter)
+        app.url_map.converters.update(
+            member_ref=MemberRefConverter,
+            row_id=RowIdConverter,
+            reward_id=RewardIdConverter,
+            segment_id=SegmentIdConverter,
+        )
         super().register(app, options)
         for rule in app.url_map.iter_rules():
             if rule.endpoint.startswith(f"{self.name}.") and not _has_policy(rule):
@@ -118,7 +137,8 @@ for _operation in OPERATIONS.values():
     blueprint.add_url_rule(
         _operation.path.replace("{ref}", "<member_ref:ref>")
         .replace("{id}", "<row_id:id>")
-        .replace("{reward}", "<reward_id:reward>"),
+        .replace("{reward}", "<reward_id:reward>")
+        .replace("{segment}", "<segment_id:segment>"),
         endpoint=_operation.name,
         view_func=_door(_operation),
         methods=[_operation.method],

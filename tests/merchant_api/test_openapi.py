@@ -22,10 +22,10 @@ from tests.merchant_api.conftest import Api
 
 SEED = 20261123
 MANY_FIELDS = {
-    "include-operation-id": ["create_reward", "update_reward"],
+    "include-operation-id": ["create_reward", "update_reward", "replace_program"],
     "phases": {"coverage": {"enabled": False}},
 }
-"""Each wrong value for each field of each shape of a reward is thousands of requests: tests/loyalty asks those."""
+"""Each wrong value for each field of each shape of a reward or rule is thousands of requests: tests/loyalty asks those."""
 
 
 class Quiet(WSGIRequestHandler):

@@ -19,6 +19,7 @@ from backend.ledger import posting
 from backend.ledger.posting import Author
 from backend.loyalty import (
     adjustments,
+    claims,
     deliveries,
     earned_rewards,
     endings,
@@ -31,6 +32,7 @@ from backend.loyalty import (
 )
 from backend.loyalty.members import WidgetVisitor
 from backend.loyalty.redemptions import Redeemer
+from backend.loyalty.shops import ShopFacts
 
 
 def be_a_hand(environ: dict[str, str], line: Connection, task: str, arguments: tuple[Any, ...]) -> None:
@@ -231,6 +233,24 @@ def adjust(shop_id: int, member_id: int, amount: int, key: str, times: int) -> l
     return made
 
 
+def claim(shop_id: int, member_id: int, rule_id: str, times: int) -> list[int]:
+    """Claim what the rule gives so many times; the bonuses that it was answered with."""
+    shop = shops.facts(shop_id)
+    given = []
+    for _ in range(times):
+        with suppress(Conflict):
+            given.append(_claim(shop, member_id, rule_id))
+    return given
+
+
+@retrying
+def _claim(shop: ShopFacts, member_id: int, rule_id: str) -> int:
+    with transaction() as session:
+        came = claims.claim(session, shop, member_id, rule_id, None, "en", clock.now())
+        assert came.bonus is not None
+        return came.bonus.id
+
+
 def redeem(shop_id: int, member_ids: list[int], reward_id: int, name: str) -> list[str]:
     """Have the reward for each of these; what came of it: the code, or why not."""
     shop = shops.facts(shop_id)
@@ -361,6 +381,7 @@ TASKS: dict[str, Callable[..., Any]] = {
         see_in_widget,
         set_program,
         adjust,
+        claim,
         redeem,
         earn_rewards,
         come_by_links,
