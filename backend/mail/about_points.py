@@ -1,11 +1,13 @@
 """Mails about movements of points: an entry of the ledger, or lots that are about to end."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import text
 
-from backend.loyalty import expiry
+from backend.loyalty import expiry, notices
 from backend.loyalty.wording import pick
 from backend.mail.asking import Asked, NothingToTell
 from backend.mail.messages import Context
@@ -41,6 +43,10 @@ def entry(asked: Asked, context: Context) -> Context:
         reason = found.why.get("loss")
     elif found.kind in ("grant", "deduct"):
         reason = found.reason
+    elif found.why.get("rule_id") == "referral":
+        if asked.payload["purpose"] == "points_earned" and _is_told_otherwise(asked, found.why):
+            raise NothingToTell("the mail about the referral says so")
+        reason = "welcome_gift" if found.why.get("side") == "friend" else "referral_gift"
     else:
         reason = pick(found.why.get("title") or {}, asked.locale, asked.shop.locale)
     return replace(
@@ -51,3 +57,9 @@ def entry(asked: Asked, context: Context) -> Context:
         order_number=order if isinstance(order, str) else None,
         reason=reason,
     )
+
+
+def _is_told_otherwise(asked: Asked, why: Mapping[str, Any]) -> bool:
+    """Points of a referral come with a mail of their own; further orders of a friend bring the advocate points alone."""
+    is_further = asked.settings.referral.reward_when == "every_order" and why.get("side") == "advocate"
+    return notices.is_on("referral_rewarded", asked.settings) and not is_further

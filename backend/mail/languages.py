@@ -22,6 +22,11 @@ def is_rtl(language: str) -> bool:
     return Locale.parse(language, sep="-").text_direction == "rtl"
 
 
+def isolated(name: str, language: str) -> str:
+    """The name for a sentence of that language; from right to left it keeps its own direction (Unicode's FSI and PDI)."""
+    return f"\u2068{name}\u2069" if is_rtl(language) else name
+
+
 @cache
 def words(language: str) -> Mapping[str, Any]:
     """Everything that we say in that language."""

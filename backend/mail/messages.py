@@ -20,7 +20,7 @@ from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from backend.loyalty.wording import points_text
-from backend.mail.languages import is_rtl, language_for
+from backend.mail.languages import is_rtl, isolated, language_for
 from backend.mail.languages import words as words_of
 
 Kind = Literal[
@@ -180,23 +180,26 @@ def _blanks(locale: str, language: str, context: Context) -> dict[str, str]:
     def counted(points: int) -> str:
         return points_text(context.points_names, points, language, context.shop_locale)
 
+    def own(text: str | None) -> str:
+        return isolated(text, language) if text else ""
+
     spoken = Locale.parse(language, sep="-")
     gifts = [counted(context.points)] if context.points > 0 else []
-    gifts += [context.reward] if context.reward else []
+    gifts += [own(context.reward)] if context.reward else []
     return {
-        "shop": context.shop_name,
-        "name": context.first_name or "",
+        "shop": own(context.shop_name),
+        "name": own(context.first_name),
         "points": counted(abs(context.points)),
         "balance": "" if context.balance is None else counted(context.balance),
         "owed": counted(-context.owed),
-        "order": context.order_number or "",
-        "reward": context.reward or "",
+        "order": own(context.order_number),
+        "reward": own(context.reward),
         "gift": format_list(gifts, locale=spoken),
         "date": "" if context.expires_at is None else _last_day(context.expires_at, context.timezone, locale, language),
-        "level": context.level or "",
-        "level_before": context.level_before or "",
+        "level": own(context.level),
+        "level_before": own(context.level_before),
         "multiplier": format_decimal(context.multiplier, locale=spoken),
-        "announcement": context.announcement or "",
+        "announcement": own(context.announcement),
     }
 
 

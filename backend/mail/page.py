@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from backend.mail.languages import is_rtl, language_for, words
+from backend.mail.languages import is_rtl, isolated, language_for, words
 from backend.mail.messages import DEFAULT_ACCENT, readable_on, templates
 
 State = Literal["ask", "done", "erased", "unknown", "busy"]
@@ -24,9 +24,8 @@ class PageShop:
 def unsubscribe_page(state: State, locale: str | None, shop: PageShop | None, nonce: str) -> str:
     """The page in that state. Without a shop (the link is none) it says no more than that. `nonce` lets its style in."""
     language = language_for(locale, shop.locale if shop is not None else "en")
-    said = {
-        name: text.format(shop=shop.name if shop is not None else "") for name, text in words(language)["page"].items()
-    }
+    shop_name = isolated(shop.name, language) if shop is not None else ""
+    said = {name: text.format(shop=shop_name) for name, text in words(language)["page"].items()}
     accent = shop.accent if shop is not None else DEFAULT_ACCENT
     return (
         templates()

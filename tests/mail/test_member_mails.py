@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.engine import Row
 
@@ -15,9 +16,10 @@ from backend.app import create_app
 from backend.db import db, transaction
 from backend.jobs import outbox, points
 from backend.ledger.posting import Author
-from backend.loyalty import adjustments, redemptions, rewards
+from backend.loyalty import adjustments, notices, redemptions, rewards
 from backend.loyalty.redemptions import Redeemer
-from tests.conftest import BusinessTime, TestShop
+from tests.conftest import PROGRAM, BusinessTime, TestShop
+from tests.loyalty import referral_world
 from tests.mail.conftest import Mailbox
 
 ADA = {"id": "c-1", "email": "ada@example.com", "first_name": "Ada", "locale": "en-GB"}
@@ -321,7 +323,7 @@ def test_who_waits_for_a_code_in_vain_is_told_that_the_points_are_free_again(
 ) -> None:
     assert had(earned)["status"] == "requested"
     mailbox.letters.clear()
-    time.advance(hours=24)
+    time.advance(hours=24, seconds=1)
     points.release_holds()
     outbox.send()
     letter, body = only(mailbox)
@@ -342,3 +344,185 @@ def test_a_code_that_an_order_carries_after_all_has_not_expired(
     outbox.send()
     assert [each["Subject"] for each in mailbox.letters if "Expired" in each["Subject"]] == []
     assert mail(earned, "reward_expired").last_error == "not sent: the reward is issued"
+
+
+def test_whoever_redeems_gets_the_code_and_what_to_do_with_it(earned: TestShop, mailbox: Mailbox) -> None:
+    how = {"enduser_reward_post_confirmation_html": "<p>Good for <b>one</b> order.</p><ul><li>Not for lamps</li></ul>"}
+    outbox.send()
+    mailbox.letters.clear()
+    had(earned, coupons=["FIVE-1"], **how)
+    letter, body = only(mailbox)
+    assert letter["Subject"] == "€5 off is yours, at Maison Test"
+    assert "You have exchanged 60 points for it" in body
+    assert "Enter the code at the checkout of Maison Test" in body
+    assert "Good for one order.\r\n\r\nNot for lamps" in body
+    assert "Your code: FIVE-1" in body
+    assert "Valid through: 3 January 2020" in body
+    assert "Available now: 40 points" in body
+
+
+def test_whoever_waited_for_a_code_gets_it_by_mail(earned: TestShop, mailbox: Mailbox) -> None:
+    redeemed = had(earned)
+    assert redeemed["status"] == "requested"
+    mailbox.letters.clear()
+    points.refill_coupons()
+    outbox.send()
+    (letter,) = [each for each in mailbox.letters if "yours" in each["Subject"]]
+    assert letter["Subject"] == "€5 off is yours, at Maison Test"
+
+
+def test_a_program_may_send_no_mails_about_what_is_redeemed(earned: TestShop, mailbox: Mailbox) -> None:
+    earned.set_program(**PROGRAM, notifications={"reward_issued": False})
+    outbox.send()
+    mailbox.letters.clear()
+    had(earned, coupons=["FIVE-1"])
+    assert mailbox.letters == []
+
+
+# Quiet
+
+
+def one_click(client: FlaskClient, letter: EmailMessage) -> None:
+    """As a mail program does it (RFC 8058)."""
+    assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    url = str(letter["List-Unsubscribe"]).strip("<>")
+    assert (
+        client.post(url.removeprefix("http://127.0.0.1:8000"), data={"List-Unsubscribe": "One-Click"}).status_code
+        == 200
+    )
+
+
+def test_one_click_in_the_mail_program_and_what_waits_to_be_sent_stays_unsent(
+    earned: TestShop, mailbox: Mailbox, client: FlaskClient
+) -> None:
+    outbox.send()
+    letter, body = only(mailbox)
+    one_click(client, letter)
+    assert str(letter["List-Unsubscribe"]).strip("<>") in body
+    with transaction() as session:
+        adjustments.adjust(session, earned.id, member_id(earned), 5, "Thanks", Author("staff", "Eve"), "1", clock.now())
+    outbox.send()
+    assert mailbox.letters == []
+
+
+def test_whoever_unsubscribes_after_the_mail_was_written_does_not_get_it(earned: TestShop, mailbox: Mailbox) -> None:
+    with transaction() as session:
+        notices.unsubscribe(session, earned.id, member_id(earned), clock.now())
+    outbox.send()
+    assert mailbox.letters == []
+    assert mail(earned, "points_earned").last_error == "not sent: it is not wanted any more"
+
+
+def test_what_takes_something_away_comes_to_who_has_unsubscribed_and_says_why(
+    earned: TestShop, mailbox: Mailbox
+) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    with transaction() as session:
+        notices.unsubscribe(session, earned.id, member_id(earned), clock.now())
+        adjustments.adjust(
+            session, earned.id, member_id(earned), -5, "A slip", Author("staff", "Eve"), "1", clock.now()
+        )
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["List-Unsubscribe"] is None
+    assert "You get such messages even if you have unsubscribed." in body
+    assert "E-mail settings: http://127.0.0.1:8000/unsubscribe/" in body
+
+
+def test_each_mail_says_which_list_it_belongs_to_and_that_no_person_wrote_it(
+    earned: TestShop, mailbox: Mailbox
+) -> None:
+    outbox.send()
+    letter, _ = only(mailbox)
+    assert letter["List-Id"] == f"<rewards-{earned.id}.shop.example>"
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert letter["Date"] is not None
+    assert letter["Message-ID"].endswith("@shop.example>")
+
+
+# Levels, friends, and rewards that are to be had
+
+GOLD = {"id": "gold", "from": 50, "name": {"en": "Gold", "fr": "Or"}, "multiplier": "1.5",
+        "perks": [{"en": "Free shipping"}]}  # fmt: skip
+TIERS = {"basis": "points_earned", "window": "lifetime", "levels": [GOLD]}
+
+
+def test_whoever_reaches_a_level_reads_what_it_brings(shop: TestShop, mailbox: Mailbox, time: BusinessTime) -> None:
+    shop.set_program(**PROGRAM, tiers=TIERS)
+    shop.tell("order.collected", ORDER)
+    time.set("2019-12-04T08:00:00+01:00")
+    points.post_due()
+    points.tiers()
+    outbox.send()
+    (letter,) = [each for each in mailbox.letters if "Gold" in each["Subject"]]
+    assert letter["Subject"] == "You have reached Gold at Maison Test"
+    body = letter.get_body(("plain",))
+    assert body is not None
+    assert "- Points for each order, times 1.5" in body.get_content()
+    assert "- Free shipping" in body.get_content()
+
+
+def test_a_level_that_changed_again_before_the_mail_went_out_is_not_told(
+    shop: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    shop.set_program(**PROGRAM, tiers=TIERS)
+    shop.tell("order.collected", ORDER)
+    time.set("2019-12-04T08:00:00+01:00")
+    points.post_due()
+    points.tiers()
+    with transaction() as session:
+        session.execute(text("update member set tier = null where shop_id = :shop"), {"shop": shop.id})
+    outbox.send()
+    assert [each["Subject"] for each in mailbox.letters if "Gold" in each["Subject"]] == []
+    assert mail(shop, "tier_changed").last_error == "not sent: the level has changed again"
+
+
+def test_an_advocate_and_a_friend_each_read_once_what_they_got(
+    mailing_app: Flask, shop: TestShop, new_shop: Callable[..., TestShop], mailbox: Mailbox
+) -> None:
+    """The points of a referral have no second mail of their own."""
+    club = new_shop(program=referral_world.program(reward_when="registered", hold_days=0))
+    _, code = referral_world.advocate(club, first_name="Ada")
+    referral_world.join(club, "bea", code, email="bea@example.com", first_name="Bea")
+    points.reward_referrals()
+    points.post_due()
+    points.reward_referrals()
+    outbox.send()
+    assert sorted((each["To"], each["Subject"]) for each in mailbox.letters) == [
+        ("Ada <ada@example.com>", "Your friend counts: 100 points for you"),
+        ("Bea <bea@example.com>", "Welcome to Maison Test: 50 points for you"),
+    ]
+    to_ada = next(each for each in mailbox.letters if "ada@" in each["To"]).get_body(("plain",))
+    assert to_ada is not None and "Your friend: Bea" in to_ada.get_content()
+
+
+def test_a_new_reward_is_announced_in_the_merchants_words(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    with transaction() as session:
+        words = {"push_notification_text": "Five euros {off}, for you."}
+        rewards.create(session, earned.facts, {**CODES, **words, "coupons": ["FIVE-1"]}, clock.now())
+    points.announce_rewards()
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["Subject"] == "Now at Maison Test: €5 off"
+    assert "Five euros {off}, for you." in body
+    assert "Price: 60 points" in body
+
+
+def test_a_reward_that_was_taken_off_before_the_mail_went_out_is_not_announced(
+    earned: TestShop, mailbox: Mailbox
+) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    with transaction() as session:
+        made = rewards.create(session, earned.facts, {**CODES, "push_notification_text": "Now!"}, clock.now())
+    points.announce_rewards()
+    with transaction() as session:
+        rewards.update(session, earned.facts, made.id, {"is_active": False}, clock.now())
+    outbox.send()
+    assert mailbox.letters == []
+    assert mail(earned, "reward_available").last_error == "not sent: the reward is not to be had any more"

@@ -159,3 +159,13 @@ def test_without_a_server_the_letter_is_written_to_the_log(caplog: pytest.LogCap
 def test_the_address_says_where_and_from_whom(url: str, port: int, sender: str) -> None:
     found = server(url)
     assert (found.host, found.port, found.sender) == ("mail.example", port, sender)
+
+
+def test_a_link_longer_than_a_line_stays_whole(mailbox: Mailbox) -> None:
+    """Python would write it as =?utf-8?q?...?=, and no mail program finds a link in that."""
+    url = f"https://loyalty.example/unsubscribe/{'x' * 200}"
+    head = Letterhead("rewards@shop.example", "Shop", f"rewards-1.{'y' * 100}", url)
+    mail = letter(MESSAGE, to_address="ada@example.com", to_name=None, head=head, key="1:a")
+    assert f"List-Unsubscribe: <{url}>\r\n".encode() in mail.as_bytes()
+    post(mailbox, mail)
+    assert mailbox.letters[0]["List-Unsubscribe"] == f"<{url}>"
