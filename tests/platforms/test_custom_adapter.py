@@ -117,6 +117,18 @@ def test_the_least_that_an_order_can_say_is_enough():
     assert (order.customer, order.guest_email, order.lines, order.payment_status) == (None, None, None, None)
 
 
+def test_a_line_may_say_its_categories_and_a_customer_that_mail_is_welcome():
+    lines = meaning("order.created", line_items=[{"id": "a", "categories": ["Tea", " ", ""]}, {"id": "b"}]).order.lines
+    assert [line.categories for line in lines] == [("Tea",), ()]
+    assert [
+        meaning("customer.created", accepts_marketing=said).customer.accepts_marketing for said in (None, True, False)
+    ] == [
+        None,
+        True,
+        False,
+    ]
+
+
 def test_a_line_without_a_total_is_worth_its_pieces_at_their_price():
     lines = meaning(
         "order.created",

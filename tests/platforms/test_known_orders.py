@@ -202,7 +202,13 @@ STATES = st.builds(
     discount_codes=st.none() | st.lists(st.sampled_from("cd"), max_size=2).map(tuple),
     lines=st.none()
     | st.lists(
-        st.builds(Line, external_id=st.sampled_from("lm"), quantity=st.integers(0, 3), gift_card=st.booleans()),
+        st.builds(
+            Line,
+            external_id=st.sampled_from("lm"),
+            quantity=st.integers(0, 3),
+            gift_card=st.booleans(),
+            categories=st.sampled_from([(), ("Tea", "Sale")]),
+        ),
         max_size=2,
     ).map(tuple),
 )
