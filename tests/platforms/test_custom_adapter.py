@@ -120,13 +120,8 @@ def test_the_least_that_an_order_can_say_is_enough():
 def test_a_line_may_say_its_categories_and_a_customer_that_mail_is_welcome():
     lines = meaning("order.created", line_items=[{"id": "a", "categories": ["Tea", " ", ""]}, {"id": "b"}]).order.lines
     assert [line.categories for line in lines] == [("Tea",), ()]
-    assert [
-        meaning("customer.created", accepts_marketing=said).customer.accepts_marketing for said in (None, True, False)
-    ] == [
-        None,
-        True,
-        False,
-    ]
+    for said in (None, True, False):
+        assert meaning("customer.created", accepts_marketing=said).customer.accepts_marketing is said
 
 
 def test_a_line_without_a_total_is_worth_its_pieces_at_their_price():
