@@ -57,10 +57,10 @@ export function tell(panel, before, now, isQuiet) {
   const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (now.points !== before.points && !isStill) count(dialog.querySelectorAll(".figure"), before.points, now.points, (n) => format.number(n));
   const said = [
-    gain && format.say("added", { n: gain, points: format.points(gain) }),
+    gain && !isQuiet && format.say("added", { n: gain, points: format.points(gain) }),
     isHigher && format.say("level.new", { level: now.level.name }),
   ];
-  if (gain || isHigher) panel.say(said.filter(Boolean).join(" · "));
+  if (said.some(Boolean)) panel.say(said.filter(Boolean).join(" · "));
   const headline = dialog.querySelector(".standing .headline");
   if (isQuiet || !headline || !(gain || isHigher)) return;
   const marks = "color:var(--accent);background:var(--ink)";
