@@ -53,6 +53,7 @@ _PEOPLE = (
     _Person("mei-lin@example.com", "Mei-Lin", "Chen", "zh-Hant", 25, "tomorrow", by=tour.BUYER_EMAIL),
 )
 
+_BY_EMAIL = {person.email: person for person in _PEOPLE}
 _GUESTS = (_Person("sam@example.com", "Sam", "Okafor", "en"),)
 
 
@@ -115,10 +116,10 @@ _REVIEWS = (
 )
 
 
-def sow(book: Book, code_of: Callable[[Customer], str] = lambda _: "") -> None:
+def sow(book: Book, code_of: Callable[[Customer, str], str] = lambda _, __: "") -> None:
     """Fill an empty book, once. A book with anything in it gets no more than the vouchers it lacks.
 
-    `code_of` tells the code in the link by which a customer brings friends; "" if there is none.
+    `code_of` tells the code by which the friend of that name comes who follows a customer's link; "" if there is none.
     """
     with book.writing() as db:
         now = business_now(db)
@@ -127,15 +128,15 @@ def sow(book: Book, code_of: Callable[[Customer], str] = lambda _: "") -> None:
                 codes.create(db, voucher, "workshop voucher", Terms("fixed_amount", VOUCHER_WORTH), now, codes.OWN)
         if setting(db, "is_sown"):
             return
-        # Whoever brought others has an account before they do: their links are asked for outside any transaction.
-        advocates = [_account(db, each, now) for each in _PEOPLE if each.email in {other.by for other in _PEOPLE}]
-    links = {each["email"]: code_of(each) for each in advocates}
+        # Whoever brought others has an account before they do: links are followed outside any transaction.
+        invited = [(each, _account(db, _BY_EMAIL[each.by], now)) for each in _PEOPLE if each.by]
+    came_by = {friend.email: code_of(advocate, friend.first_name) for friend, advocate in invited}
     with book.writing() as db:
         buyers: dict[str, Buyer] = {
             guest.email: Buyer(guest.email, guest.first_name, guest.last_name) for guest in _GUESTS
         }
         for person in _PEOPLE:
-            customer = _account(db, person, now, links.get(person.by, ""))
+            customer = _account(db, person, now, came_by.get(person.email, ""))
             shop.tell(db, "customer.created", now, payloads.customer(customer), shop.name_of(customer))
             buyers[person.email] = Buyer(person.email, person.first_name, person.last_name, customer["id"])
         for past in _ORDERS:

@@ -43,7 +43,7 @@ def run(told: Settings) -> None:
     server = make_server(told.host, told.port, create_app(shop), threaded=True)
     letterbox = mailbox.serve(book, "127.0.0.1", told.mail_port)
     _stop_on_signals(server.shutdown)
-    seeds.sow(book, lambda customer: invitation.code_of(told, customer))
+    seeds.sow(book, lambda advocate, friend: invitation.code_of(told, advocate, friend))
     sender.start()
     try:
         server.serve_forever()

@@ -246,15 +246,15 @@ def test_a_new_store_has_people_and_orders_and_only_once(visitor: FlaskClient, s
 def test_two_of_the_first_people_came_by_a_thirds_link_and_birthdays_are_at_hand(
     visitor: FlaskClient, shop: Shop, sender: Sender, listener: Listener
 ) -> None:
-    asked: list[str] = []
+    followed: list[tuple[str, str]] = []
 
-    def code_of(customer: Customer) -> str:
-        asked.append(customer["email"])
+    def code_of(advocate: Customer, friend: str) -> str:
+        followed.append((advocate["email"], friend))
         return "CAMILLES-1"
 
     seeds.sow(shop.book, code_of)
     seeds.sow(shop.book, code_of)
-    assert asked == [tour.BUYER_EMAIL]
+    assert followed == [(tour.BUYER_EMAIL, "Lukas"), (tour.BUYER_EMAIL, "Mei-Lin")]
     sender.ring()
     eventually(lambda: listener.types().count("customer.created") == 4)
     told = {

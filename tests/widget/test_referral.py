@@ -40,7 +40,7 @@ def referring(store: Store, *friends: dict[str, Any], **more: Any) -> None:
         "reward_when": "registered",
         "advocate": {"text": "100 points"},
         "friend": {"text": "50 points"},
-        "counts": {"visited": 5, "registered": 4, "qualified": 3, "rewarded": rewarded, "rejected": 1},
+        "counts": {"visited": 5, "registered": 1, "qualified": 2, "rewarded": rewarded, "rejected": 1},
         "earned_text": "100 points",
         "friends": [{"at": "2026-11-20T10:00:00Z", **one} for one in friends],
         "next": None,

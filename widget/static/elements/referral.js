@@ -32,7 +32,10 @@ function ways(about, format) {
 }
 
 function counted({ counts, earned_text: earned }, format) {
-  const figures = ["visited", "registered", "rewarded"].map((state) => html`<div><dt>${format.say(`referral.count.${state}`)}</dt><dd>${format.number(counts[state] ?? 0)}</dd></div>`);
+  const joined = ["registered", "qualified", "rewarded"].reduce((sum, state) => sum + (counts[state] ?? 0), 0); // each friend is counted where they are
+  const figures = Object.entries({ visited: counts.visited, registered: joined, rewarded: counts.rewarded }).map(
+    ([state, many]) => html`<div><dt>${format.say(`referral.count.${state}`)}</dt><dd>${format.number(many ?? 0)}</dd></div>`,
+  );
   return html`<dl class="counts">${figures}</dl>${counts.rewarded > 0 && html`<p class="earned">${icon("earn")}${format.say("referral.earned", { points: earned })}</p>`}`;
 }
 
