@@ -11,8 +11,8 @@ from backend.loyalty import (
     coupons,
     endings,
     expiry,
+    referral_judging,
     referral_rewards,
-    referrals,
     segment_due,
     segment_judging,
     shops,
@@ -51,7 +51,7 @@ def tiers() -> int:
 
 
 def reward_referrals() -> int:
-    return in_batches(referrals.REWARD, _reward_referrals)
+    return in_batches(referral_judging.REWARD, _reward_referrals)
 
 
 def announce_rewards() -> int:

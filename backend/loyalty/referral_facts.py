@@ -28,12 +28,12 @@ class Claim:
     at: datetime
 
 
-def note(session: AnySession, shop_id: int, claim: Claim, source: str) -> None:
-    """Keep the claim. Told again it is the same one, at the earlier moment."""
+def note(session: AnySession, shop_id: int, claim: Claim, source: str, *, waits: bool = False) -> None:
+    """Keep the claim. Told again it is the same one, at the earlier moment. One that `waits` is judged by a job."""
     session.execute(
         text(
-            "insert into referral_claim as c (shop_id, friend_id, advocate_id, at, source)"
-            " select :shop, :friend, :advocate, :at, :source where :most > ("
+            "insert into referral_claim as c (shop_id, friend_id, advocate_id, at, source, waits)"
+            " select :shop, :friend, :advocate, :at, :source, :waits where :most > ("
             "  select count(*) from referral_claim where shop_id = :shop and friend_id = :friend"
             "  and advocate_id <> :advocate)"
             " on conflict (shop_id, friend_id, advocate_id)"
@@ -46,6 +46,7 @@ def note(session: AnySession, shop_id: int, claim: Claim, source: str) -> None:
             "advocate": claim.advocate_id,
             "at": claim.at,
             "source": source,
+            "waits": waits,
             "most": MOST_CLAIMS,
         },
     )
@@ -61,6 +62,14 @@ def claims_of(session: AnySession, shop_id: int, friend_id: int) -> Sequence[Cla
         {"shop": shop_id, "friend": friend_id},
     )
     return [Claim(friend_id, row.advocate_id, row.at) for row in rows]
+
+
+def judged(session: AnySession, shop_id: int, friend_id: int) -> None:
+    """None of the friend's claims waits any more."""
+    session.execute(
+        text("update referral_claim set waits = false where shop_id = :shop and friend_id = :friend and waits"),
+        {"shop": shop_id, "friend": friend_id},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,12 @@ _PAIR = text(
         exists (select from up where up.advocate_id = f.id) as is_ring,
         exists (select from member o where o.shop_id = f.shop_id and o.email_key = f.email_key
             and o.id not in (f.id, a.id) and (coalesce(o.registered_at, o.enrolled_at), o.id)
-                < (coalesce(f.registered_at, f.enrolled_at), f.id)) as has_older_account,
+                < (coalesce(f.registered_at, f.enrolled_at), f.id))
+            or exists (select from same_person s
+                join member o on o.shop_id = s.shop_id and o.id = s.kept_id + s.gone_id - f.id
+                where s.shop_id = f.shop_id and f.id in (s.kept_id, s.gone_id) and o.id <> a.id
+                and (coalesce(o.registered_at, o.enrolled_at), o.id)
+                    < (coalesce(f.registered_at, f.enrolled_at), f.id)) as has_older_account,
         coalesce(f.registered_at, f.enrolled_at) < :at - :new_for as is_older_account,
         exists (select from orders o where o.shop_id = f.shop_id and o.member_id = f.id
                 and o.placed_at < :at - :checkout)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from backend.errors import Conflict, NotFound
 from backend.ledger.posting import AnySession, Author
-from backend.loyalty import referrals
+from backend.loyalty import referral_judging, referrals
 from backend.loyalty.shops import ShopFacts
 from backend.models import Referral
 
@@ -34,7 +34,7 @@ def decide(
     if friend_id is None:
         raise NotFound()
     referrals.hold_link(session, shop.id, [friend_id])
-    row = referrals.of_friend(session, shop.id, friend_id)
+    row = referral_judging.of_friend(session, shop.id, friend_id)
     if row is None or row.id != referral_id:
         raise NotFound()
     if row.review == decision:
@@ -48,5 +48,5 @@ def decide(
         row.state, row.reason = "rejected", "review"  # what they got is taken back below
     row.review = decision
     session.flush()
-    referrals.judge(session, shop, friend_id, now)
+    referral_judging.judge(session, shop, friend_id, now)
     return row

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import text
 
 from backend.db import RETRIED_SQLSTATES, sqlstate
-from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import name_locks, notices, referral_payouts, referrals, shops
+from backend.loyalty import name_locks, notices, referral_judging, referral_payouts, referrals, shops
 from backend.loyalty.shops import ShopFacts
 from backend.models import Referral
 
 WAITS = """
     (select shop_id, id, 'again' as what from referral where recheck order by shop_id, id limit 1)
+    union all (select shop_id, friend_id, 'new' from referral_claim where waits order by shop_id, friend_id limit 1)
     union all (select shop_id, referral_id, part from referral_payout where state = 'promised' and due_at <= %(now)s
         order by due_at, shop_id, referral_id, part limit 1)
     union all (select shop_id, id, 'due' from referral where state = 'qualified'
@@ -26,6 +26,7 @@ WAITS = """
 _DUE = f"""
     select shop_id, friend_id from (
         (select shop_id, friend_id from referral where recheck order by shop_id, id limit :limit)
+        union (select shop_id, friend_id from referral_claim where waits order by shop_id, friend_id limit :limit)
         union (select r.shop_id, r.friend_id from referral_payout p
             join referral r on r.shop_id = p.shop_id and r.id = p.referral_id
             where {referral_payouts.DUE} order by p.due_at limit :limit)
@@ -52,24 +53,16 @@ def reward_due(session: AnySession, now: datetime, limit: int = 20) -> int:
     for shop_id in sorted(due):
         if not name_locks.try_hold(session, shop_id, "reward_referrals", ""):
             continue
-        posting.lock_accounts(session, shop_id, [*due[shop_id], *_advocates(session, shop_id, due[shop_id])])
+        referrals.hold_link(session, shop_id, due[shop_id])
         for friend_id in due[shop_id]:
             done += _one(session, shops.facts(shop_id), friend_id, now)
     return done
 
 
-def _advocates(session: AnySession, shop_id: int, friend_ids: list[int]) -> list[int]:
-    found = session.execute(
-        text("select distinct advocate_id from referral_claim where shop_id = :shop and friend_id = any(:friends)"),
-        {"shop": shop_id, "friends": friend_ids},
-    ).scalars()
-    return list(found)
-
-
 def _one(session: AnySession, shop: ShopFacts, friend_id: int, now: datetime) -> int:
     try:
         with session.begin_nested():
-            row = referrals.judge(session, shop, friend_id, now)
+            row = referral_judging.judge(session, shop, friend_id, now)
             if row is not None:
                 reward(session, shop, row, now)
     except Exception as error:

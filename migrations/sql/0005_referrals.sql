@@ -44,11 +44,13 @@ create table referral_claim (
     advocate_id bigint not null,
     at timestamptz not null,
     source text not null check (source = any ('{store,widget}'::text[])),
+    waits boolean not null default false, -- somebody else was making friends in the shop: a job judges it
     primary key (shop_id, friend_id, advocate_id),
     foreign key (shop_id, friend_id) references account,
     foreign key (shop_id, advocate_id) references account
 );
 
+create index referral_claim_waits on referral_claim (shop_id, friend_id) where waits;
 create index referral_claim_of_advocate on referral_claim (shop_id, advocate_id, at);
 
 create table referral (

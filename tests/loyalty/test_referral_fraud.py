@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from backend import clock
-from backend.db import transaction
+from backend.db import db, transaction
 from backend.errors import Conflict
 from backend.jobs import points
 from backend.ledger.posting import Author
-from backend.loyalty import members, referral_reviews, referral_visits, referrals
+from backend.loyalty import members, name_locks, referral_reviews, referral_visits, referrals
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.referral_world import (
     advocate,
@@ -132,6 +133,18 @@ def test_two_accounts_that_the_platform_merges_are_one_person(shop: TestShop) ->
         referrals.merged(session, shop.facts, ada, bea, clock.now())
     assert (state(shop, bea), referral(shop, bea).evidence) == ("self", {"signals": ["merged"]})
     assert nobody_got_anything(shop)
+
+
+def test_a_friend_who_is_merged_with_an_older_customer_was_not_new(shop: TestShop, time: BusinessTime) -> None:
+    old = join(shop, "old")
+    time.advance(minutes=1)
+    ada, code = advocate(shop)
+    bea = join(shop, "bea", code)
+    settle()
+    with transaction() as session:
+        referrals.merged(session, shop.facts, old, bea, clock.now())
+    assert (state(shop, bea), available(shop, ada), available(shop, bea)) == ("existing", 0, 0)
+    assert violations(shop) == []
 
 
 # Rings
@@ -429,3 +442,17 @@ def test_a_collected_order_by_a_refused_friend_brings_only_its_own_points(shop: 
     join(shop, "bea", code, email="ada+1@example.com")
     collected(shop, "bea")
     assert of_referral(shop, ada) == 0
+
+
+def test_a_link_that_comes_while_others_sign_up_is_judged_by_the_job(shop: TestShop) -> None:
+    """A page does not wait for a batch of sign-ups: what it said is kept, and judged right after."""
+    _, code = advocate(shop)
+    bea = join(shop, "bea")
+    with db.engine.connect() as another:
+        another.execute(text("select pg_advisory_lock(:key)"), {"key": name_locks.key(shop.id, *referrals.LINKS)})
+        open_widget(shop, bea, code)
+        assert state(shop, bea) is None
+        another.execute(text("select pg_advisory_unlock_all()"))
+    settle()
+    assert state(shop, bea) == "qualified"
+    assert rows(shop, "select 1 from referral_claim where shop_id = :shop and waits") == []

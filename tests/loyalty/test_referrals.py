@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -53,6 +54,20 @@ def test_every_member_has_a_code_that_nobody_guesses(make: Callable[..., TestSho
     codes = [code_of(shop, join(shop, f"c-{number}")) for number in range(20)]
     assert len(set(codes)) == 20
     assert all(re.fullmatch("[0-9A-HJKMNP-TV-Z]{10}", code) for code in codes)
+
+
+def test_members_of_before_are_given_codes_by_the_migration(make: Callable[..., TestShop]) -> None:
+    shop = make()
+    for number in range(50):
+        join(shop, f"c-{number}")
+    document = files("migrations").joinpath("sql", "0005_referrals.sql").read_text()
+    backfill = document[document.index("update member m") :].partition("where status = 'active';")[0]
+    with db.engine.connect() as connection:
+        connection.execute(text("update member set referral_code = null where shop_id = :shop"), {"shop": shop.id})
+        connection.exec_driver_sql(f"{backfill} where shop_id = {shop.id} and status = 'active'")
+        codes = connection.execute(text("select referral_code from member where shop_id = :shop"), {"shop": shop.id})
+        given = list(codes.scalars())
+    assert len(set(given)) == 50 and all(referral_codes.read(code) == code for code in given)
 
 
 @pytest.mark.parametrize(
