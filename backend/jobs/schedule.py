@@ -86,7 +86,8 @@ SCHEDULE = (
         "points.tiers",
         every=2,
         waits="(select shop_id, member_id, check_at from tier_standing where check_at <= %(now)s order by check_at limit 1)"
-        " union all (select shop_id, next_member_id, walk_at from tier_walk where walk_at <= %(now)s limit 1) limit 1",
+        " union all (select shop_id, next_member_id, walk_at from tier_walk where walk_at <= %(now)s"
+        " order by walk_at limit 1) limit 1",
         needs_sane_time=True,
     ),
     Periodic("points.reward_referrals", every=2, waits=referral_rewards.WAITS),
@@ -95,7 +96,9 @@ SCHEDULE = (
         every=2,
         waits="(select shop_id, id, cast(null as timestamptz) from segment_due order by shop_id, id limit 1)"
         " union all (select shop_id, next_member_id, judged_at from segment_walk"
-        " where walk_at <= %(now)s or scan_at <= %(now)s limit 1) limit 1",
+        " where walk_at <= %(now)s order by walk_at limit 1)"
+        " union all (select shop_id, scanned_entry_id, scan_at from segment_walk"
+        " where scan_at <= %(now)s order by scan_at limit 1) limit 1",
     ),
     Periodic("points.announce_rewards", every=5, waits=announcements.WAITS),
     Periodic(

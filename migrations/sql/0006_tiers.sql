@@ -8,6 +8,8 @@ create table tier_walk (
     next_member_id bigint not null default 0
 );
 
+create index tier_walk_due on tier_walk (walk_at) where walk_at is not null;
+
 insert into tier_walk (shop_id, walk_at)
 select v.shop_id, v.in_force_from from program_version v
 where jsonb_typeof(v.settings -> 'tiers') = 'object'
@@ -133,3 +135,6 @@ create table segment_walk (
     rescanned_entry_id bigint not null default 0,
     marked_at timestamptz
 );
+
+create index segment_walk_due on segment_walk (walk_at) where walk_at is not null;
+create index segment_walk_to_scan on segment_walk (scan_at) where scan_at is not null;

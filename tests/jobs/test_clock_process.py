@@ -273,5 +273,5 @@ def test_while_the_machines_clock_has_leapt_nothing_expires(
     assert "nothing expires" in caplog.text
     monkeypatch.setattr(clock, "wall", wall)
     assert not leaps.have_happened()
-    sane = {"points.birthdays", "points.expire", "points.expire_rewards", "points.remind"}
+    sane = {"points.birthdays", "points.expire", "points.expire_rewards", "points.remind", "points.tiers"}
     assert {job.name for job in SCHEDULE if job.needs_sane_time} == sane
