@@ -89,16 +89,17 @@
     document.body.append(widget);
     document.dispatchEvent(new CustomEvent("lagniappe:ready"));
   };
-  const define = (tag, element) => customElements.get(tag) || customElements.define(tag, element);
-  define(name, Widget);
-  // Blocks bring what they need when there is one, from the beginning or put in later.
-  for (const block of ["product-points", "cart-points", "purchase-points", "balance"]) {
-    const path = `blocks/${block.split("-").at(-1)}.js`;
-    define(`lagniappe-${block}`, class extends HTMLElement {
-      connectedCallback() {
-        import(new URL(path, look.panel)).then((module) => module.show(this, look), () => {});
-      }
-    });
+  // A block, there from the beginning or put in later, brings what it needs when the page has been painted.
+  const block = (path) => class extends HTMLElement {
+    connectedCallback() {
+      const wake = () => import(new URL(path, look.panel)).then((module) => module.show(this, look), () => {});
+      requestAnimationFrame(() => setTimeout(wake));
+    }
+  };
+  if (!customElements.get(name)) {
+    customElements.define(name, Widget);
+    for (const kind of ["cart", "product", "purchase"]) customElements.define(`lagniappe-${kind}-points`, block("blocks/points.js"));
+    customElements.define("lagniappe-balance", block("blocks/balance.js"));
   }
   if (document.body) add();
   else document.addEventListener("DOMContentLoaded", add);
