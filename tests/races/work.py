@@ -29,6 +29,7 @@ from backend.loyalty import (
     referrals,
     rewards,
     shops,
+    tier_settling,
 )
 from backend.loyalty.members import WidgetVisitor
 from backend.loyalty.redemptions import Redeemer
@@ -370,6 +371,35 @@ def _erase(shop_id: int, customer: str) -> None:
         members.erase(session, shop_id, customer, clock.now())
 
 
+def keep_levels(shop_id: int) -> int:
+    """Look at members and judge them, a few at a time, until nobody of the shop is due."""
+    done = 0
+    while _levels_wait(shop_id):
+        done += _keep_some_levels(random.randint(5, 20)) + points.segments()
+    return done
+
+
+@retrying
+def _keep_some_levels(limit: int) -> int:
+    with transaction() as session:
+        return tier_settling.settle_due(session, clock.now(), limit)
+
+
+def _levels_wait(shop_id: int) -> bool:
+    with transaction() as session:
+        return bool(
+            session.execute(
+                text(
+                    "select exists (select from tier_standing where shop_id = :shop and check_at <= :now)"
+                    " or exists (select from tier_walk where shop_id = :shop and walk_at <= :now)"
+                    " or exists (select from segment_due where shop_id = :shop)"
+                    " or exists (select from segment_walk where shop_id = :shop and walk_at <= :now)"
+                ),
+                {"shop": shop_id, "now": clock.now()},
+            ).scalar_one()
+        )
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
@@ -392,5 +422,6 @@ TASKS: dict[str, Callable[..., Any]] = {
         sweep_and_drain,
         tell_the_store,
         erase,
+        keep_levels,
     )
 }
