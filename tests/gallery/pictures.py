@@ -2,6 +2,7 @@
 
 import html
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,15 +68,15 @@ def take(page: Page, folder: Path, *, group: str, name: str, caption: str, moves
             page.evaluate("document.querySelector('lagniappe-widget').style.removeProperty('--lagniappe-height')")
 
 
-def take_page(page: Page, folder: Path, html_text: str, *, group: str, name: str, caption: str) -> Iterator[Picture]:
-    """The same of a page of its own, such as a mail, down to its end."""
+def take_page(page: Page, folder: Path, html_text: str, *, group: str, name: str) -> Iterator[Picture]:
+    """A page of its own, such as a mail, down to its end: on a phone and on a desk."""
     page.set_content(html_text, wait_until="load")
-    for scheme, (width, height) in itertools.product(SCHEMES, SIZES.items()):
+    for scheme, width in itertools.product(SCHEMES, (min(SIZES), 768)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.set_viewport_size({"width": width, "height": height})
-        path = f"{name}-{width}-{scheme}.png"
+        page.set_viewport_size({"width": width, "height": SIZES[width]})
+        path = re.sub(r"\W+", "-", f"{group} {name}".lower()) + f"-{width}-{scheme}.png"
         page.screenshot(path=folder / path, full_page=True, animations="disabled")
-        yield Picture(group, caption, path, width, scheme)
+        yield Picture(group, name, path, width, scheme)
 
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Gallery</title>

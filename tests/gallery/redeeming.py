@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.gallery.state import GONE, State, Step, balance, bottom, click, member, program, say
 from tests.gallery.world import AGO
+from tests.widget.conftest import STORE, Store
 from tests.widget.rewarding import held, redemption, refusal, reward, too_dear
 
 OVER: dict[str, Any] = {"can_return": False, "ended_at": AGO}
@@ -11,11 +12,16 @@ WAITING: dict[str, Any] = {"status": "requested", "code": None, "is_ready": Fals
 GIFT: dict[str, Any] = {"type": "gift", "code": None, "can_return": False, "value_text": None}
 NONE: dict[str, Any] = {"items": [], "next": None}
 CART = {"cart_total": "64.90"}
-BANNER = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1920 400'%3E%3Crect width='1920' height='400'"
-    " fill='%23d9c7a7'/%3E%3Ccircle cx='420' cy='420' r='260' fill='%238a5a3b'/%3E%3Ccircle cx='980' cy='400' r='180'"
-    " fill='%23f2e8d5'/%3E%3Ccircle cx='1500' cy='430' r='300' fill='%232e5e4e'/%3E%3C/svg%3E"
+BANNER = f"{STORE}/banner.svg"
+DRAWN = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1920 400"><rect width="1920" height="400" fill="#d9c7a7"/>'
+    '<circle cx="420" cy="420" r="260" fill="#8a5a3b"/><circle cx="980" cy="400" r="180" fill="#f2e8d5"/>'
+    '<circle cx="1500" cy="430" r="300" fill="#2e5e4e"/></svg>'
 )
+
+
+def draw_banner(store: Store) -> None:
+    store.drawings[BANNER] = DRAWN
 
 
 def mine(*redemptions: dict[str, Any]) -> Step:
@@ -63,6 +69,7 @@ REDEEMING: list[State] = [
         "A gift campaign",
         "redeem",
         (
+            draw_banner,
             program(campaign={**CAMPAIGN, "gifts": GIFTS}),
             member(
                 campaign={"id": "1", "gifts": GIFTS, "used_points": 300, "taken": [{"name": "A pen", "points": 300}]}

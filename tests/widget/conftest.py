@@ -86,6 +86,8 @@ class Store:
 
     page: Page
     requests: list[str] = field(default_factory=list)
+    drawings: dict[str, str] = field(default_factory=dict)
+    """Pictures of the store's, as SVG, by address."""
     answers: dict[str, Any] = field(default_factory=dict)
     bodies: list[Any] = field(default_factory=list)
     posts: list[tuple[str, Any, str | None]] = field(default_factory=list)
@@ -116,7 +118,9 @@ class Store:
         def answer(route: Route) -> None:
             url = route.request.url
             self.requests.append(url)
-            if url.startswith(STORE):
+            if url in self.drawings:
+                route.fulfill(body=self.drawings[url], content_type="image/svg+xml")
+            elif url.startswith(STORE):
                 route.fulfill(body=html, content_type="text/html")
             elif url.startswith(ASSETS):
                 _serve_static(route)
