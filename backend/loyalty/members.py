@@ -44,9 +44,7 @@ def enrol(session: AnySession, shop_id: int, external_id: str, now: datetime) ->
         return None
     member_id = session.execute(
         insert(Member)
-        .values(
-            shop_id=shop_id, external_id=external_id, enrolled_at=now, referral_code=referral_codes.new_code()
-        )
+        .values(shop_id=shop_id, external_id=external_id, enrolled_at=now, referral_code=referral_codes.new_code())
         .on_conflict_do_nothing(index_elements=["shop_id", "external_id"])
         .returning(Member.id)
     ).scalar()

@@ -9,7 +9,17 @@ from sqlalchemy import ColumnElement, DateTime, Text, cast, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONPATH, insert
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import awards, members, occasions, order_codes, order_terms, programs, referrals, tiers
+from backend.loyalty import (
+    awards,
+    members,
+    occasions,
+    order_codes,
+    order_terms,
+    programs,
+    referrals,
+    segment_due,
+    tiers,
+)
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Order, Refund
 from backend.platforms.events import (
@@ -48,6 +58,7 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
         awards.move_to(session, shop, row, known, owner, now)
         if former is not None:
             occasions.order_left(session, shop, former, known, now)
+            segment_due.note(session, shop.id, [former])
     order_codes.settle(session, shop, row, known, now)
     _reckon(session, shop, row, known, now)
 
@@ -83,6 +94,8 @@ def _reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder,
     occasions.order_seen(session, shop, row, known, now)
     referrals.order_seen(session, shop, row, known, now)
     tiers.order_seen(session, shop, row, known, now)
+    if row.member_id is not None:
+        segment_due.note(session, shop.id, [row.member_id])
 
 
 def take_over_profile(
@@ -91,6 +104,7 @@ def take_over_profile(
     """Take over what the platform says of a customer. An address it has verified claims the orders of a guest."""
     members.describe(member, customer, at)
     session.flush()
+    segment_due.note(session, shop.id, [member.id])
     if customer.email and customer.email_verified and members.verify_address(session, member, customer.email):
         claim(session, shop, member.id, customer.email, now)
 
