@@ -169,7 +169,7 @@ def _finish(session: AnySession, shop: ShopFacts, redemption: Redemption, now: d
         _return_points(session, shop, redemption, ending, now)
     if ending != "expired":
         issuing.make_room(session, redemption)
-    elif redemption.points > 0:
+    elif redemption.points > 0 or redemption.origin == "earned":
         issuing.tell(session, redemption, "reward_expired")
 
 

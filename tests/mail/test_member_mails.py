@@ -15,8 +15,9 @@ from backend import clock
 from backend.app import create_app
 from backend.db import db, transaction
 from backend.jobs import outbox, points
+from backend.ledger import posting
 from backend.ledger.posting import Author
-from backend.loyalty import adjustments, notices, redemptions, rewards
+from backend.loyalty import adjustments, earned_rewards, notices, redemptions, rewards
 from backend.loyalty.redemptions import Redeemer
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty import referral_world
@@ -379,6 +380,30 @@ def test_a_program_may_send_no_mails_about_what_is_redeemed(earned: TestShop, ma
     assert mailbox.letters == []
 
 
+def test_an_earned_reward_says_why_it_came_and_that_it_is_gone(
+    earned: TestShop, mailbox: Mailbox, time: BusinessTime
+) -> None:
+    outbox.send()
+    mailbox.letters.clear()
+    member = member_id(earned)
+    with transaction() as session:
+        made = rewards.create(session, earned.facts, {**CODES, "coupons": ["FIVE-1"]}, clock.now())
+        posting.lock_accounts(session, earned.id, [member])
+        earned_rewards.give(session, earned.facts, member, made.id, key="k", occasion={"rule": "tier"}, now=clock.now())
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["Subject"] == "A present from Maison Test: €5 off"
+    assert "It costs you no points." in body
+    assert "Reason: You have reached a new level" in body
+    assert "Your code: FIVE-1" in body
+    time.advance(days=31)
+    points.expire_rewards()
+    outbox.send()
+    letter, body = only(mailbox)
+    assert letter["Subject"] == "Expired: €5 off at Maison Test"
+    assert "It had cost you nothing" in body
+
+
 # Quiet
 
 
@@ -479,12 +504,13 @@ def test_a_level_that_changed_again_before_the_mail_went_out_is_not_told(
 
 
 def test_an_advocate_and_a_friend_each_read_once_what_they_got(
-    mailing_app: Flask, shop: TestShop, new_shop: Callable[..., TestShop], mailbox: Mailbox
+    mailing_app: Flask, shop: TestShop, new_shop: Callable[..., TestShop], mailbox: Mailbox, time: BusinessTime
 ) -> None:
     """The points of a referral have no second mail of their own."""
     club = new_shop(program=referral_world.program(reward_when="registered", hold_days=0))
     _, code = referral_world.advocate(club, first_name="Ada")
     referral_world.join(club, "bea", code, email="bea@example.com", first_name="Bea")
+    time.advance(minutes=1)
     points.reward_referrals()
     points.post_due()
     points.reward_referrals()
