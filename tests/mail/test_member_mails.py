@@ -508,6 +508,7 @@ def test_an_advocate_and_a_friend_each_read_once_what_they_got(
 ) -> None:
     """The points of a referral have no second mail of their own."""
     club = new_shop(program=referral_world.program(reward_when="registered", hold_days=0))
+    time.advance(minutes=1)
     _, code = referral_world.advocate(club, first_name="Ada")
     referral_world.join(club, "bea", code, email="bea@example.com", first_name="Bea")
     time.advance(minutes=1)
