@@ -44,14 +44,15 @@ log = logging.getLogger(__name__)
 def reward_due(session: AnySession, now: datetime, limit: int = 20) -> int:
     """Judge again what is due or was marked, and pay what has been held long enough. How many were dealt with.
 
-    Safe in two workers: a shop is one worker's at a time, and the other does not wait. One that fails stays alone.
+    Safe in two workers: whoever makes friends in a shop does so alone, and nobody waits here: the clock asks again. One
+    that fails stays alone.
     """
     due: dict[int, list[int]] = {}
     for row in session.execute(text(_DUE), {"now": now, "limit": limit}).all():
         due.setdefault(row.shop_id, []).append(row.friend_id)
     done = 0
     for shop_id in sorted(due):
-        if not name_locks.try_hold(session, shop_id, "reward_referrals", ""):
+        if not name_locks.try_hold(session, shop_id, *referrals.LINKS):
             continue
         referrals.hold_link(session, shop_id, due[shop_id])
         for friend_id in due[shop_id]:
