@@ -33,7 +33,7 @@ def opened(time: BusinessTime, new_shop: Callable[..., TestShop]) -> Opened:
     return make
 
 
-def live_until(time: BusinessTime, last: datetime | str, step: timedelta = timedelta(days=1)) -> None:
+def live_until(time: BusinessTime, last: datetime | str, step: timedelta = timedelta(days=20)) -> None:
     """Let the job work every so often until then."""
     end = datetime.fromisoformat(last) if isinstance(last, str) else last
     while time.now < end:
