@@ -140,7 +140,7 @@ def test_no_text_in_any_place_of_any_request_makes_a_500(app: Flask, widget: Wid
 
 
 def test_no_page_of_the_widget_is_found_beside_those_of_the_contract(shop: TestShop) -> None:
-    for path in ("", "me/rewards", "me/cashback", "me/referral", "me/redemptions/1", "sessions", "me/me"):
+    for path in ("", "me/rewards", "me/cashback", "me/referrals", "me/redemptions/1", "sessions", "me/me"):
         answer = shop.client.get(f"/widget/v1/{path}")
         assert answer.status_code == 404
         assert answer.content_type == "application/problem+json"

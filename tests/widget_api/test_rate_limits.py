@@ -90,7 +90,12 @@ class TestWindow:
 
 class TestSetting:
     def test_without_it_there_are_the_defaults_and_none_in_test(self) -> None:
-        assert {name: each.count for name, each in DEFAULTS.items()} == {"reads": 600, "writes": 60, "address": 6000}
+        assert {name: each.count for name, each in DEFAULTS.items()} == {
+            "reads": 600,
+            "writes": 60,
+            "address": 6000,
+            "links": 120,
+        }
         limits = RateLimits.from_setting(None, is_test=True)
         for _ in range(7000):
             limits.hit("address", "1.2.3.4")
@@ -105,6 +110,7 @@ class TestSetting:
             "writes": Limit(2, 3600),
             "reads": Limit(3, 1),
             "address": Limit(6000, 60),
+            "links": Limit(120, 60),
         }
 
     @pytest.mark.parametrize(

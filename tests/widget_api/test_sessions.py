@@ -21,6 +21,7 @@ EVERY_CALL = [
     ("GET", "me"),
     ("GET", "me/activity"),
     ("GET", "me/redemptions"),
+    ("GET", "me/referral"),
     ("POST", "me/seen"),
     ("POST", "me/earn/order"),
 ]
