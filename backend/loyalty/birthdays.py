@@ -72,7 +72,7 @@ def give_next(session: AnySession, facts_of: Callable[[int], ShopFacts], now: da
     shop = facts_of(at.shop_id)
     tz = ZoneInfo(shop.timezone)
     today = local_day(now, tz)
-    at.day = max(at.day or today, today - LONGEST_CATCHING_UP)
+    at.day = max(at.day or local_day(at.due_at, tz), today - LONGEST_CATCHING_UP)
     looked_at = 0
     while at.day <= today and looked_at < limit:
         begins = first_instant(at.day, tz)

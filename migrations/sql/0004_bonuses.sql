@@ -63,7 +63,7 @@ create table member_event (
 -- How far each shop's birthdays have been given: `day` is next, from the member after `after_member` on.
 create table birthday_round (
     shop_id bigint primary key references shop,
-    day date,                          -- null: not begun yet
+    day date,                          -- null: the one of due_at
     after_member bigint not null default 0,
     due_at timestamptz not null        -- when that day begins in the shop's zone
 );
