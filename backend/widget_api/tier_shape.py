@@ -120,7 +120,8 @@ def standing_shape(
     value = max(counted.value, Decimal(0))
     levels = tier_rules.ladder(tiers)
     rank = next((rank for rank, level in enumerate(levels) if level.id == tier), tier_rules.NO_LEVEL)
-    following = levels[rank + 1] if rank + 1 < len(levels) else None
+    # One that is reached already will be the member's at the next look: what is missing is missing to a later one.
+    following = next((level for level in levels[rank + 1 :] if level.starts_at > value), None)
     is_leaving = held.leaves_at is not None and held.reached == tier
     kept_until = tier_rules.kept_until(tiers, held, counted, now, ZoneInfo(tongue.shop.timezone))
     return {

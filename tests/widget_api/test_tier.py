@@ -88,6 +88,12 @@ def test_a_member_sees_how_far_the_next_level_is(new_shop: NewShop, time: Busine
     }
 
 
+def test_nothing_is_said_to_be_missing_to_a_level_that_begins_at_nothing(new_shop: NewShop) -> None:
+    """A newcomer is looked at a moment later."""
+    shop = new_shop(program({**SILVER, "id": "clay", "from": 0, "name": {"en": "Clay"}}, SILVER))
+    assert of(shop)["next"]["missing_text"] == "100 points to Silver"
+
+
 def test_at_the_highest_level_nothing_is_missing(new_shop: NewShop, time: BusinessTime) -> None:
     shop = new_shop(program())
     earn(shop, enrol(shop), 400)
