@@ -114,7 +114,7 @@ create table referral_payout (
     foreign key (shop_id, order_id) references orders
 );
 
-create index referral_payout_due on referral_payout (due_at) where state = 'promised';
+create index referral_payout_due on referral_payout (due_at, shop_id, referral_id, part) where state = 'promised';
 create index referral_payout_of_order on referral_payout (shop_id, order_id) where order_id is not null;
 
 -- Two members who turned out to be one person.
