@@ -84,7 +84,7 @@ def give_next(session: AnySession, facts_of: Callable[[int], ShopFacts], now: da
         if len(ids) == limit:
             at.after_member = ids[-1]
         else:
-            is_over = not rules and _is_newest(session, shop, begins, now)  # then no later day has one either
+            is_over = not rules and _has_none_since(session, shop, begins, now)
             at.day, at.after_member = (today if is_over else at.day) + timedelta(days=1), 0
     at.due_at = first_instant(at.day, tz)
     return 1
@@ -115,9 +115,12 @@ def _in_force(session: AnySession, shop: ShopFacts, begins: datetime) -> tuple[P
     return program, rules
 
 
-def _is_newest(session: AnySession, shop: ShopFacts, begins: datetime, now: datetime) -> bool:
-    known, newest = programs.version_for(session, shop.id, begins), programs.version_for(session, shop.id, now)
-    return known is newest
+def _has_none_since(session: AnySession, shop: ShopFacts, begins: datetime, now: datetime) -> bool:
+    """True if the program has not changed since and has no birthday rule: then no day until now has one."""
+    version = programs.version_for(session, shop.id, begins)
+    settings = programs.settings_of(version)
+    has_rule = settings.enabled and any(rule.kind == "birthday" for rule in settings.rules)
+    return not has_rule and version is programs.version_for(session, shop.id, now)
 
 
 def _give(
