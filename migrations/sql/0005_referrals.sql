@@ -90,7 +90,7 @@ create index referral_of_advocate on referral (shop_id, advocate_id, id);
 create index referral_of_order on referral (shop_id, order_id) where order_id is not null;
 create index referral_by_state on referral (shop_id, state, id);
 create index referral_by_review on referral (shop_id, review, id) where review <> 'none';
-create index referral_due on referral (due_at)
+create index referral_due on referral (due_at, shop_id, id)
     where state = 'qualified' and review = any ('{none,approved}'::text[]);
 create index referral_recheck on referral (shop_id, id) where recheck;
 
