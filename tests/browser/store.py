@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 
 class Store:
@@ -26,6 +26,12 @@ class Store:
         """As one of the people that the store knows from the start."""
         self.visit("/log-in")
         self.page.get_by_role("button", name=first_name).click()
+        expect(self.page.get_by_text("You are logged in.")).to_be_visible()
+
+    def log_in_as(self, email: str) -> None:
+        self.visit("/log-in")
+        self.page.get_by_label("E-mail").fill(email)
+        self._press("Log in")
         expect(self.page.get_by_text("You are logged in.")).to_be_visible()
 
     def buy(self, product: str, guest: tuple[str, str] | None = None) -> str:
@@ -57,8 +63,12 @@ class Store:
 
     def wait_three_days(self) -> None:
         """In one click. Everything that this makes due comes within seconds."""
+        self.wait("+3 days")
+
+    def wait(self, button: str) -> None:
+        """A button of the time bar."""
         # the store answers when Lagniappe's clock has moved, by a command that starts a Python of its own
-        self.page.get_by_role("button", name="+3 days").click(timeout=60_000)
+        self.page.get_by_role("button", name=button, exact=True).click(timeout=60_000)
         expect(self.page.get_by_text("What is due arrives within seconds.")).to_be_visible()
 
     def confirm_address(self, email: str) -> None:
@@ -71,10 +81,17 @@ class Store:
 
     def open_letter(self, subject: str, to: str) -> None:
         """The newest such letter; the mailbox shows new ones by itself."""
-        self.visit("/mailbox")
-        letters = self.page.get_by_role("link").filter(has_text=f"to {to}")
-        letters.filter(has_text=subject).first.click(timeout=30_000)
+        self.letters(subject, to).first.click(timeout=30_000)
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(subject)
+
+    def letters(self, subject: str, to: str) -> Locator:
+        """In the mailbox: the letters with these words in their subject."""
+        self.visit("/mailbox")
+        return self.page.get_by_role("link").filter(has_text=f"to {to}").filter(has_text=subject)
+
+    def letter(self) -> Locator:
+        """What the open letter says."""
+        return self.page.frame_locator("iframe").locator("body")
 
     def _open_order(self, order: str) -> None:
         self.visit("/desk")
