@@ -159,6 +159,10 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     tier_due.forget(session, shop_id, member.id)
     segment_due.forget(session, shop_id, member.id)
     session.execute(
+        text("delete from member_connection where shop_id = :shop and member_id = :member"),
+        {"shop": shop_id, "member": member.id},
+    )
+    session.execute(
         text(
             "update redemption set address = null, attributes = '{}' where shop_id = :shop and member_id = :member"
             " and (address is not null or attributes <> '{}')"

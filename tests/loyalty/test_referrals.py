@@ -14,7 +14,7 @@ from backend import clock
 from backend.db import db, transaction
 from backend.jobs import inbox, points
 from backend.ledger import posting
-from backend.loyalty import members, referral_codes
+from backend.loyalty import members, referral_codes, referral_visits
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.referral_world import (
     advocate,
@@ -453,6 +453,15 @@ def test_who_was_erased_before_the_friend_qualified_gets_nothing_any_more(make: 
     shop.tell("customer.redacted", {"id": "ada"})
     collected(shop, "bea")
     assert (state(shop, bea), of_referral(shop, ada)) == ("erased", 0)
+
+
+def test_nothing_stays_of_where_an_erased_member_came_from(make: Callable[..., TestShop]) -> None:
+    shop = make()
+    ada, _ = advocate(shop)
+    with transaction() as session:
+        referral_visits.note_connection(session, shop.id, ada, b"a connection", clock.now())
+    shop.tell("customer.redacted", {"id": "ada"})
+    assert rows(shop, "select 1 from member_connection where shop_id = :shop") == []
 
 
 # The order of arrival
