@@ -139,7 +139,8 @@ def _bring_to(
     was = row.state
     row.state, row.reason, row.evidence = "registered" if was == "rejected" else was, None, _kept(row)
     row.order_id = found.order_id
-    if row.review == "none" and not terms.households and was not in _SETTLED:
+    is_held = was == "qualified" and row.due_at is not None and now < row.due_at
+    if row.review == "none" and not terms.households and (is_held or was not in _SETTLED):
         _hold_for_review(session, shop.id, row, chosen)
     if found.at is None:
         row.state = "registered"

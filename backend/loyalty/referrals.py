@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import name_locks, referral_codes, referral_facts
+from backend.loyalty import name_locks, referral_codes, referral_facts, referral_visits
 from backend.loyalty.referral_facts import Claim
 from backend.loyalty.referral_judging import REWARD, judge
 from backend.loyalty.shops import ShopFacts
@@ -34,7 +34,7 @@ def customer_seen(session: AnySession, shop: ShopFacts, member: Member, seen: Cu
         at = (seen.customer.created_at if seen.is_creation else None) or seen.at
         referral_facts.note(session, shop.id, Claim(member.id, advocate_id, at), "store")
     judge(session, shop, member.id, now)
-    _look_again_at_friends_like(session, shop.id, member.id)
+    _look_again_at_those_like(session, shop.id, member.id)
 
 
 def order_seen(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime) -> None:
@@ -52,9 +52,14 @@ def order_seen(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrd
     for friend_id in concerned.all():
         judge(session, shop, friend_id, now)
     if row.member_id is not None:
-        _look_again_at_friends_like(session, shop.id, row.member_id)
+        _look_again_at_those_like(session, shop.id, row.member_id)
     elif row.guest_email is not None:
-        _look_again(session, "m.shop_id = :shop and lower(m.email) = :email", shop=shop.id, email=row.guest_email)
+        _look_again(
+            session,
+            "select id from member where shop_id = :shop and lower(email) = :email",
+            shop=shop.id,
+            email=row.guest_email,
+        )
 
 
 def claim(session: AnySession, shop: ShopFacts, friend_id: int, code: str, now: datetime) -> None:
@@ -71,6 +76,23 @@ def claim(session: AnySession, shop: ShopFacts, friend_id: int, code: str, now: 
     hold_link(session, shop.id, [friend_id, advocate_id])
     referral_facts.note(session, shop.id, came, "widget")
     judge(session, shop, friend_id, now)
+
+
+def connected(session: AnySession, shop_id: int, member_id: int, connection: bytes, now: datetime) -> None:
+    """The member has opened the widget from there. Before a hold is over it makes a person look at a referral of two who
+    share it, if nobody has yet."""
+    referral_visits.note_connection(session, shop_id, member_id, connection, now)
+    _look_again(
+        session,
+        "select r.friend_id from referral r join member_connection x on x.shop_id = r.shop_id"
+        " and x.member_id = r.friend_id + r.advocate_id - :member and x.connection = :connection"
+        " where r.shop_id = :shop and :member in (r.friend_id, r.advocate_id)"
+        " and r.state = 'qualified' and r.review = 'none' and r.due_at > :now",
+        shop=shop_id,
+        member=member_id,
+        connection=connection,
+        now=now,
+    )
 
 
 def merged(session: AnySession, shop: ShopFacts, kept_id: int, gone_id: int, now: datetime) -> None:
@@ -104,24 +126,29 @@ def _is_claimed(session: AnySession, shop_id: int, friend_id: int, advocate_id: 
     return found.first() is not None
 
 
-def _look_again_at_friends_like(session: AnySession, shop_id: int, advocate_id: int) -> None:
-    """An advocate's profile may have become that of a friend."""
+def _look_again_at_those_like(session: AnySession, shop_id: int, member_id: int) -> None:
+    """An advocate's profile may have become that of a friend, and a friend may turn out to have another account."""
     _look_again(
         session,
-        "r.shop_id = :shop and r.advocate_id = :advocate and r.reason is null and exists (select from member a"
-        " where a.shop_id = r.shop_id and a.id = r.advocate_id"
-        " and (a.email_key = m.email_key or a.phone_key = m.phone_key))",
+        "select r.friend_id from referral r"
+        " join member a on a.shop_id = r.shop_id and a.id = r.advocate_id"
+        " join member f on f.shop_id = r.shop_id and f.id = r.friend_id"
+        " where r.shop_id = :shop and r.advocate_id = :member"
+        " and (a.email_key = f.email_key or a.phone_key = f.phone_key)"
+        " union all select f.id from member me"
+        " join member f on f.shop_id = me.shop_id and f.email_key = me.email_key and f.id <> me.id"
+        " where me.shop_id = :shop and me.id = :member",
         shop=shop_id,
-        advocate=advocate_id,
+        member=member_id,
     )
 
 
-def _look_again(session: AnySession, which: str, **given: object) -> None:
-    """Have these referrals judged again by a job, which locks what that needs."""
+def _look_again(session: AnySession, friends: str, **given: object) -> None:
+    """Have the referrals of these friends judged again by a job, which locks what that needs. Who does not count stays so."""
     marked = session.execute(
         text(
-            "update referral r set recheck = true from member m where m.shop_id = r.shop_id and m.id = r.friend_id"  # noqa: S608
-            f" and not r.recheck and {which} returning 1"
+            "update referral set recheck = true where shop_id = :shop and reason is null and not recheck"  # noqa: S608
+            f" and friend_id in ({friends}) returning 1"
         ),
         given,
     )

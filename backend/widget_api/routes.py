@@ -160,7 +160,7 @@ def _note_connection(session: AnySession, shop: ShopFacts, member_id: int, now: 
     key = current_app.config["LAGNIAPPE"].secret_keys[0]
     connection = referral_visits.connection_hash(key, shop.id, addresses.visitor(request.environ))
     if connection is not None:
-        referral_visits.note_connection(session, shop.id, member_id, connection, now)
+        referrals.connected(session, shop.id, member_id, connection, now)
 
 
 def _came_by(shop: ShopFacts, member_id: int, code: str, now: datetime) -> None:

@@ -1,6 +1,7 @@
 -- Referrals: who brought whom, and what came of it.
 
--- What tells two members apart, or not: an address without its +tag (and gmail's dots), a telephone's digits, a home.
+-- What tells two members apart, or not: an address without its +tag (and gmail's dots), a telephone's last digits (the same
+-- with and without the country's code, or a 0 before the area's), a home.
 alter table member
     add column referral_code text check (referral_code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
     add column email_key text generated always as (
@@ -10,7 +11,7 @@ alter table member
     ) stored,
     add column phone_key text generated always as (
         case when length(ltrim(regexp_replace(phone, '[^0-9]', '', 'g'), '0')) >= 6
-            then ltrim(regexp_replace(phone, '[^0-9]', '', 'g'), '0') end
+            then right(ltrim(regexp_replace(phone, '[^0-9]', '', 'g'), '0'), 8) end
     ) stored,
     add column address_key text generated always as (
         case when coalesce(address ->> 'line1', address ->> 'address1', address ->> 'street', address ->> 'address') ~ '\S'

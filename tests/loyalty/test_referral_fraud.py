@@ -98,12 +98,19 @@ def test_other_mailboxes_are_other_people(shop: TestShop, mine: str, other: str)
     assert state(shop, bea) == "qualified"
 
 
-@pytest.mark.parametrize("other", ["+33 1 23 45 67 89", "0033-1-23456789", "33123456789"])
+@pytest.mark.parametrize(
+    "other", ["+33 1 23 45 67 89", "0033-1-23456789", "33123456789", "01 23 45 67 89", "+33 (0)1 23 45 67 89"]
+)
 def test_the_same_telephone_is_the_same_person(shop: TestShop, other: str) -> None:
     _, code = advocate(shop, phone="+33123456789")
     bea = join(shop, "bea", code, phone=other)
     assert (state(shop, bea), referral(shop, bea).evidence) == ("self", {"signals": ["phone"]})
     assert nobody_got_anything(shop)
+
+
+def test_another_telephone_is_another_person(shop: TestShop) -> None:
+    _, code = advocate(shop, phone="+33123456789")
+    assert state(shop, join(shop, "bea", code, phone="01 23 45 67 88")) == "qualified"
 
 
 def test_a_telephone_too_short_to_be_one_says_nothing(shop: TestShop) -> None:
@@ -266,6 +273,18 @@ def test_a_second_account_of_somebody_is_not_new(shop: TestShop, time: BusinessT
     assert referral(shop, again).evidence == {"signals": ["older_account"]}
 
 
+def test_an_older_account_that_is_told_of_later_counts_just_as_well(shop: TestShop, time: BusinessTime) -> None:
+    ada, code = advocate(shop)
+    bea = join(shop, "bea", code, email="bea+1@example.com")
+    settle()
+    assert available(shop, ada) == 100
+    long_ago = (clock.now() - timedelta(days=400)).isoformat()
+    join(shop, "bea-before", email="bea@example.com", created_at=long_ago)
+    settle()
+    assert (state(shop, bea), available(shop, ada), available(shop, bea)) == ("existing", 0, 0)
+    assert violations(shop) == []
+
+
 # The program
 
 
@@ -409,10 +428,45 @@ def test_the_same_connection_is_looked_at_and_never_refused(shop: TestShop, time
     assert (row.state, row.review, row.evidence) == ("qualified", "waiting", {"review": ["connection"]})
 
 
+def test_a_connection_that_is_seen_before_the_hold_is_over_is_looked_at_too(
+    make: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    """The store tells of a sign-up before the friend has opened the widget for the first time."""
+    shop = make(hold_days=14)
+    ada, code = advocate(shop)
+    bea = join(shop, "bea", code)
+    for member in (ada, bea):
+        with transaction() as session:
+            referrals.connected(session, shop.id, member, b"the same", clock.now())
+    points.reward_referrals()
+    row = referral(shop, bea)
+    assert (row.state, row.review, row.evidence) == ("qualified", "waiting", {"review": ["connection"]})
+    time.advance(days=15)
+    assert nobody_got_anything(shop)
+    with transaction() as session:
+        referral_reviews.decide(session, shop.facts, row.id, "approved", None, Author("staff", "Zoe"), clock.now())
+    settle()
+    assert (available(shop, ada), available(shop, bea)) == (100, 50)
+
+
+def test_a_connection_that_is_seen_after_the_hold_changes_nothing(shop: TestShop) -> None:
+    ada, code = advocate(shop)
+    bea = join(shop, "bea", code)
+    settle()
+    for member in (ada, bea):
+        with transaction() as session:
+            referrals.connected(session, shop.id, member, b"the same", clock.now())
+    settle()
+    assert (state(shop, bea), available(shop, ada), available(shop, bea)) == ("rewarded", 100, 50)
+
+
 def test_many_friends_within_an_hour_are_looked_at(make: Callable[..., TestShop], time: BusinessTime) -> None:
     shop = make(caps={"per_day": None})
     _, code = advocate(shop)
-    friends = [join(shop, f"friend-{number}", code) for number in range(6)]
+    friends = []
+    for number in range(6):
+        time.advance(minutes=1)
+        friends.append(join(shop, f"friend-{number}", code))
     assert [referral(shop, friend).review for friend in friends] == ["none"] * 5 + ["waiting"]
     assert referral(shop, friends[5]).evidence == {"review": ["burst"]}
     time.advance(hours=2)
