@@ -38,7 +38,7 @@ def unsubscribe_page(state: State, locale: str | None, shop: PageShop | None, no
             shop_url=shop.url if shop is not None else None,
             headline=said[state],
             text=said[f"{state}_text"],
-            still=said["still"] if state == "ask" else None,
+            still=said["still"] if state in ("ask", "done") else None,
             answer=_QUESTIONS.get(state),
             button=said[_QUESTIONS[state]] if state in _QUESTIONS else None,
             is_quiet_button=state == "done",

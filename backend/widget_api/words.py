@@ -436,7 +436,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "purchase": "تسوّق",
         "sign_up": "أنشئ حسابًا",
         "points_per_amount": "{points} لكل {amount}",
-        "order": "الطلب {order}",
+        "order": "الطلب \u2068{order}\u2069",
         "points": "نقاط",
         "promised": "{what}: نقاط في الطريق إليك",
         "cancelled": "{what}: أُلغيت النقاط",

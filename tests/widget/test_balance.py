@@ -96,8 +96,8 @@ def test_what_ends_is_told_by_date_the_soonest_first(store: Store) -> None:
 @pytest.mark.parametrize(
     ("pending", "sentence"),
     [
-        ([30, 20], "What is on its way settles it on Dec 5, 2026."),
-        ([30], "30\u00a0points of it are on their way already."),
+        ([30, 20], "Points on their way will settle it on Dec 5, 2026."),
+        ([30], "30\u00a0points of that are already on their way."),
         ([], None),
     ],
 )
@@ -138,8 +138,11 @@ def test_the_level_says_how_far_it_is_to_the_next_and_what_each_brings(store: St
     ("state", "sentence"),
     [
         ({"keeps_until": "2027-11-30T23:00:00Z"}, "Yours until Nov 30, 2027 at least"),
-        ({"leaves_at": "2026-12-31T23:00:00Z"}, "Yours until Dec 31, 2026. Collect a little more to keep it."),
-        ({"is_manual": True, "next": None}, "A gift of the shop"),
+        (
+            {"leaves_at": "2026-12-31T23:00:00Z"},
+            "Yours until Dec 31, 2026. Reach it again by then, and it stays yours.",
+        ),
+        ({"is_manual": True, "next": None}, "A gift from the shop"),
         ({"level": None}, "The first level awaits you"),
     ],
 )
@@ -221,7 +224,7 @@ def test_the_history_is_narrowed_down_to_one_kind_and_stays_so(store: Store) -> 
     choice = shown.get_by_label("Show")
     expect(shown).to_contain_text("Order #1001")
     assert choice.locator("option").all_inner_texts() == [
-        "All", "Earned", "Spent", "Came back", "Taken back", "Expired", "By hand",
+        "All", "Earned", "Spent", "Came back", "Taken back", "Expired", "By the shop",
     ]  # fmt: skip
     choice.select_option("Spent")
     expect(shown).to_contain_text("€5 off: points spent")

@@ -111,7 +111,14 @@ def test_a_visitor_is_led_to_sign_up_where_only_members_can_act(store: Store) ->
         way = card(store, title).get_by_role("link", name="Sign up")
         expect(way).to_have_attribute("href", "/register")
     expect(card(store, "Bring a friend")).to_contain_text("100 points")
+    expect(card(store, "Follow us on Facebook")).not_to_contain_text("your word")  # which nobody has given yet
     expect(tab(store, "Referral program")).to_have_count(0)
+
+
+def test_points_that_only_the_friend_gets_are_not_promised_to_who_brings_them(store: Store) -> None:
+    store.answers["program"]["referral"] = {"enabled": True, "advocate_text": None, "friend_text": "50 points"}
+    open_at(store, "Earn points", identity=None)
+    expect(card(store, "Bring a friend")).to_contain_text("50 points for your friend")
 
 
 def test_a_member_is_led_from_here_to_the_referral_program(store: Store) -> None:

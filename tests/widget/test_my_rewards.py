@@ -28,7 +28,7 @@ STATES: list[tuple[dict[str, Any], str, str]] = [
     ({"use_state": "used", "used_at": AGO, "can_return": False}, "Used on Nov 10, 2026", "Earlier"),
     ({**OVER, "status": "expired"}, "Expired on Nov 10, 2026", "Earlier"),
     ({**OVER, "status": "expired", "points_returned": True}, "Your points are back", "Earlier"),
-    ({**OVER, "status": "expired", "points_returned": False}, "Its points ended with it", "Earlier"),
+    ({**OVER, "status": "expired", "points_returned": False}, "The points it cost stay spent", "Earlier"),
     ({**OVER, "status": "returned"}, "Given back on Nov 10, 2026", "Earlier"),
     ({**OVER, "status": "failed", "code": None}, "It could not be made. Your points are back.", "Earlier"),
     ({**OVER, "status": "expired", "type": "cashback"}, "Not used in time. Your points are back.", "Earlier"),
@@ -93,6 +93,7 @@ def test_where_there_is_nothing_to_get_there_is_no_way_to_it(store: Store) -> No
 def test_a_list_that_cannot_be_read_is_said_and_tried_again(store: Store) -> None:
     store.answers["me/redemptions"] = (500, {}, {})
     mine = open_at(store, "My rewards")
+    expect(mine.get_by_role("heading", name="That did not work")).to_be_visible()
     expect(mine).to_contain_text("Your points are safe")
     had(store, redemption())
     mine.get_by_role("button", name="Try again").click()
@@ -116,7 +117,9 @@ def test_an_unused_reward_is_given_back_after_a_question(store: Store) -> None:
     mine = open_at(store, "My rewards")
     mine.get_by_role("button", name="Give it back").click()
     question = store.page.get_by_role("dialog", name="Give it back?")
-    expect(question).to_contain_text("The code stops working and 500\u00a0points return, with their old dates.")
+    expect(question).to_contain_text(
+        "The code stops working, and 500\u00a0points come back with the expiry dates they had."
+    )
     going = redemption(points=500, ending="returned", can_return=False)
     store.answers["me/redemptions/12/return"] = going
     had(store, going)

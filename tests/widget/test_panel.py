@@ -224,6 +224,17 @@ def test_focus_goes_in_stays_in_and_comes_back(store: Store) -> None:
     expect(store.page.get_by_role("button", name="Rewards")).to_have_attribute("aria-expanded", "false")
 
 
+def test_the_tabs_are_all_there_while_everything_is_on_its_way(store: Store) -> None:
+    """So that none comes in between when it is known: most shops have rewards and friends."""
+    never: tuple[str, None, dict[str, str]] = ("late", None, {})
+    store.answers |= {"program": never, "session": never}
+    store.visit(identity="jwt")
+    store.page.locator("[part=launcher]").click()
+    expect(store.page.get_by_role("tab")).to_have_text(
+        ["Earn points", "Redeem points", "My rewards", "Referral program", "My balance"]
+    )
+
+
 def test_tabs_move_by_arrows_home_and_end(store: Store) -> None:
     store.visit(identity="jwt")
     store.open()
@@ -272,7 +283,7 @@ def test_activity_that_cannot_be_read_is_said_and_tried_again(store: Store) -> N
     tab(store, "My balance").click()
     balance = shown(store, "My balance")
     expect(balance.locator(".activity")).to_have_text(
-        "ActivityThe program cannot be reached right now. Your points are safe.Try again"
+        "ActivityThat did not workThe program cannot be reached right now. Your points are safe.Try again"
     )
     store.answers["me/activity"] = activity
     balance.get_by_role("button", name="Try again").click()

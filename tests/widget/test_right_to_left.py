@@ -12,6 +12,12 @@ POINTS = {"zero": "نقطة", "one": "نقطة", "two": "نقطتان", "few": "
 SIDEWAYS = """() => [...document.querySelector("lagniappe-widget").shadowRoot.querySelectorAll("dialog, dialog .scroll")]
     .filter((element) => element.scrollWidth > element.clientWidth).length"""
 
+WORDS = """(element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return range.getBoundingClientRect().toJSON();
+}"""
+
 
 @pytest.fixture
 def arabic(store: Store) -> Store:
@@ -52,6 +58,15 @@ def test_the_sign_of_a_sum_stands_before_it(arabic: Store) -> None:
     promised = balance.locator(".dated b").first
     expect(promised).to_have_text("+30")
     expect(promised).to_have_css("unicode-bidi", "plaintext")
+
+
+def test_words_of_another_direction_are_ordered_by_their_own_and_stand_where_ours_do(arabic: Store) -> None:
+    redeem = open_at(arabic, TABS[1], locale="ar")
+    english = redeem.get_by_role("heading", name="Big Mug")
+    expect(english).to_have_css("unicode-bidi", "plaintext")
+    emblem, words = redeem.locator(".emblem").nth(1).bounding_box(), english.evaluate(WORDS)
+    assert emblem
+    assert 0 < emblem["x"] - words["right"] < 20  # beside the picture, at the right
 
 
 def test_numbers_are_those_of_the_server_s_sentences(arabic: Store) -> None:

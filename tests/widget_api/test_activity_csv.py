@@ -69,8 +69,8 @@ def test_each_movement_is_a_row_newest_first_with_the_days_of_the_shop(
     grant(5)
     assert widget.shop.facts.timezone == "Europe/Paris"
     assert rows(table(widget))[1:] == [
-        ["2026-11-23T10:00:00+01:00", "Added by Maison Test: Sorry", "By hand", "5", "30", ""],
-        ["2026-11-23T10:00:00+01:00", "Added by Maison Test: Sorry", "By hand", "25", "25", "2026-12-31"],
+        ["2026-11-23T10:00:00+01:00", "Added by Maison Test: Sorry", "By the shop", "5", "30", ""],
+        ["2026-11-23T10:00:00+01:00", "Added by Maison Test: Sorry", "By the shop", "25", "25", "2026-12-31"],
     ]
 
 
@@ -93,7 +93,7 @@ def test_speaks_the_readers_language(widget: Widget, grant: Callable[..., None])
     grant()
     found = rows(table(widget, headers={"Accept-Language": "fr-CA,fr;q=0.5"}))
     assert found[0][:3] == ["Date", "Ce qui s’est passé", "Type"]
-    assert found[1][2] == "À la main"
+    assert found[1][2] == "Par la boutique"
     assert rows(table(widget, query_string={"locale": "tlh"}))[0] == HEADERS
 
 

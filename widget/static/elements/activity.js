@@ -1,7 +1,7 @@
 /** Everything that happened to the points, newest first, or what of it was of one kind; each row opens into its why. */
 import { html } from "../html.js";
 import { Pages } from "../pages.js";
-import { blank, button, drawing, icon, skeleton } from "./parts.js";
+import { blank, button, drawing, icon, skeleton, unread } from "./parts.js";
 import "./signs.js";
 import { why } from "./why.js";
 
@@ -105,9 +105,9 @@ export function activityIn(panel) {
         : items
           ? empty(kind, format)
           : stuck
-            ? html`<p>${format.say("problem.failed.text")}</p>`
+            ? unread("more", format)
             : skeleton
-    }${(stuck || next) && button(items ? "more" : "retry", format.say(more))}${
+    }${items && (stuck || next) && button("more", format.say(more))}${
       items && !isEmpty && html`<button type="button" class="table" data-do="table" id="table" aria-disabled="${String(isSaving)}">${drawing(TABLE)}${format.say(isSaving ? "loading" : "activity.table")}</button>`
     }</section>`;
   }

@@ -52,7 +52,7 @@ function view(model, activity) {
   const ending = expiring.map(({ points, expires_at: end }) => row(format.points(points), format.say("balance.until", { date: format.lastDay(end) })));
   const others = shares.filter(([name]) => name !== "available");
   return html`<section class="card total">${ring(shares, total, format.number(available), format.say("balance.available"))}
-      ${promised + hold > 0 ? html`<dl>${others.map(legend)}</dl>` : html`<p>${format.say(total > 0 ? "balance.all" : "balance.none")}</p>`}</section>
+      ${promised + hold > 0 ? html`<dl>${others.map(legend)}</dl>` : owed >= 0 && html`<p>${format.say(total > 0 ? "balance.all" : "balance.none")}</p>`}</section>
     ${owed < 0 && note("alert", format.say("balance.owed.title", missing), format.say("balance.owed.text", missing), settling(-owed, pending, format))}
     ${hold > 0 && note("lock", format.say("balance.hold.title", held), format.say("balance.hold.text"))}
     ${dated("clock", format.say("balance.coming"), coming)}

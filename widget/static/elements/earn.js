@@ -22,9 +22,9 @@ function card(rule, model) {
   const { isSent, problem } = claims[`${me?.member.id} ${id}`] ?? {};
   const left = limit?.times > 1 && !done && format.say("earn.left", { left: format.number(limit.times - limit.used), times: format.number(limit.times) });
   const facts = [often, left, end && format.say("earn.until", { date: format.lastDay(end) })];
-  const lines = [text, facts.filter(Boolean).join(" · "), isClaim && !done && format.say("earn.claim"), problem].filter(Boolean);
+  const lines = [text, facts.filter(Boolean).join(" · "), isClaim && me && !done && format.say("earn.claim")].filter(Boolean);
   return html`<li class="card rule ${kind}"><span class="emblem">${icon(kind)}</span>
-    <div id="rule-${id}"><h3>${title}</h3><p>${points}</p>${lines.map((line) => html`<small>${line}</small>`)}</div>${way(rule, model, isSent)}</li>`;
+    <div id="rule-${id}"><h3>${title}</h3><p>${points}</p>${lines.map((line) => html`<small>${line}</small>`)}${problem && html`<small class="problem">${problem}</small>`}</div>${way(rule, model, isSent)}</li>`;
 }
 
 export function view(model) {
@@ -38,7 +38,7 @@ export function view(model) {
   rules.sort((a, b) => (b.kind === "multiplier") - (a.kind === "multiplier")); // what will end comes first
   if (isOn && referral?.enabled) {
     const { advocate_text: mine, friend_text: theirs } = program.referral;
-    rules.push({ id: "referral", kind: "referral", title: format.say("earn.friend"), points_text: mine || theirs });
+    rules.push({ id: "referral", kind: "referral", title: format.say("earn.friend"), points_text: mine || format.say("earn.theirs", { points: theirs }) });
   }
   return html`${
     rules.length > 0

@@ -26,7 +26,7 @@ function rank({ level, next, fraction, leaves_at: end }, format) {
     ${level && end && html`<span class="grace">${icon("clock")}${format.say("level.grace", { level: level.name, date: format.lastDay(end) })}</span>`}</div>`;
 }
 
-export function head({ guest, me, format, shop, links }) {
+export function head({ guest, me, program, format, shop, links }) {
   if (guest) {
     // what waits for the program has its height already, so that nothing below it moves
     const way = (url, label) => (shop ? html`<a class="button" href="${url}">${label}</a>` : html`<i class="button"></i>`);
@@ -34,7 +34,7 @@ export function head({ guest, me, format, shop, links }) {
       ${shop ? html`<p>${format.say("guest.text", { shop })}</p>` : waiting}
       <p class="ways">${way(links.signup, format.say("guest.signup"))}${way(links.login, format.say("guest.login"))}</p>`;
   }
-  if (!me) return waiting;
+  if (!me) return html`${waiting}${program?.tiers && html`<p class="climb"></p>`}`;
   const name = me.member?.first_name;
   const points = me.balance.available;
   const number = format.number(points);

@@ -10,6 +10,8 @@ export const LINES = {
   order: "M5 8h14l1 13H4zM8.5 11V7a3.5 3.5 0 0 1 7 0v4",
   signup: "M10 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM3 21c0-9 14-9 14 0M19 8v6M16 11h6",
   referral: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c0-8 13-8 13 0M16 4.4a3.5 3.5 0 0 1 0 6.2M18 14c2.5 1 3.5 3 3.5 6",
+  product: "M4 12.5V4h8.5L21 12.5 12.5 21zM8.5 8.5v.1",
+  review: "M4 5h16v11h-9l-5 4v-4H4zM8 9h8M8 12.5h5",
   multiplier: "M13 3L5 14h6l-1 7 9-12h-6z",
   newsletter: "M3 6h18v12H3zM3 7l9 6.5L21 7",
   follow: "M12 20C-4 11 6-1 12 7c6-8 16 4 0 13z",
@@ -45,6 +47,12 @@ export function failure(problem, format) {
   const { kind, wait } = problem;
   const [title, text] = ["title", "text"].map((part) => format.say(`problem.${kind}.${part}`, { n: wait }));
   return blank(kind === "failed" || kind === "offline" ? "alert" : "clock", title, text, remedy(problem, format));
+}
+
+/** In place of a list that could not be read; `verb` reads it again. */
+export function unread(verb, format) {
+  const text = `problem.${navigator.onLine ? "failed" : "offline"}.text`;
+  return blank("alert", format.say("problem.failed.title"), format.say(text), button(verb, format.say("retry")));
 }
 
 /** Above what is older than it should be. */

@@ -23,7 +23,7 @@ function way({ id, type, redeemable, message, point_value: value }, { guest, me,
     const rate = { points: format.points(1), money: format.money(value, undefined, "stripIfInteger") };
     return html`<p class="told">${format.say("redeem.cashback", rate)}</p>`;
   }
-  if (guest) return html`<a class="button" href="${links.signup}" aria-describedby="${about}">${format.say("guest.signup")}</a>`;
+  if (guest) return html`<a class="button calm" href="${links.signup}" aria-describedby="${about}">${format.say("guest.signup")}</a>`;
   if (!me) return html`<i class="button waiting"></i>`;
   return html`${!redeemable && message && html`<p class="told" id="told-${id}">${message}</p>`}
     <button type="button" class="button" id="redeem-${id}" data-do="choose" data-with="${id}" aria-describedby="${about}${!redeemable && message && ` told-${id}`}"
@@ -67,7 +67,7 @@ const done = (given, redemptions) => (model) => {
     ${isMade && one.post_confirmation_html ? merchantsWords(one.post_confirmation_html) : html`<p>${format.say(`after.${group}.text`, told)}</p>`}
     ${isMade && one.code && codeOf(one, format)}
     ${one.can_return && html`<p class="hint">${format.say("after.undo")}</p>`}
-    <p class="choice">${button("later", format.say("after.end"))}${button("mine", format.say("tab.rewards"))}</p>`;
+    <p class="choice">${button("later", format.say("after.end"))}${state !== "failed" && button("mine", format.say("tab.rewards"))}</p>`;
 };
 
 const offered = ({ me, program }) => [...(me?.campaign ?? (me ? null : program.campaign))?.gifts ?? [], ...(me ?? program).rewards ?? []];

@@ -2,7 +2,7 @@
 import { html } from "../html.js";
 import { Pages } from "../pages.js";
 import { copied } from "./copy.js";
-import { blank, button, drawing, icon, skeleton } from "./parts.js";
+import { blank, button, drawing, icon, skeleton, unread } from "./parts.js";
 import "./signs.js";
 
 const COPY = "M9 9h11v11H9zM5 15H4V4h11v1";
@@ -80,8 +80,7 @@ export function begin(panel) {
     const { format, identity } = model;
     const isOurs = identity === owner;
     if (!isOurs || !friends.values.items) {
-      const problem = isOurs && friends.values.stuck;
-      return problem ? blank("alert", format.say("problem.failed.title"), format.say(navigator.onLine ? "problem.failed.text" : "problem.offline.text"), button("friends", format.say("retry"))) : skeleton;
+      return isOurs && friends.values.stuck ? unread("friends", format) : skeleton;
     }
     const label = format.say(isCopied ? "referral.copied" : "referral.copy");
     return html`<section class="card invite"><h3>${format.say("referral.title")}</h3><p>${promise(about, format)}</p>

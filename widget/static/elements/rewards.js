@@ -1,6 +1,6 @@
 /** The tab My rewards: what a member has, ready to be used first, and what has become of the rest. */
 import { html } from "../html.js";
-import { blank, button, icon, skeleton } from "./parts.js";
+import { blank, button, icon, skeleton, unread } from "./parts.js";
 import { picture, pictured } from "./pictures.js";
 import { codeOf, deskOf, stateOf } from "./redemption.js";
 
@@ -36,7 +36,7 @@ function active(one, format) {
 
 const earlier = (one, format) => html`<li class="card" id="redemption-${one.id}" tabindex="-1">${head(one, stateOf(one), format)}</li>`;
 
-const list = (title, rows) => rows.length > 0 && html`<section class="mine"><h3>${title}</h3><ul role="list">${rows}</ul></section>`;
+const list = (title, rows, look) => rows.length > 0 && html`<section class="mine ${look}"><h3>${title}</h3><ul role="list">${rows}</ul></section>`;
 
 export function begin(panel) {
   const { redemptions, step } = deskOf(panel);
@@ -44,14 +44,14 @@ export function begin(panel) {
   function view(model) {
     const { format } = model;
     const { items, next, loading, stuck } = redemptions.of(model);
-    if (!items) return stuck ? html`<section class="mine"><p>${format.say("problem.failed.text")}</p>${button("older", format.say("retry"))}</section>` : skeleton;
+    if (!items) return stuck ? unread("older", format) : skeleton;
     const isActive = (one) => ACTIVE.includes(stateOf(one));
     const more = loading ? "loading" : stuck ? "retry" : "mine.more";
     return html`${
       items.length === 0
         ? blank("rewards", format.say("mine.empty.title"), format.say("mine.empty.text"), panel.part("tab-redeem") && button("show", format.say("mine.empty.way"), "redeem"))
         : html`${list(format.say("mine.active"), items.filter(isActive).map((one) => active(one, format)))}
-          ${list(format.say("mine.earlier"), items.filter((one) => !isActive(one)).map((one) => earlier(one, format)))}`
+          ${list(format.say("mine.earlier"), items.filter((one) => !isActive(one)).map((one) => earlier(one, format)), "past")}`
     }${(next || stuck) && html`<p class="onward">${button("older", format.say(more))}</p>`}`;
   }
 
