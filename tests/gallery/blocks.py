@@ -28,6 +28,14 @@ def pages() -> list[tuple[str, str]]:
     ]
 
 
+def settle(store: Store) -> None:
+    """Until every block says something."""
+    store.page.wait_for_function(
+        """() => [...document.querySelectorAll("main :is(lagniappe-balance, [price], [lines])")].every(
+            ({ shadowRoot }) => shadowRoot?.querySelector("[part~=text]")?.textContent.trim())"""
+    )
+
+
 def arrange(store: Store, points: int = 12, *, nothing: bool = False) -> None:
     """Let the API say what the pages ask of it; with `nothing` it has nothing to say, and the lines stay blank."""
     said: dict[str, Any] = {

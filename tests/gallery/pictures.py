@@ -68,9 +68,8 @@ def take(page: Page, folder: Path, *, group: str, name: str, caption: str, moves
             page.evaluate("document.querySelector('lagniappe-widget').style.removeProperty('--lagniappe-height')")
 
 
-def take_page(page: Page, folder: Path, html_text: str, *, group: str, name: str) -> Iterator[Picture]:
-    """A page of its own, such as a mail, down to its end: on a phone and on a desk."""
-    page.set_content(html_text, wait_until="load")
+def take_page(page: Page, folder: Path, *, group: str, name: str) -> Iterator[Picture]:
+    """The page that is there, such as a mail, down to its end: on a phone and on a desk."""
     for scheme, width in itertools.product(SCHEMES, (min(SIZES), 768)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": SIZES[width]})

@@ -3,12 +3,11 @@
 import os
 import re
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.gallery import blocks, mails
 from tests.gallery.pictures import Picture, take, take_page, write_index
 from tests.gallery.state import State
 from tests.gallery.states import STATES
@@ -17,8 +16,6 @@ from tests.widget.conftest import Store
 IS_WANTED = "LAGNIAPPE_GALLERY" in os.environ
 """The whole of it takes minutes."""
 SAMPLE = ("visitor-earn", "redeem-done", "celebration-points", "texts-arabic")
-ELSEWHERE = {"Blocks": "tests.gallery.blocks", "Mails": "tests.gallery.mails"}
-"""What is not in the panel: modules with pages(), which gives the name and the HTML of each."""
 SHOWN = re.compile(r"^(?!(es|fr|it|nl|pl|pt-BR|zh-Hant)/)")
 """Of what there is in every language, English, a long one, one from right to left and one without an alphabet."""
 
@@ -50,12 +47,20 @@ def test_every_state_has_its_pictures(store: Store, folder: Path, state: State) 
     _taken.extend(taken)
 
 
-@pytest.mark.parametrize("group", [group for group, module in ELSEWHERE.items() if find_spec(module)])
-def test_what_is_not_in_the_panel_has_its_pictures(store: Store, folder: Path, group: str) -> None:
-    pages = [one for one in import_module(ELSEWHERE[group]).pages() if SHOWN.match(one[0])]
-    assert pages
+def test_the_blocks_have_their_pictures(store: Store, folder: Path) -> None:
+    blocks.arrange(store)
+    pages = blocks.pages()
+    for name, main in pages if IS_WANTED else pages[:1]:
+        store.visit(main=main, identity="jwt")
+        blocks.settle(store)
+        _taken.extend(take_page(store.page, folder, group="Blocks", name=name))
+
+
+def test_the_mails_have_their_pictures(store: Store, folder: Path) -> None:
+    pages = [one for one in mails.pages() if SHOWN.match(one[0])]
     for name, html in pages if IS_WANTED else pages[:1]:
-        _taken.extend(take_page(store.page, folder, html, group=group, name=name))
+        store.page.set_content(html, wait_until="load")
+        _taken.extend(take_page(store.page, folder, group="Mails", name=name))
 
 
 def test_the_samples_are_states() -> None:
