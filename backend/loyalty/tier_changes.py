@@ -39,6 +39,12 @@ class Settled:
     def has_moved(self) -> bool:
         return self.before != self.verdict.standing.level
 
+    @property
+    def is_news(self) -> bool:
+        """Not where everybody begins: nobody did anything for a level from 0."""
+        is_beginning = self.before is None and all(level.starts_at == 0 for level in self.verdict.entered)
+        return self.has_moved and not is_beginning
+
 
 def record(
     session: AnySession, shop: ShopFacts, settled: Sequence[Settled], now: datetime, by_hand: ByHand | None = None
@@ -61,6 +67,7 @@ def record(
                 {"change_id": changes[each.member_id]},
             )
             for each in moved
+            if each.is_news
         ],
     )
     notices.tell_all(session, "tier_ending", [_of_ending(shop.id, each) for each in settled if each.verdict.is_ending])

@@ -46,7 +46,11 @@ def test_a_level_is_reached_at_its_first_point_and_not_before(new_shop: NewShop,
 
 def test_a_level_that_starts_at_nothing_is_everybodys(new_shop: NewShop, time: BusinessTime) -> None:
     shop = new_shop(program({**SILVER, "from": 0}, GOLD))
-    assert tier(shop, enrol(shop)) == "silver"
+    member = enrol(shop, email="ada@mail.example")
+    assert tier(shop, member) == "silver"
+    assert told(shop, "tier_changed") == []  # nobody did anything for it
+    earn(shop, member, 300)
+    assert len(told(shop, "tier_changed")) == 1
 
 
 def test_points_that_wait_do_not_count_yet(new_shop: NewShop, time: BusinessTime) -> None:
