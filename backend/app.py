@@ -25,6 +25,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.config["LAGNIAPPE"] = config
     vault.init_app(app, config.encryption_keys)
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # it would redirect to whatever host the request names
     db.init_app(app, config.database_url)
     queue.init_app(app, config.redis_url)
     _set_clock(config)

@@ -86,7 +86,7 @@ def connected(session: AnySession, shop_id: int, member_id: int, connection: byt
         session,
         "select r.friend_id from referral r join member_connection x on x.shop_id = r.shop_id"
         " and x.member_id = r.friend_id + r.advocate_id - :member and x.connection = :connection"
-        " where r.shop_id = :shop and :member in (r.friend_id, r.advocate_id)"
+        " where r.shop_id = :shop and (r.friend_id = :member or r.advocate_id = :member)"
         " and r.state = 'qualified' and r.review = 'none' and r.due_at > :now",
         shop=shop_id,
         member=member_id,
