@@ -58,6 +58,7 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
         awards.move_to(session, shop, row, known, owner, now)
         if former is not None:
             occasions.order_left(session, shop, former, known, now)
+            referrals.order_left(session, shop, former, now)
             segment_due.note(session, shop.id, [former])
     order_codes.settle(session, shop, row, known, now)
     _reckon(session, shop, row, known, now)

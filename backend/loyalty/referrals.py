@@ -62,6 +62,12 @@ def order_seen(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrd
         )
 
 
+def order_left(session: AnySession, shop: ShopFacts, member_id: int, now: datetime) -> None:
+    """An order turned out to be another's than this member's, who may be new after all."""
+    session.flush()
+    judge(session, shop, member_id, now)
+
+
 def claim(session: AnySession, shop: ShopFacts, friend_id: int, code: str, now: datetime) -> None:
     """A member has opened the widget, brought by that link. Nothing follows from a code that nobody has, nor from the same
     link again. Takes its own locks: call it first in a transaction."""

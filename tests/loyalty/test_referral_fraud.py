@@ -222,6 +222,19 @@ def test_a_guests_order_that_is_told_late_counts_just_as_well(shop: TestShop, ti
     assert nobody_got_anything(shop)
 
 
+def test_an_order_that_turns_out_to_be_another_members_speaks_against_nobody(
+    shop: TestShop, time: BusinessTime
+) -> None:
+    _, code = advocate(shop)
+    join(shop, "somebody")
+    told = order(shop, "bea", created_at=(clock.now() - timedelta(days=2)).isoformat())
+    bea = join(shop, "bea", code)
+    assert state(shop, bea) == "existing"
+    time.advance(minutes=1)
+    shop.tell("order.updated", told | {"customer": {"id": "somebody"}})
+    assert state(shop, bea) == "qualified"
+
+
 def test_who_signs_up_while_buying_is_new(shop: TestShop, time: BusinessTime) -> None:
     _, code = advocate(shop)
     order(shop, "bea")
