@@ -58,7 +58,7 @@ def tell(
     rules = [rule for rule in program.settings.rules if rule.event_name == event] if program is not None else []
     if program is None or not rules:
         raise Conflict("No rule of the program is about such an event.", code="no_such_event")
-    name = f"event:{external_id if external_id is not None else secrets.token_urlsafe(12)}"
+    name = f"event:{event}:{external_id if external_id is not None else secrets.token_urlsafe(12)}"
     why = {"event": event, **({"reason": reason} if reason else {})}
     came = [
         rule_payments.pay(session, shop, member_id, rule, program, at=at, now=now, name=name, why=why) for rule in rules

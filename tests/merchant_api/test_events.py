@@ -57,6 +57,14 @@ def test_an_id_makes_it_once_for_each_member(rules: Callable[..., None], api: Ap
     assert (had(api.shop), had(api.shop, "c-2")) == (20, 20)
 
 
+def test_the_ids_of_one_event_are_not_those_of_another(rules: Callable[..., None], api: Api, member: str) -> None:
+    rules(api.shop, rule("event", 30, id="quiz", event="summer-quiz"))
+    assert api.post(f"/members/{member}/events", {"event": "summer-quiz", "id": "1"}).json["given"]
+    rules(api.shop, rule("event", 30, id="quiz", event="winter-quiz"))
+    assert api.post(f"/members/{member}/events", {"event": "winter-quiz", "id": "1"}).json["given"]
+    assert had(api.shop) == 60
+
+
 def test_the_same_idempotency_key_is_the_same_event(rules: Callable[..., None], api: Api, member: str) -> None:
     rules(api.shop, rule("review", 20))
     for _ in range(2):
