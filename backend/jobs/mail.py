@@ -38,6 +38,7 @@ _LOOK_UP: Mapping[Kind, Callable[[Asked, Context], Context]] = {
     "reward_available": about_rewards.available,
     "reward_expired": partial(about_rewards.came_to_nothing, status="expired"),
     "reward_failed": partial(about_rewards.came_to_nothing, status="failed"),
+    "reward_withdrawn": partial(about_rewards.came_to_nothing, status="returned"),
     "tier_changed": about_members.tier_changed,
     "tier_ending": about_members.tier_ending,
     "referral_rewarded": about_members.referral_rewarded,

@@ -169,6 +169,8 @@ def _finish(session: AnySession, shop: ShopFacts, redemption: Redemption, now: d
         _return_points(session, shop, redemption, ending, now)
     if ending != "expired":
         issuing.make_room(session, redemption)
+        if ending == "order_undone" and redemption.origin == "earned" and not was_on_hold:
+            issuing.tell(session, redemption, "reward_withdrawn")
     elif redemption.points > 0 or redemption.origin == "earned":
         issuing.tell(session, redemption, "reward_expired")
 

@@ -25,6 +25,7 @@ LOSSES = frozenset(
         "tier_ending",
         "reward_expired",
         "reward_failed",
+        "reward_withdrawn",
     }
 )
 """Purposes that take something away."""

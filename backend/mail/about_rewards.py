@@ -36,7 +36,7 @@ def issued(asked: Asked, context: Context) -> Context:
     )
 
 
-def came_to_nothing(asked: Asked, context: Context, status: Literal["expired", "failed"]) -> Context:
+def came_to_nothing(asked: Asked, context: Context, status: Literal["expired", "failed", "returned"]) -> Context:
     redemption = _redemption(asked, status)
     return replace(
         context,

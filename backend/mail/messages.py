@@ -33,6 +33,7 @@ Kind = Literal[
     "reward_available",
     "reward_expired",
     "reward_failed",
+    "reward_withdrawn",
     "tier_changed",
     "tier_ending",
     "referral_rewarded",

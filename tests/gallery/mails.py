@@ -61,6 +61,7 @@ EXAMPLES: dict[str, tuple[Kind, Context]] = {
     "reward_expired_free": ("reward_expired", replace(REWARD, points=0, takes_away=True)),
     "reward_failed": ("reward_failed", replace(REWARD, expires_at=None, takes_away=True)),
     "reward_failed_free": ("reward_failed", replace(REWARD, points=0, expires_at=None, takes_away=True)),
+    "reward_withdrawn": ("reward_withdrawn", replace(REWARD, points=0, expires_at=None, takes_away=True)),
     "tier_up": (
         "tier_changed",
         replace(GOLD, perks=("Free shipping", "A surprise on your birthday"), multiplier=Decimal("1.5")),

@@ -384,6 +384,22 @@ def test_a_side_may_get_a_reward_when_the_hold_is_over(make: Callable[..., TestS
     assert (state(shop, bea), violations(shop)) == ("refunded", [])
 
 
+def test_whose_reward_is_taken_back_hears_of_it(make: Callable[..., TestShop], time: BusinessTime) -> None:
+    """The code was mailed to them: it must not fail at the checkout without a word."""
+    shop = make(hold_days=0)
+    five = reward(shop)
+    shop.set_program(**program(hold_days=0, friend={"reward": five.public_id}))
+    time.advance(minutes=1)
+    _, code = advocate(shop)
+    join(shop, "bea", code, email="bea@example.com")
+    collected(shop, "bea")
+    settle()
+    (had,) = rows(shop, "select * from redemption where shop_id = :shop")
+    assert mails(shop, "reward_withdrawn") == []
+    refund_all(shop)
+    assert [mail["redemption_id"] for mail in mails(shop, "reward_withdrawn")] == [had.id]
+
+
 def test_a_reward_that_was_used_stays_and_the_referral_says_so(
     make: Callable[..., TestShop], time: BusinessTime
 ) -> None:

@@ -143,6 +143,12 @@ def test_who_can_get_no_code_reads_that_the_points_are_free_again() -> None:
     assert "It cost you nothing" in for_nothing.text
 
 
+def test_whose_earned_reward_is_taken_back_reads_that_its_code_works_no_more() -> None:
+    message = compose("reward_withdrawn", "en", replace(CONTEXT, points=0, expires_at=None))
+    assert message.subject == "Taken back: €5 off at Maison Test"
+    assert "Its code works no more." in message.text
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_names_and_reasons_are_text_and_never_markup(kind: Kind, language: str) -> None:
