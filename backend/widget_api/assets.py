@@ -8,6 +8,7 @@ time that somebody asks, and served from memory: no path ever touches the disk, 
 import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -92,7 +93,7 @@ def loader(request: Request, shop: ShopFacts, base_url: str) -> Response:
     if asset is None:
         if settings.enabled:
             words = sentences(None, shop.locale)
-            look = {
+            look: dict[str, object] = {
                 "key": shop.widget_key,
                 "base": base_url,
                 "panel": f"{base_url}/widget/v1/assets/{widget_files().version}/{ENTRY}",
@@ -103,6 +104,8 @@ def loader(request: Request, shop: ShopFacts, base_url: str) -> Response:
                 "locale": shop.locale,
                 "sorry": words["sorry"],
             }
+            if settings.referral.enabled:
+                look["referral"] = {"enabled": True}
             asset = _script(_filled_in(widget_files().loader, look))
         else:
             asset = _script("/* This shop's loyalty program is switched off. */\n")
@@ -119,7 +122,7 @@ def no_loader(request: Request) -> Response:
     return answer
 
 
-def _filled_in(template: str, look: dict[str, str]) -> str:
+def _filled_in(template: str, look: Mapping[str, object]) -> str:
     # JSON is JavaScript; "<" is escaped so that the text stays harmless wherever somebody pastes it.
     literal = orjson.dumps(look).decode().replace("<", "\\u003c")
     return _LOOK.sub(lambda _: literal, template, count=1)

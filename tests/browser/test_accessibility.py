@@ -125,7 +125,7 @@ def my_rewards(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> 
 def giving_back(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:
     my_rewards(page, boutique, widget, **given)
     widget.reward("€5 off").get_by_role("button", name="Give it back").click()
-    expect(widget.step()).to_contain_text("50\u00a0points return")
+    expect(widget.step()).to_contain_text("50\u00a0points come back")
 
 
 def no_rewards_yet(page: Page, boutique: Boutique, widget: Widget, **given: Any) -> None:

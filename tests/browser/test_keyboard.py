@@ -10,7 +10,7 @@ from tests.browser.widget import Widget
 FOCUSED = "() => document.activeElement?.shadowRoot?.activeElement?.id ?? null"
 STOPS = """() => {
     const root = document.querySelector("lagniappe-widget").shadowRoot;
-    const candidates = [...root.querySelectorAll("dialog :is(a[href], button, summary, input, [role=tabpanel])")];
+    const candidates = [...root.querySelectorAll("dialog :is(a[href], button, summary, input, select, [role=tabpanel])")];
     return candidates.filter((element) => element.tabIndex >= 0 && !element.disabled && element.checkVisibility());
 }"""
 """Everything in the open panel that the Tab key should come to, in order."""

@@ -34,7 +34,7 @@ class State:
     """Is it looked at by somebody who has not asked for less motion?"""
     data: dict[str, str] = field(default_factory=dict)
     head: str = ""
-    look: dict[str, str] | None = None
+    look: dict[str, Any] | None = None
 
     @property
     def id(self) -> str:

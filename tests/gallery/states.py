@@ -64,6 +64,7 @@ STATES: list[State] = list(
                 "member",
                 "The dashboard is on its way",
                 before=(say("program", SLOW), say("session", SLOW)),
+                look={"referral": {"enabled": True}},
                 settles=False,
             ),
             State(

@@ -40,15 +40,14 @@ def rules() -> list[dict[str, Any]]:
     buy = {"label": "Purchase", "url": f"{STORE}/shop"}
     return [
         rule(1, "order", "Complete an order", "1 point for every €1", id="order", button=buy),
-        rule(2, "product", "Buy a moon jar", "50 points", button={"label": "See it", "url": f"{STORE}/jar"}),
+        rule(2, "product", "Buy a moon jar", "50 points per item", button={"label": "See it", "url": f"{STORE}/jar"}),
         rule(3, "multiplier", "Double points on teaware", "2× points", active_to="2026-11-30T23:00:00Z"),
         rule(4, "signup", "Create an account", "50 points", done=True),
         rule(5, "follow", "Follow us on Instagram", "20 points", network="instagram",
              button={"label": "Follow", "url": "https://instagram.com/maison"}, **claim),
-        rule(6, "birthday", "Your birthday", "100 points", birthday_known=False,
-             button={"label": "Tell us the day", "url": None}, **claim),
+        rule(6, "birthday", "Your birthday", "100 points", birthday_known=False, is_claimable=True),
         rule(7, "review", "Write a review", "15 points", limit={"times": 3, "per": "month", "used": 1},
-             limit_text="3 times a month", button={"label": "Write one", "url": f"{STORE}/reviews"}),
+             limit_text="Up to 3× a month", button={"label": "Write one", "url": f"{STORE}/reviews"}),
     ]  # fmt: skip
 
 
@@ -96,10 +95,11 @@ def tier(**more: Any) -> dict[str, Any]:
 
 def friends() -> list[dict[str, Any]]:
     told = [
-        ("Bea", "rewarded", "Bea has joined and ordered. You have 100 points for it."),
-        ("Chidi", "qualified", "Chidi has ordered. Your points arrive on 2 December."),
-        ("Dora", "registered", "Dora has joined. The next step is a first order."),
-        (None, "rejected", "This friend was a customer already."),
+        ("Bea", "rewarded", "Bea has joined, and you have got 100 points."),
+        ("Chidi", "qualified", "Chidi has joined. You get 100 points on December 2."),
+        ("Dora", "registered", "Dora has joined. You get 100 points after the first order."),
+        (None, "rejected", "This one did not count: only people who are new to the shop do."),
+        (None, "visited", "Several people opened your link."),
     ]
     return [
         {"id": str(number), "name": name, "state": state, "at": AGO, "text": text,
@@ -151,7 +151,7 @@ def everything(store: Store) -> None:
     program["shop"].update(signup_url=f"{STORE}/register", login_url=f"{STORE}/login")
     sides = {"advocate_text": "100 points", "friend_text": "50 points"}
     program.update(
-        earn=rules(),
+        earn=[{**one, "done": False, "is_claimable": False} for one in rules()],
         rewards=[{**one, "missing_points": 0} for one in rewards()],
         campaign=None,
         referral={"enabled": True, "reward_when": "first_order", **sides},

@@ -22,7 +22,7 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/js
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
 
-LOOK = {
+LOOK: dict[str, Any] = {
     "key": "wk_test",
     "base": SERVER,
     "panel": f"{ASSETS}lagniappe.js",
@@ -49,7 +49,7 @@ def source(path: str) -> str:
     return lean(path, (STATIC / path).read_text(encoding="utf-8"))
 
 
-def loader(**look: str) -> str:
+def loader(**look: Any) -> str:
     """The launcher's script, filled in as the server does."""
     filled = json.dumps({**LOOK, **look})
     return re.sub(r"/\*look\*/.*?/\*look\*/", lambda _: filled, source("loader.js"), count=1, flags=re.DOTALL)
@@ -101,7 +101,7 @@ class Store:
         main: str = "",
         lang: str = "en",
         times: int = 1,
-        look: dict[str, str] | None = None,
+        look: dict[str, Any] | None = None,
         **data: str,
     ) -> None:
         """Open the page; `main` is what it has besides, `data` are the script's data attributes."""

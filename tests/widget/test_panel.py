@@ -225,10 +225,10 @@ def test_focus_goes_in_stays_in_and_comes_back(store: Store) -> None:
 
 
 def test_the_tabs_are_all_there_while_everything_is_on_its_way(store: Store) -> None:
-    """So that none comes in between when it is known: most shops have rewards and friends."""
+    """So that none comes in between when it is known: the loader says whether members bring friends here."""
     never: tuple[str, None, dict[str, str]] = ("late", None, {})
     store.answers |= {"program": never, "session": never}
-    store.visit(identity="jwt")
+    store.visit(identity="jwt", look={"referral": {"enabled": True}})
     store.page.locator("[part=launcher]").click()
     expect(store.page.get_by_role("tab")).to_have_text(
         ["Earn points", "Redeem points", "My rewards", "Referral program", "My balance"]

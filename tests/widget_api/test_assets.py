@@ -46,6 +46,13 @@ class TestLoader:
         assert look["label"] == "Le club"
         assert look["locale"] == "fr"
         assert look["sorry"].startswith("Le chargement")
+        assert "referral" not in look
+
+    def test_says_whether_members_bring_friends(self, new_shop: Any) -> None:
+        sides = {side: {"points": 50} for side in ("advocate", "friend")}
+        shop = new_shop({"referral": {"enabled": True, **sides}})
+        assert look_of(load(shop).text)["referral"] == {"enabled": True}
+        assert len(load(shop, headers={"Accept-Encoding": "gzip"}).data) <= 2048
 
     def test_is_called_rewards_by_default(self, shop: TestShop) -> None:
         assert look_of(load(shop).text)["label"] == "Rewards"

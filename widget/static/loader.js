@@ -1,6 +1,5 @@
 /* The launcher. The server fills the object between the marks for one shop: docs/widget.md. */
 (() => {
-  "use strict";
   const look = /*look*/ {
     "key": "", "base": "", "panel": "", "label": "Rewards", "accent": "#4f46e5", "ink": "#ffffff", "position": "right",
     "sorry": "This cannot be loaded right now. Please try again."
@@ -13,7 +12,7 @@
 [part] {
   all: initial; position: fixed; z-index: var(--lagniappe-z, 2147483000); ${side}: var(--lagniappe-offset-x, 20px);
   bottom: calc(var(--lagniappe-offset-y, 20px) + env(safe-area-inset-bottom)); padding: 0 20px;
-  font: 600 16px/40px var(--lagniappe-font, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
+  font: 600 16px/40px var(--lagniappe-font, system-ui, sans-serif);
   color: var(--lagniappe-accent-ink, ${look.ink}); background: var(--lagniappe-accent, ${look.accent}); border-radius: 28px; box-shadow: 0 8px 24px #0004;
 }
 [part=launcher] { display: flex; align-items: center; gap: 10px; height: 56px; cursor: pointer; transition: transform .2s }

@@ -9,9 +9,9 @@ import { head } from "./head.js";
 import { failure, icon, notice, skeleton } from "./parts.js";
 import { onTabKeys, tabList } from "./tabs.js";
 
-/** Before that is known it is taken to be so: most shops have rewards and friends, and nothing should move. */
+/** Before that is known it is taken to be so, since most shops have rewards, and nothing should move. */
 const offers = ({ program, me }) => !program || (me ?? program).rewards?.length > 0 || program.campaign;
-const refers = ({ program, me }) => !program || (me ?? program).referral?.enabled;
+const refers = ({ program, me }, look) => (me ?? program ?? look).referral?.enabled;
 const REWARDS = { sheet: "styles/rewards.css", words: "rewards/" };
 
 /** A tab is one line: do visitors have it, when is it there, and what shows it, view(model) → markup; its module, sheet and
@@ -240,7 +240,7 @@ export class Panel {
       this.#paint();
     }
     const format = this.#format;
-    const tabs = TABS.filter(({ guests, when }) => (guests || !guest) && (!when || when(values)));
+    const tabs = TABS.filter(({ guests, when }) => (guests || !guest) && (!when || when(values, this.#look)));
     if (!tabs.includes(this.#tab)) this.#tab = tabs[0];
     const { shop = {}, appearance } = program ?? {};
     const link = (name) => this.#host.getAttribute(`${name}-url`) || shop[`${name}_url`] || "/";

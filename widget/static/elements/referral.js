@@ -39,9 +39,11 @@ function counted({ counts, earned_text: earned }, format) {
   return html`<dl class="counts">${figures}</dl>${counts.rewarded > 0 && html`<p class="earned">${icon("earn")}${format.say("referral.earned", { points: earned })}</p>`}`;
 }
 
+/** The name stands above where the sentence, or everybody, does not hold it. */
 function row({ id, name, state, at, text }, format) {
+  const title = name || format.say("referral.somebody");
   return html`<li class="${state}" id="friend-${id}" tabindex="-1"><span class="emblem">${icon(DRAWN[state] ?? "referral")}</span>
-    <span class="what"><b>${name || format.say("referral.somebody")}</b><span>${text}</span><small>${format.day(at)}</small></span></li>`;
+    <span class="what">${state !== "visited" && !text.includes(title) && html`<b>${title}</b>`}<span>${text}</span><small>${format.day(at)}</small></span></li>`;
 }
 
 export function begin(panel) {
