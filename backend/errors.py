@@ -87,6 +87,17 @@ class Conflict(LagniappeError):
     title = "This cannot be done now"
 
 
+class Contradiction(Conflict):
+    """Each part is fine and they do not go together. `errors` names the fields, as in BadInput."""
+
+    code = "contradiction"
+    title = "Parts of the request do not go together"
+
+    def __init__(self, detail: str, errors: list[dict[str, str]]) -> None:
+        super().__init__(detail, errors=errors)
+        self.errors = errors
+
+
 class NotEnoughPoints(Conflict):
     """A deduction or redemption over the available balance."""
 

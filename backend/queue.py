@@ -40,8 +40,8 @@ COALESCED_MILLISECONDS = 200
 """Of the rings of one doorbell within this time one becomes a job, unless a worker has begun with it meanwhile."""
 PAUSE_SECONDS = 0.05
 """The least time between two rounds of one process' ringer."""
-MAX_WAITING = 10
-"""Jobs that may wait in one queue. More would say nothing new: each drains all that is due."""
+MAX_WAITING = 20
+"""Jobs that may wait in one queue, more than it has doorbells. More would say nothing new: each drains all that is due."""
 JOB_SECONDS = {"inbox": 60, "points": 60, "outbox": 60, "upkeep": 3600}
 """By queue: RQ's last resort against a job that hangs. Drains end by themselves after about 20."""
 WAITING_SECONDS = 60

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar, cast
 
-from backend.errors import BadInput
+from backend.errors import BadInput, Contradiction
 from backend.loyalty.eligibility_terms import (
     ATTRIBUTES,
     OPERATORS,
@@ -28,6 +28,8 @@ from backend.loyalty.eligibility_values import many_texts, read_values, shown, y
 
 MAX_RULES = 20
 MAX_CONDITIONS = 50
+OUT_OF_ORDER = ("should not end before it begins", "should stand between two conditions")
+"""What is refused though no part of it is wrong."""
 _SHOWN_ERRORS = 20
 
 _RULE_KEYS = ("show_on_member_dashboard", "include_in_api_response", "conditions")
@@ -41,7 +43,7 @@ def read_rules(value: object, *, field: str = "member_eligibility_rules") -> tup
     """The rules in what a merchant wrote; an empty list is for everybody.
 
     Raises BadInput with one sentence, and `errors` with every mistake by its place, such as
-    `member_eligibility_rules.0.conditions.2.value`.
+    `member_eligibility_rules.0.conditions.2.value`; Contradiction if only the order of the parts is wrong.
     """
     notes = _Notes("The eligibility rules are not valid")
     rules = tuple(
@@ -134,7 +136,9 @@ class _Notes:
         if self.errors:
             first = ": ".join(self.errors[0].values())
             more = f" ({len(self.errors) - 1} more)" if len(self.errors) > 1 else ""
-            raise BadInput(f"{self.headline}: {first}{more}.", self.errors[:_SHOWN_ERRORS])
+            is_out_of_order = all(each["message"].endswith(OUT_OF_ORDER) for each in self.errors)
+            refusal = Contradiction if is_out_of_order else BadInput
+            raise refusal(f"{self.headline}: {first}{more}.", self.errors[:_SHOWN_ERRORS])
 
 
 def _rule(value: object, field: str, notes: _Notes) -> Rule:

@@ -24,9 +24,10 @@ from pydantic import (
     model_validator,
 )
 
-from backend.errors import BadInput, Conflict
+from backend.errors import BadInput, Contradiction
 from backend.loyalty import eligibility, merchant_html, mistakes
 from backend.loyalty.calendar_rules import first_instant
+from backend.loyalty.eligibility_reading import OUT_OF_ORDER
 from backend.loyalty.settings import Amount, Label, Page, Title
 from backend.loyalty.wording import is_language_tag, pick
 from backend.money import quantum
@@ -91,21 +92,8 @@ _DISCOUNTS = {
     "percentage_discount": "percentage",
     "free_shipping": "free_shipping",
 }
-_OUT_OF_ORDER = ("should not end before it begins", "should stand between two conditions")
-"""What eligibility refuses though no part of it is wrong."""
 _EARLIEST, _LATEST = date(1, 1, 3), date(9998, 12, 30)
 """Days further out mean "always" all the same, and have no instant in every zone."""
-
-
-class Contradiction(Conflict):
-    """Each part is fine and they do not go together. `errors` names the fields, as in BadInput."""
-
-    code = "contradiction"
-    title = "Parts of the request do not go together"
-
-    def __init__(self, detail: str, errors: list[dict[str, str]]) -> None:
-        super().__init__(detail, errors=errors)
-        self.errors = errors
 
 
 class Unfit(BadInput):
@@ -529,7 +517,7 @@ def _parsed(
     if _tags_in(given) > MAX_TAGS_IN_ALL:
         raise BadInput(f"The texts of the reward have more than {MAX_TAGS_IN_ALL:,} tags in all.")
     errors = _take_over_audience(given)
-    out_of_order = [each for each in errors if each["message"].endswith(_OUT_OF_ORDER)]
+    out_of_order = [each for each in errors if each["message"].endswith(OUT_OF_ORDER)]
     errors = [each for each in errors if each not in out_of_order]
     try:
         definition = model.model_validate(given, context={"rehearsal": rehearsal})
@@ -552,7 +540,7 @@ def _take_over_audience(given: dict[str, Any]) -> list[dict[str, str]]:
         if "member_eligibility_rules" in given:
             rules = eligibility.read_rules(given.pop("member_eligibility_rules"))
             given["member_eligibility_rules"] = eligibility.rules_to_document(rules)
-    except BadInput as refused:
+    except (BadInput, Contradiction) as refused:
         errors += refused.errors or [{"field": "member_eligibility_rules", "message": refused.detail}]
     try:
         if "target" in given:

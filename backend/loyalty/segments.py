@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from backend.errors import BadInput, Conflict, NotFound
+from backend.errors import Conflict, Contradiction, NotFound
 from backend.ledger.posting import AnySession
 from backend.loyalty import programs, segment_due
 from backend.loyalty.eligibility import Rule, read_rules, rules_to_document
@@ -26,7 +26,7 @@ AT_ONCE = timedelta(seconds=1)
 def create(session: AnySession, shop_id: int, segment_id: str, name: str, rules: object, now: datetime) -> Segment:
     """Make a segment; its members are found within seconds.
 
-    Raises BadInput; Conflict `id_taken`, `too_many`.
+    Raises BadInput, Contradiction; Conflict `id_taken`, `too_many`.
     """
     read = _read(rules)
     _hold(session, shop_id)
@@ -55,7 +55,7 @@ def create(session: AnySession, shop_id: int, segment_id: str, name: str, rules:
 def update(
     session: AnySession, shop_id: int, segment_id: str, now: datetime, name: str | None = None, rules: object = None
 ) -> Segment:
-    """Change its name, its rules or both; what is None stays. Raises NotFound, BadInput."""
+    """Change its name, its rules or both; what is None stays. Raises NotFound, BadInput, Contradiction."""
     read = None if rules is None else _read(rules)
     _hold(session, shop_id)
     segment = find(session, shop_id, segment_id)
@@ -116,7 +116,7 @@ def _read(rules: object) -> tuple[Rule, ...]:
         if any(condition.attribute == "Segments" for condition in rule.conditions())
     ]
     if errors:
-        raise BadInput("The rules of a segment cannot ask for segments.", errors)
+        raise Contradiction("The rules of a segment cannot ask for segments.", errors)
     return read
 
 

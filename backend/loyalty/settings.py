@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from backend.errors import BadInput
+from backend.errors import BadInput, Contradiction
 from backend.loyalty import merchant_html, mistakes
 from backend.loyalty.eligibility_reading import read_rules, rules_to_document
 from backend.loyalty.wording import PLURAL_FORMS, default_points_name, is_language_tag
@@ -128,7 +128,7 @@ def _moment(value: object) -> datetime:
 def _eligibility(value: object) -> list[dict[str, Any]]:
     try:
         return rules_to_document(read_rules(value, field="eligibility"))
-    except BadInput as error:
+    except (BadInput, Contradiction) as error:
         raise ValueError(error.detail.removesuffix(".")) from None
 
 

@@ -54,6 +54,7 @@ TAGS = {
     "Members": "Customers who take part: who they are, what they have, how it came about.",
     "Rewards": "What members can have for their points, and the codes that it comes with.",
     "Redemptions": "Which member had which reward, whether it was used, and how far its delivery is.",
+    "Referrals": "Who brought whom, what came of it, and what waits for the merchant to decide.",
     "Segments": "Members who meet the same conditions; rewards can be for them alone.",
     "Campaigns": "Gifts for points between two moments, one campaign at a time.",
     "Orders": "What the store told of each order, and the sum behind its points.",

@@ -1,5 +1,6 @@
 """The program's settings: the version in force, its history, and a new one (contract section 8)."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -7,9 +8,10 @@ from flask import current_app
 from pydantic import Field
 from sqlalchemy import select
 
-from backend.errors import Conflict
+from backend.errors import BadInput, Conflict
 from backend.loyalty import programs
 from backend.loyalty import settings as program_settings
+from backend.loyalty.eligibility_reading import read_rules
 from backend.loyalty.settings import ProgramSettings
 from backend.merchant_api import settings_schema
 from backend.merchant_api.operations import Call, DocumentedAs, operation
@@ -60,6 +62,7 @@ def show_program(call: Call) -> Program:
     refusals={
         "repeated": "two rules or levels share an id, or two levels start at the same value",
         "ends_before_it_starts": "a rule's `active_to` is not later than its `active_from`",
+        "contradiction": "conditions of a rule's `eligibility` that do not go together; `errors` names the fields",
     },
 )
 def replace_program(call: Call, body: Annotated[dict[str, Any], DocumentedAs(ProgramSettings)]) -> Program:
@@ -109,7 +112,7 @@ def _refuse_repetition(document: dict[str, Any]) -> None:
 
 
 def _refuse_what_never_is(document: dict[str, Any]) -> None:
-    """A window that ends before it starts: no schema can say that either."""
+    """A window that ends before it starts, conditions out of order: no schema can say that either."""
     rules = document.get("rules")
     for number, rule in enumerate(rules if isinstance(rules, list) else ()):
         given = rule if isinstance(rule, dict) else {}
@@ -118,6 +121,8 @@ def _refuse_what_never_is(document: dict[str, Any]) -> None:
             field, message = f"rules.{number}.active_to", "should be later than active_from"
             errors = [{"field": field, "message": message}]
             raise Conflict(f"{field} {message}.", code="ends_before_it_starts", errors=errors)
+        with suppress(BadInput):  # which the settings refuse
+            read_rules(given.get("eligibility", []), field=f"rules.{number}.eligibility")
 
 
 def _moment(value: object) -> datetime | None:

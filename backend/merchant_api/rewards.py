@@ -12,11 +12,11 @@ from flask import current_app
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from sqlalchemy import text
 
-from backend.errors import BadInput
+from backend.errors import BadInput, Contradiction
 from backend.ledger.posting import AnySession
 from backend.loyalty import coupons as coupon_stock
 from backend.loyalty import eligibility, member_facts, reward_definition, rewards, shops
-from backend.loyalty.reward_definition import Contradiction, RewardSubType, RewardType, Unfit
+from backend.loyalty.reward_definition import RewardSubType, RewardType, Unfit
 from backend.loyalty.shops import ShopFacts
 from backend.merchant_api import rewards_schema
 from backend.merchant_api.members import MemberRef, find

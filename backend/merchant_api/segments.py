@@ -111,6 +111,7 @@ def show_segment(call: Call, segment: str) -> Segment:
     summary="Make a segment",
     status=201,
     refusals={
+        "contradiction": "conditions that do not go together, or that ask for segments; `errors` names the fields",
         "id_taken": "the shop has a segment of this id",
         "too_many": f"the shop has {segments.MAX_SEGMENTS} segments already",
     },
@@ -121,7 +122,16 @@ def create_segment(call: Call, body: NewSegment) -> Segment:
     return _shown(segments.create(call.session, call.shop_id, body.id, body.name, body.rules, call.now))
 
 
-@operation("PATCH", "/segments/{segment}", scope="write", tag="Segments", summary="Change a segment")
+@operation(
+    "PATCH",
+    "/segments/{segment}",
+    scope="write",
+    tag="Segments",
+    summary="Change a segment",
+    refusals={
+        "contradiction": "conditions that do not go together, or that ask for segments; `errors` names the fields",
+    },
+)
 def update_segment(call: Call, segment: str, body: SegmentChanges) -> Segment:
     """Changes the fields that are sent. Other rules have every member judged again."""
     return _shown(segments.update(call.session, call.shop_id, segment, call.now, body.name, body.rules))

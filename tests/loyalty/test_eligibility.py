@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.errors import BadInput
+from backend.errors import BadInput, Contradiction
 from backend.loyalty import eligibility, eligibility_wording
 from backend.loyalty.calendar_rules import first_instant
 from backend.loyalty.eligibility import (
@@ -617,8 +617,8 @@ def test_only_what_is_missing_of_the_nearest_alternative_is_named() -> None:
 # What is refused
 
 
-def refused(value: object) -> BadInput:
-    with pytest.raises(BadInput) as caught:
+def refused(value: object) -> BadInput | Contradiction:
+    with pytest.raises((BadInput, Contradiction)) as caught:
         read_rules(value)
     return caught.value
 
@@ -791,7 +791,7 @@ def test_whatever_is_written_is_read_or_refused(value: Any) -> None:
     for written in (value, [value], [{"conditions": value}], [{"conditions": [value]}]):
         try:
             rules = read_rules(written)
-        except BadInput as error:
+        except (BadInput, Contradiction) as error:
             assert error.errors
         else:
             assert read_rules(rules_to_document(rules)) == rules

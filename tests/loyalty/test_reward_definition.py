@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from backend.errors import BadInput
+from backend.errors import BadInput, Contradiction
 from backend.loyalty import reward_definition
-from backend.loyalty.reward_definition import Contradiction, RewardDefinition, stored, to_document, to_strings
+from backend.loyalty.reward_definition import RewardDefinition, stored, to_document, to_strings
 
 PARIS = ZoneInfo("Europe/Paris")
 FIVE_OFF = {

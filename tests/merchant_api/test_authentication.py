@@ -18,6 +18,7 @@ DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kc
 """A PNG of one black pixel."""
 SOME_BODY = {
     "create_adjustment": {"points": 5, "reason": "A test"},
+    "tell_member_event": {"event": "review", "id": "r-1"},
     "replace_program": {},
     "create_reward": {"reward_name": "Bottle", "reward_type": "gift", "points_to_be_redeemed": 5},
     "update_reward": {"rank": 1},

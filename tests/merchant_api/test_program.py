@@ -32,7 +32,9 @@ def test_new_settings_are_a_new_version_with_the_defaults_written_out(
         "spend_step": "2.50", "points_per_step": 3, "base": "items", "round": "floor", "pos": True,
     }  # fmt: skip
     assert settings["expiry"] == {"kind": "days", "days": 90, "grace_days": 7}
-    assert settings["tiers"]["levels"] == [{"id": "gold", "from": 1000, "name": {"en": "Gold"}}]
+    (gold,) = settings["tiers"]["levels"]
+    assert gold | {"id": "gold", "from": 1000, "name": {"en": "Gold"}} == gold
+    assert (gold["multiplier"], gold["gift"], gold["perks"]) == ("1", None, [])
     time.advance(seconds=1)
     assert api.get("/program").json == made.json
     assert [each["version"] for each in api.get("/program/versions").json["items"]] == [2, 1]

@@ -92,16 +92,19 @@ def test_one_that_a_reward_is_for_stays_and_the_reward_is_named(api: Api, shop: 
             {"id": "x", "name": "x", "rules": [{"conditions": [{"attribute": "Shoe size"}]}]},
             "rules.0.conditions.0.attribute",
         ),
-        (
-            {"id": "x", "name": "x", "rules": [{"conditions": [{"attribute": "Segments", "operator": "Is set"}]}]},
-            "rules.0",
-        ),
     ],
 )
 def test_what_is_wrong_is_named(api: Api, body: dict[str, Any], field: str) -> None:
     refused = api.post("/segments", body)
     assert refused.status_code == 422
     assert field in [each["field"] for each in refused.json["errors"]]
+
+
+@pytest.mark.parametrize("conditions", [["AND"], [{"attribute": "Segments", "operator": "Is set"}]])
+def test_conditions_that_do_not_go_together_are_a_contradiction(api: Api, conditions: list[Any]) -> None:
+    refused = api.post("/segments", {"id": "x", "name": "x", "rules": [{"conditions": conditions}]})
+    assert (refused.status_code, refused.json["code"]) == (409, "contradiction")
+    assert refused.json["errors"][0]["field"].startswith("rules.0")
 
 
 def test_an_id_is_given_once(api: Api) -> None:
