@@ -102,8 +102,10 @@ def latest_moment(at: datetime) -> datetime:
 
 
 def by_number(session: AnySession, shop_id: int, version: int) -> ProgramVersion:
-    """That version of the shop's program."""
-    return session.get_one(ProgramVersion, (shop_id, version))
+    """That version of the shop's program. A session reads each once: an order asks for its own again and again."""
+    row = session.get_one(ProgramVersion, (shop_id, version))
+    session.info.setdefault("program_versions", {})[shop_id, version] = row  # or it would be forgotten at once
+    return row
 
 
 def settings_of(version: ProgramVersion) -> ProgramSettings:
