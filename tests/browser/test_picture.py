@@ -59,7 +59,12 @@ def test_the_picture_of_rewards_shows_what_can_be_had_and_the_best_for_this_cart
     expect(widget.dialog.get_by_role("slider")).to_be_visible()
     expect(widget.reward("€10 off").get_by_role("button", name="Redeem")).to_be_enabled()
     expect(widget.dialog.locator(".skeleton")).to_have_count(0)
-    widget.dialog.locator(".scroll").evaluate("panel => panel.scrollTop = panel.scrollHeight * 0.47")
+    widget.reward("€10 off").evaluate(
+        """card => {
+            const panel = card.closest(".scroll");
+            panel.scrollTop += card.getBoundingClientRect().top - panel.getBoundingClientRect().top - 84;
+        }"""
+    )
     take(page, widget, REWARDS, tmp_path)
 
 
