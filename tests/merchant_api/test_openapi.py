@@ -22,7 +22,7 @@ from tests.merchant_api.conftest import Api
 
 SEED = 20261123
 MANY_FIELDS = {
-    "include-operation-id": ["create_reward", "update_reward", "replace_program"],
+    "include-operation-id": ["create_reward", "update_reward", "replace_program", "create_segment", "update_segment"],
     "phases": {"coverage": {"enabled": False}},
 }
 """Each wrong value for each field of each shape of a reward or rule is thousands of requests: tests/loyalty asks those."""
