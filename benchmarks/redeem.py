@@ -25,7 +25,7 @@ _SCRIPT = [
     "\\set member :first + :nth * :step",
     f"\\set key random(1, {2**62})",
     "select outcome, redemption::text, available from redeem(:shop, :member, null, :reward, :version, null,"
-    " 'bench_' || :key, :hash, now(), now() + interval '30 days', null, :frozen, '{}', 'customer', null);",
+    " 'bench_' || :key, :hash, now(), now() + interval '30 days', null, :frozen, '{}', 'customer', null, now());",
 ]
 
 
