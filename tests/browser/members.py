@@ -1,4 +1,4 @@
-"""The boutique's members: one with a little of everything, one who owes, one who is new, one who redeems."""
+"""The boutique's members: one with a little of everything, one who owes, one who is new, one who redeems, one who saves."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,15 +13,18 @@ NOVA = "cus_nova"
 """Has signed in, and nothing else."""
 RIA = "cus_ria"
 """Has a thousand points for rewards."""
+SOL = "cus_sol"
+"""Has a thousand points and keeps them, whatever the tests of others do."""
 
 
 def bring(boutique: Boutique) -> None:
     """Let the store tell Lagniappe about them, and wait until everything has been handled."""
     now = datetime.now(UTC)
-    for customer in (ADA, OLU, RIA):
+    for customer in (ADA, OLU, RIA, SOL):
         _send(boutique, "customer.created", {"id": customer, "created_at": _time(now - timedelta(days=99))}, now)
         boutique.shop.await_balance(f"external:{customer}", available=0)
-    boutique.shop.adjust(f"external:{RIA}", 1000, "A thousand for the thousandth visitor")
+    for customer in (RIA, SOL):
+        boutique.shop.adjust(f"external:{customer}", 1000, "A thousand for the thousandth visitor")
     for number in range(1, 31):
         boutique.shop.adjust(f"external:{ADA}", 2, f"Visit {number}")
     boutique.shop.adjust(f"external:{ADA}", -10, "A cup of tea at the fair")

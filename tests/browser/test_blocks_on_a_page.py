@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.boutique import Boutique
-from tests.browser.members import RIA, identity
+from tests.browser.members import SOL, identity
 from tests.browser.test_manners import WATCH_SHIFTS
 from tests.browser.test_weight import KB, ONE_OPENING, Scales, scales
 from tests.browser.widget import Widget
@@ -48,7 +48,7 @@ LONG_TASK = 50
 def test_one_opening_stays_light_in_every_language_and_loads_no_other(
     page: Page, widget: Widget, boutique: Boutique, scales: Scales, language: str
 ) -> None:
-    page.goto(boutique.page("/spoken", identity=identity(boutique, RIA), locale=language))
+    page.goto(boutique.page("/spoken", identity=identity(boutique, SOL), locale=language))
     widget.launcher.click()
     expect(
         widget.host.locator("dialog[open]:not([aria-busy=true]) [role=tabpanel]:not([hidden]) a").first
@@ -61,7 +61,7 @@ def test_one_opening_stays_light_in_every_language_and_loads_no_other(
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_block_says_what_is_true_for_little(page: Page, boutique: Boutique, scales: Scales, name: str) -> None:
-    page.goto(boutique.page("/block", identity=identity(boutique, RIA), main=BLOCKS[name]))
+    page.goto(boutique.page("/block", identity=identity(boutique, SOL), main=BLOCKS[name]))
     expect(page.locator(f"lagniappe-{name}")).to_contain_text(SAYS[name])
     weights = scales.weigh()
     loader = sum(size for path, size in weights.items() if path.startswith("loader.js"))
@@ -76,7 +76,7 @@ def test_nothing_moves_with_blocks_or_without(page: Page, boutique: Boutique, wi
     page.set_viewport_size({"width": width, "height": 800})
     page.add_init_script(WATCH_SHIFTS)
     main = "".join(BLOCKS.values()) + AFTER if blocks else AFTER
-    page.goto(boutique.page("/still-blocks", identity=identity(boutique, RIA), main=main, theme=ROOM))
+    page.goto(boutique.page("/still-blocks", identity=identity(boutique, SOL), main=main, theme=ROOM))
     before = page.locator("#after").bounding_box()
     for name in SAYS if blocks else ():
         expect(page.locator(f"lagniappe-{name}")).to_contain_text(SAYS[name])
