@@ -67,6 +67,11 @@ def letters(db: sqlite3.Connection, limit: int = 200) -> list[Letter]:
     return [_letter(row) for row in db.execute("SELECT * FROM mail ORDER BY id DESC LIMIT ?", (limit,))]
 
 
+def how_many(db: sqlite3.Connection) -> int:
+    """All letters that ever came."""
+    return int(db.execute("SELECT count(*) FROM mail").fetchone()[0])
+
+
 def letter_about(db: sqlite3.Connection, email: str, since: datetime, word: str) -> Letter | None:
     """The newest letter to this address that has `word` in its text, such as an order's number."""
     for letter in letters(db):

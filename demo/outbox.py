@@ -88,6 +88,11 @@ def waiting(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT count(*) FROM delivery WHERE sends_left > 0").fetchone()[0])
 
 
+def attempts(db: sqlite3.Connection) -> int:
+    """How often anything was sent."""
+    return int(db.execute("SELECT count(*) FROM attempt").fetchone()[0])
+
+
 def wait_after(failures: int, retry_after: str | None) -> float:
     """Seconds until the next try: 1, 2, 4 … 30, and not before the answer's `Retry-After`."""
     asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.0

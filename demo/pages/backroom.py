@@ -23,12 +23,11 @@ def healthz() -> ResponseReturnValue:
 def state() -> ResponseReturnValue:
     """What changes by itself, for the page's badges and for programs: counts, and the shop's time."""
     with shop().book.reading() as db:
-        letters = mailbox.letters(db)
         answer = {
             "now": times.iso(business_now(db)),
             "waiting": outbox.waiting(db),
-            "sent": int(db.execute("SELECT count(*) FROM attempt").fetchone()[0]),
-            "letters": len(letters),
+            "sent": outbox.attempts(db),
+            "letters": mailbox.how_many(db),
             "codes": codes.happenings(db),
             "unread": mailbox.unread(db),
         }
@@ -48,8 +47,8 @@ def move_time() -> ResponseReturnValue:
 @pages.get("/mailbox")
 def letters() -> ResponseReturnValue:
     with shop().book.reading() as db:
-        found = mailbox.letters(db)
-    return render_template("mailbox.html", letters=found)
+        found, count = mailbox.letters(db), mailbox.how_many(db)
+    return render_template("mailbox.html", letters=found, known=count)
 
 
 @pages.get("/mailbox/<int:letter_id>")
@@ -91,11 +90,13 @@ def sent() -> ResponseReturnValue:
             " (SELECT max(rowid) FROM attempt WHERE delivery_id = d.id)"
             " ORDER BY d.id DESC LIMIT 200"
         ).fetchall()
+        known = outbox.attempts(db)
         switches = outbox.mischief(db)
         mood = moods.mood(db)
     return render_template(
         "sent.html",
         rows=rows,
+        known=known,
         mischief=outbox.MISCHIEF,
         switches=switches,
         mood=mood,

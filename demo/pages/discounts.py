@@ -71,18 +71,19 @@ def all_codes() -> ResponseReturnValue:
     """What happened to each code that something happened to; those that wait for their shopper, counted by worth."""
     with shop().book.reading() as db:
         now = business_now(db)
-        known = codes.everything(db)
+        every, happenings = codes.everything(db), codes.happenings(db)
         mood = moods.mood(db)
     happened: list[codes.Code] = []
     waiting: dict[str, list[codes.Code]] = {}
-    for code in known:
+    for code in every:
         if code.state(now) == "ready" and not code.uses:
             waiting.setdefault(code.label, []).append(code)
         else:
             happened.append(code)
     return render_template(
         "discounts.html",
-        states=Counter(code.state(now) for code in known),
+        known=happenings,
+        states=Counter(code.state(now) for code in every),
         happened=sorted(happened, key=lambda code: code.latest, reverse=True),
         waiting=waiting,
         mood=mood,

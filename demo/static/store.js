@@ -1,7 +1,6 @@
 // The store's own small script: badges that follow what happens behind the scenes, points that
 // follow the quantity, and the tour's "Open it" button.
 const EVERY_MILLISECONDS = 2500;
-let last;
 
 async function look() {
   if (document.hidden) return;
@@ -18,10 +17,10 @@ async function look() {
     badge.textContent = count;
     badge.hidden = !count;
   }
-  const watched = document.querySelector("[data-reload-on]")?.dataset.reloadOn;
+  // What the page shows stands in it: something new may come before the first look.
+  const { reloadOn, known } = document.querySelector("[data-reload-on]")?.dataset ?? {};
   const isTyping = document.activeElement?.closest("form");
-  if (watched && last && state[watched] !== last[watched] && !isTyping) location.reload();
-  last = state;
+  if (reloadOn && String(state[reloadOn]) !== known && !isTyping) location.reload();
 }
 
 function openWidget() {

@@ -81,7 +81,7 @@ class Store:
 
     def open_letter(self, subject: str, to: str) -> None:
         """The newest such letter; the mailbox shows new ones by itself."""
-        self.letters(subject, to).first.click(timeout=30_000)
+        self.letters(subject, to).first.click(timeout=60_000)
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(subject)
 
     def letters(self, subject: str, to: str) -> Locator:

@@ -225,6 +225,22 @@ def test_a_letters_html_runs_nothing(visitor: FlaskClient, shop: Shop) -> None:
     assert "default-src 'none'" in policy
 
 
+def test_the_mailbox_knows_what_it_shows_and_that_there_is_more_however_many_there_are(
+    visitor: FlaskClient, shop: Shop
+) -> None:
+    """The page loads itself anew when the state says something else: a letter that comes before its first look counts."""
+
+    def receive(letters: int) -> None:
+        with shop.book.writing() as db:
+            for _ in range(letters):
+                mailbox.keep(db, b"To: a@example.com\n\nHi", "a@example.com", business_now(db))
+
+    receive(201)
+    assert 'data-reload-on="letters" data-known="201"' in visitor.get("/mailbox").text
+    receive(1)
+    assert json.loads(visitor.get("/state").text)["letters"] == 202
+
+
 def test_the_app_can_be_taken_out_and_put_back(visitor: FlaskClient, listener: Listener) -> None:
     visitor.post("/app/uninstalled")
     visitor.post("/app/installed")

@@ -72,6 +72,7 @@ def test_a_friend_comes_by_a_members_link_and_both_get_points_and_a_letter_and_a
     expect(widget.entry("Referral program", f"+{FRIEND_POINTS}")).to_be_visible()
 
     demo.shop.await_balance(f"email:{ada}", available=SIGN_UP_POINTS + ADVOCATE_POINTS)
+    store.open_letter("Your friend counts: 100 points for you", to=ada)  # once the points have come, it is told
     friends = friends_of(page, demo)
     expect(friends).to_contain_text("Bea has joined, and you have got 100 points.")
     expect(friends.locator(".counts")).to_have_text("Looked in1Joined1Rewarded1")
