@@ -227,7 +227,10 @@ def test_what_nearly_is_json_is_read_as_the_standard_library_reads_it_or_refused
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc\\u0é"), inner, max_size=4),
     max_leaves=12,
 )
