@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from backend import clock, db, logs, models, queue, vault  # noqa: F401 - the models register their tables
+from backend import clock, db, logs, models, path_converters, queue, vault  # noqa: F401 - the models register their tables
 from backend.config import Config
 from backend.db import is_away
 from backend.errors import LagniappeError, NotFound, TooManyRequests, Unavailable
@@ -28,6 +28,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app.url_map.merge_slashes = False  # it would redirect to whatever host the request names
     db.init_app(app, config.database_url)
     queue.init_app(app, config.redis_url)
+    path_converters.init_app(app)
     _set_clock(config)
     _register_errors(app)
     _register_doors(app)
@@ -46,12 +47,13 @@ def _set_clock(config: Config) -> None:
 
 def _register_doors(app: Flask) -> None:
     from backend import health, referral_links, unsubscribe
+    from backend.admin import routes as admin
     from backend.merchant_api import routes as merchant_api
     from backend.webhooks import routes as webhooks
     from backend.widget_api import claiming, routes, spending  # noqa: F401 - they put their routes on the door's blueprint
     from backend.widget_api import door as widget_api
 
-    for door in (health, webhooks, widget_api, merchant_api, unsubscribe, referral_links):
+    for door in (health, webhooks, widget_api, merchant_api, admin, unsubscribe, referral_links):
         app.register_blueprint(door.blueprint)
 
 

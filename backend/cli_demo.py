@@ -32,7 +32,9 @@ from backend.errors import ConfigError, LagniappeError
 from backend.ledger.posting import AnySession
 from backend.loyalty import campaigns, programs, rewards, shops
 from backend.loyalty import settings as program_settings
-from backend.models import Reward, Shop
+from backend.models import Reward, Shop, Staff
+from backend.staff import accounts
+from backend.staff.rights import Right
 from backend.supervisor import Program
 
 _STORE = Path(__file__).parent.parent / "demo"
@@ -47,6 +49,8 @@ _SEEDS_LIMIT_SECONDS = 60.0
 """How long the demo waits for the store's first webhooks to be accepted."""
 _PROGRAM_AGE = timedelta(days=365)
 """How long the program is in force when the demo begins: the store's past, two friends in it, falls under it."""
+ADMIN_EMAIL, ADMIN_PASSWORD = "owner@kilnandkettle.example", "kiln and kettle"
+"""Who looks after the demo shop. No secret: the demo refuses to run in production."""
 _TEA_WEEKS, _WELCOME = "tea-weeks", "MATCHA_WHISK"
 """The rule that lasts as long as the gift campaign, and the reward that the highest level gives."""
 _POLL_SECONDS = 0.1
@@ -105,6 +109,7 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
     def prepare(served: dict[str, str]) -> list[Program]:
         made = _kept_shop(folder, served, store_url) or _new_shop(folder, served, store_url)
         _fill_shelf(served, int(made["shop_id"]))
+        _staff(served, int(made["shop_id"]))
         base_url = served["BASE_URL"]
         made["webhook_url"] = f"{base_url}/webhooks/{PLATFORM}/{made['shop_id']}"
         made["admin_login_url"] = f"{base_url}/admin"
@@ -129,6 +134,8 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
             store_url=store_url,
             mailbox_url=f"{store_url}/mailbox",
             **made,
+            admin_email=ADMIN_EMAIL,
+            admin_password=ADMIN_PASSWORD,
             mail_url=served["MAIL_URL"],
             data_dir=str(folder.data_dir),
             database_url=served["DATABASE_URL"],
@@ -259,6 +266,21 @@ def _fill_shelf(environ: Mapping[str, str], shop_id: int) -> None:
         _welcome(session, shop_id, made[_WELCOME], now)
 
 
+def _staff(environ: Mapping[str, str], shop_id: int) -> None:
+    """Somebody who may sign in to the admin."""
+    with _app(environ), transaction() as session:
+        if session.execute(select(Staff.id).where(Staff.shop_id == shop_id).limit(1)).first() is None:
+            accounts.create(
+                session,
+                shop_id,
+                clock.now(),
+                email=ADMIN_EMAIL,
+                name="Kit Owner",
+                password=ADMIN_PASSWORD,
+                rights=Right,
+            )
+
+
 @contextmanager
 def _app(environ: Mapping[str, str]) -> Iterator[None]:
     """The application for a moment: this process only watches over the others afterwards."""
@@ -337,6 +359,7 @@ def _greeting(known: Mapping[str, Any], announcement: Path) -> str:
         ("What it sent", f"{known['store_url']}/sent"),
         ("Its discount codes", f"{known['store_url']}/discounts"),
         ("Lagniappe", known["base_url"]),
+        ("The admin", f"{known['base_url']}/admin   {ADMIN_EMAIL} / {ADMIN_PASSWORD}"),
         ("The merchant API", f"{known['base_url']}/api/v1/docs"),
         ("Ids and keys", str(announcement)),
     ]

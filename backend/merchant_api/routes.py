@@ -7,8 +7,6 @@ from flask import Blueprint, Response
 from flask.sansio.app import App
 from werkzeug.routing import BaseConverter, Rule
 
-from backend.errors import NotFound
-from backend.loyalty.rewards import parse_public_id
 from backend.merchant_api import (
     adjustments,
     balances,
@@ -31,7 +29,6 @@ from backend.merchant_api import (
 )
 from backend.merchant_api.members import MemberRef
 from backend.merchant_api.operations import OPERATIONS, Operation, run
-from backend.merchant_api.shapes import LARGEST_ID
 
 PREFIX = "/api/v1"
 NOUNS = (
@@ -72,31 +69,6 @@ class MemberRefConverter(BaseConverter):
         return str(super().to_url(str(value)))
 
 
-NO_ROW = 0
-"""An id that no row has: a path that names more than an id can be is not found, whatever the method."""
-
-
-class RowIdConverter(BaseConverter):
-    """A row's id."""
-
-    regex = "[0-9]{1,19}"
-
-    def to_python(self, value: str) -> int:
-        return int(value) if int(value) <= LARGEST_ID else NO_ROW
-
-
-class RewardIdConverter(BaseConverter):
-    """A reward's id as everybody sees it."""
-
-    regex = "[0-9a-f]{24}"
-
-    def to_python(self, value: str) -> int:
-        try:
-            return parse_public_id(value)
-        except NotFound:
-            return NO_ROW
-
-
 class SegmentIdConverter(BaseConverter):
     """A segment's id, as the merchant chose it."""
 
@@ -109,8 +81,6 @@ class MerchantApi(Blueprint):
     def register(self, app: App, options: dict[str, Any]) -> None:
         app.url_map.converters.update(
             member_ref=MemberRefConverter,
-            row_id=RowIdConverter,
-            reward_id=RewardIdConverter,
             segment_id=SegmentIdConverter,
         )
         super().register(app, options)

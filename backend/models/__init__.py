@@ -21,6 +21,7 @@ from backend.models.remembered_answer import RememberedAnswer
 from backend.models.reward import Image, Reward
 from backend.models.segment import Segment
 from backend.models.shop import Installation, Shop
+from backend.models.staff import Staff, StaffSession
 
 __all__ = [
     "Account",
@@ -51,6 +52,8 @@ __all__ = [
     "Reward",
     "Segment",
     "Shop",
+    "Staff",
+    "StaffSession",
     "Tombstone",
     "VerifiedAddress",
 ]

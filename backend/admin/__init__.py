@@ -1,0 +1,1 @@
+"""The merchant's pages: set the program up, run it, help a customer, know what it costs."""

@@ -1,0 +1,11 @@
+// What makes the merchant's pages quick. Every page works without it.
+
+import "./menu.js";
+import "./confirm.js";
+import "./shown-when.js";
+import "./swap.js";
+import "./copy.js";
+import "./unsaved.js";
+
+// A form that is shown again begins with what was wrong.
+document.querySelector("[data-refusal]")?.focus();

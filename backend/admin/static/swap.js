@@ -1,0 +1,51 @@
+// <section id="grid" data-swap>: its links and its GET forms load the same page and put only the section in place, with the
+// address in the browser's bar. <form data-live> goes out by itself when one of its fields changes.
+// <section id="way" data-poll="2">: loaded again every so many seconds until it comes without data-poll.
+
+const load = async (url, id) => {
+  const answer = await fetch(url, { headers: { "X-Requested-With": "fetch" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const found = answer.ok && page.getElementById(id);
+  const here = document.getElementById(id);
+  if (!found || !here) return location.assign(url);
+  here.replaceWith(found);
+  watch(found);
+  return found;
+};
+
+const go = async (part, url) => {
+  part.setAttribute("aria-busy", "true");
+  const focused = document.activeElement?.id;
+  const shown = await load(url, part.id);
+  if (!shown) return;
+  history.pushState({}, "", url);
+  document.getElementById(focused)?.focus();
+};
+
+const watch = (part) => {
+  const seconds = Number(part.dataset.poll);
+  if (seconds) setTimeout(() => part.isConnected && load(location.href, part.id), seconds * 1000);
+};
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const part = link?.closest("[data-swap]");
+  if (!part || link.target || link.download || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (link.pathname !== location.pathname || link.origin !== location.origin) return;
+  event.preventDefault();
+  go(part, link.href);
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const part = form.closest("[data-swap]");
+  if (!part || form.method !== "get" || event.submitter?.hasAttribute("data-whole")) return;
+  event.preventDefault();
+  const url = new URL(form.action);
+  url.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+  go(part, url.href);
+});
+
+document.addEventListener("change", (event) => event.target.closest("form[data-live]")?.requestSubmit());
+addEventListener("popstate", () => location.reload());
+for (const part of document.querySelectorAll("[data-poll]")) watch(part);

@@ -1,0 +1,79 @@
+"""Being signed in: a row that can be ended at any time, and a random token of which only the hash is kept."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from backend import db
+from backend.ledger.posting import AnySession
+from backend.models import StaffSession
+from backend.staff.rights import Right
+
+LIFETIME = timedelta(days=14)
+IDLE = timedelta(hours=24)
+"""Without a visit for so long one is signed out."""
+SEEN_EVERY = timedelta(minutes=1)
+"""How exact `seen_at` is."""
+_LONGEST_AGENT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who is signed in. Their shop is the only one that the request can see."""
+
+    shop_id: int
+    staff_id: int
+    session_id: int
+    name: str
+    email: str
+    rights: frozenset[Right]
+
+
+def begin(session: AnySession, shop_id: int, staff_id: int, user_agent: str, wall: datetime) -> str:
+    """A new session of that person; returns the token for the cookie."""
+    token = secrets.token_urlsafe(32)
+    session.add(
+        StaffSession(
+            shop_id=shop_id,
+            staff_id=staff_id,
+            token_hash=_hash(token),
+            user_agent=user_agent[:_LONGEST_AGENT],
+            created_at=wall,
+            seen_at=wall,
+            expires_at=wall + LIFETIME,
+        )
+    )
+    session.flush()
+    return token
+
+
+def read(token: str, wall: datetime) -> SignedIn | None:
+    """Who carries this token, or None. Notes that they were here. Rights are read each time: a change counts at once."""
+    row = db.one_statement(
+        """
+        with seen as (
+            update staff_session set seen_at = %(wall)s
+            where token_hash = %(hash)s and ended_at is null and seen_at < %(stale)s and seen_at > %(idle)s)
+        select s.shop_id, s.id, p.id as staff_id, p.name, p.email, p.rights
+        from staff_session s join staff p on p.shop_id = s.shop_id and p.id = s.staff_id
+        where s.token_hash = %(hash)s and s.ended_at is null and s.expires_at > %(wall)s and s.seen_at > %(idle)s
+            and p.status = 'active'
+        """,
+        {"hash": _hash(token), "wall": wall, "stale": wall - SEEN_EVERY, "idle": wall - IDLE},
+    )
+    if row is None:
+        return None
+    rights = frozenset(Right(each) for each in row["rights"] if each in set(Right))
+    return SignedIn(row["shop_id"], row["staff_id"], row["id"], row["name"], row["email"], rights)
+
+
+def end(session: AnySession, shop_id: int, session_id: int, wall: datetime) -> None:
+    """Sign that session out. Doing it again changes nothing."""
+    row = session.get(StaffSession, (shop_id, session_id))
+    if row is not None and row.ended_at is None:
+        row.ended_at = wall
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()

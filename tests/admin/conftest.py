@@ -1,0 +1,102 @@
+"""Somebody at the merchant's desk: signed in, with any rights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from backend import clock
+from backend.db import transaction
+from backend.staff import accounts
+from backend.staff.rights import Right
+from tests.conftest import TestShop
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass
+class Desk:
+    """A browser without JavaScript, signed in as one person."""
+
+    shop: TestShop
+    client: FlaskClient
+    email: str
+    staff_id: int
+    _token: str = field(default="", repr=False)
+
+    def get(self, path: str, **query: Any) -> TestResponse:
+        """A page, by its address below /admin."""
+        return self.client.get(f"/admin{path}", query_string=query)
+
+    def page(self, path: str, **query: Any) -> BeautifulSoup:
+        """The page, which must be there, to look into."""
+        answer = self.get(path, **query)
+        assert answer.status_code == 200, (answer.status_code, answer.headers.get("Location"), answer.text[:500])
+        return BeautifulSoup(answer.text, "html.parser")
+
+    def post(self, path: str, **fields: Any) -> TestResponse:
+        """Send a form. Lists are fields that are given several times; a file is a (stream, name) pair."""
+        return self.client.post(f"/admin{path}", data={"csrf_token": self.csrf(), **fields})
+
+    def done(self, path: str, **fields: Any) -> str:
+        """Send a form that must succeed; what the next page says of it."""
+        answer = self.post(path, **fields)
+        assert answer.status_code == 303, (answer.status_code, said(answer))
+        return said(self.client.get(answer.headers["Location"]))
+
+    def csrf(self) -> str:
+        if not self._token:
+            found = BeautifulSoup(self.get("/account").text, "html.parser").find("meta", {"name": "csrf-token"})
+            assert found is not None, "no page with a token"
+            self._token = str(found["content"])
+        return self._token
+
+
+def said(answer: TestResponse) -> str:
+    """The notices of a page."""
+    found = BeautifulSoup(answer.text, "html.parser").select(".notice")
+    return " ".join(" ".join(each.get_text(" ").split()) for each in found)
+
+
+@pytest.fixture
+def sign_in(app: Flask, shop: TestShop) -> Callable[..., Desk]:
+    """Sign somebody in with these rights (all, if none is named)."""
+    made = 0
+
+    def make(*rights: Right, of: TestShop | None = None, email: str | None = None, name: str = "Ada Admin") -> Desk:
+        nonlocal made
+        made += 1
+        owner, address = of or shop, email or f"staff{made}@shop.example"
+        with transaction() as session:
+            person = accounts.create(
+                session,
+                owner.id,
+                clock.now(),
+                email=address,
+                name=name,
+                password=PASSWORD,
+                rights=rights or tuple(Right),
+            )
+            staff_id = person.id
+        client = app.test_client()
+        desk = Desk(owner, client, address, staff_id)
+        token = BeautifulSoup(client.get("/admin/log-in").text, "html.parser").find("meta", {"name": "csrf-token"})
+        assert token is not None
+        desk._token = str(token["content"])
+        answer = desk.post("/log-in", email=address, password=PASSWORD)
+        assert answer.status_code == 303, said(answer)
+        desk._token = ""
+        return desk
+
+    return make
+
+
+@pytest.fixture
+def desk(sign_in: Callable[..., Desk]) -> Desk:
+    """Somebody with every right."""
+    return sign_in()
