@@ -6,8 +6,3 @@ from backend.admin.door import SIGNED_IN, Visit, page
 @page("", right=SIGNED_IN)
 def home(visit: Visit) -> str:
     return visit.render("home.html")
-
-
-@page("/account", right=SIGNED_IN)
-def account(visit: Visit) -> str:
-    return visit.render("home.html")

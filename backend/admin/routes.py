@@ -9,13 +9,61 @@ from flask.sansio.app import App
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from backend.admin import home, log_in, shown, static_files
+from backend.admin import (
+    account,
+    api_keys,
+    assigning,
+    care,
+    customers,
+    deliveries,
+    dry_runs,
+    endpoints,
+    exports,
+    guide,
+    home,
+    imports,
+    log_in,
+    missing_points,
+    people,
+    points_campaigns,
+    previews,
+    program,
+    redeemed_rewards,
+    reporting,
+    reward_campaigns,
+    shown,
+    static_files,
+    versions,
+)
 from backend.admin.door import ANYBODY, DECLARED, PREFIX, Declared, Visit, csrf, form, page, run
 from backend.admin.navigation import sections
 from backend.config import Config
 from backend.errors import LagniappeError, NotFound, TooManyRequests
 
-PAGES = (home, log_in)
+PAGES = (
+    account,
+    api_keys,
+    assigning,
+    care,
+    customers,
+    deliveries,
+    dry_runs,
+    endpoints,
+    exports,
+    guide,
+    home,
+    imports,
+    log_in,
+    missing_points,
+    people,
+    points_campaigns,
+    previews,
+    program,
+    redeemed_rewards,
+    reporting,
+    reward_campaigns,
+    versions,
+)
 """Importing them declared their pages."""
 WITHOUT_RIGHT = frozenset({"static_file"})
 """The only routes that ask for nothing."""

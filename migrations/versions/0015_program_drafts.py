@@ -1,4 +1,4 @@
-"""Drafts of the program, and dry runs of them."""
+"""Drafts of the program."""
 
 from importlib.resources import files
 

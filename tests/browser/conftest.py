@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser import members
+from tests.browser.admin import Admin
 from tests.browser.boutique import LABEL, Boutique, boutique_open
 from tests.browser.chromium import browsing, chromium_running
 from tests.browser.running_demo import Demo, demo_running
@@ -42,3 +43,11 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 def widget(page: Page) -> Widget:
     """The boutique's."""
     return Widget(page, LABEL)
+
+
+@pytest.fixture
+def admin(page: Page, demo: Demo) -> Admin:
+    """The demo's admin, signed in as its owner."""
+    desk = Admin(page, demo)
+    desk.sign_in()
+    return desk

@@ -1,0 +1,16 @@
+"""What somebody is about to change of the program."""
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.db import db
+from backend.models.columns import At, Document, ShopId, Str
+
+
+class ProgramDraft(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "program_draft"
+
+    shop_id: Mapped[ShopId]
+    settings: Mapped[Document]
+    based_on: Mapped[int] = mapped_column()
+    author: Mapped[Str]
+    saved_at: Mapped[At]
