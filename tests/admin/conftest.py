@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -31,6 +31,7 @@ class Desk:
 
     def get(self, path: str, **query: Any) -> TestResponse:
         """A page, by its address below /admin."""
+        _forget_request()
         return self.client.get(f"/admin{path}", query_string=query)
 
     def page(self, path: str, **query: Any) -> BeautifulSoup:
@@ -41,12 +42,15 @@ class Desk:
 
     def post(self, path: str, **fields: Any) -> TestResponse:
         """Send a form. Lists are fields that are given several times; a file is a (stream, name) pair."""
-        return self.client.post(f"/admin{path}", data={"csrf_token": self.csrf(), **fields})
+        data = {"csrf_token": self.csrf(), **fields}
+        _forget_request()
+        return self.client.post(f"/admin{path}", data=data)
 
     def done(self, path: str, **fields: Any) -> str:
         """Send a form that must succeed; what the next page says of it."""
         answer = self.post(path, **fields)
         assert answer.status_code == 303, (answer.status_code, said(answer))
+        _forget_request()
         return said(self.client.get(answer.headers["Location"]))
 
     def csrf(self) -> str:
@@ -55,6 +59,12 @@ class Desk:
             assert found is not None, "no page with a token"
             self._token = str(found["content"])
         return self._token
+
+
+def _forget_request() -> None:
+    """A test's requests share one application context, in which Flask-WTF would keep the token of the first."""
+    for name in ("csrf_token", "csrf_valid"):
+        g.pop(name, None)
 
 
 def said(answer: TestResponse) -> str:
@@ -71,7 +81,8 @@ def sign_in(app: Flask, shop: TestShop) -> Callable[..., Desk]:
     def make(*rights: Right, of: TestShop | None = None, email: str | None = None, name: str = "Ada Admin") -> Desk:
         nonlocal made
         made += 1
-        owner, address = of or shop, email or f"staff{made}@shop.example"
+        owner = of or shop
+        address = email or f"staff{made}.of{owner.id}@shop.example"
         with transaction() as session:
             person = accounts.create(
                 session,
@@ -85,6 +96,7 @@ def sign_in(app: Flask, shop: TestShop) -> Callable[..., Desk]:
             staff_id = person.id
         client = app.test_client()
         desk = Desk(owner, client, address, staff_id)
+        _forget_request()
         token = BeautifulSoup(client.get("/admin/log-in").text, "html.parser").find("meta", {"name": "csrf-token"})
         assert token is not None
         desk._token = str(token["content"])
