@@ -31,6 +31,8 @@ from backend.admin import (
     redeemed_rewards,
     reporting,
     reward_campaigns,
+    reward_codes,
+    reward_form,
     shown,
     static_files,
     versions,
@@ -62,6 +64,8 @@ PAGES = (
     redeemed_rewards,
     reporting,
     reward_campaigns,
+    reward_codes,
+    reward_form,
     versions,
 )
 """Importing them declared their pages."""

@@ -105,6 +105,27 @@ def add_uploaded(
     session: AnySession, shop_id: int, reward_id: int, codes: Iterable[str], now: datetime, first_line: int = 1
 ) -> UploadReport:
     """Add a merchant's codes to the reward's pool and say which were refused and why. Blank lines are passed over."""
+    good, refused = _sorted_out(codes, first_line)
+    added = _insert(session, shop_id, reward_id, [code for _, code in good.values()], "uploaded", "ready", None, now)
+    _set_free(session, shop_id, reward_id, added)
+    return _reported(good, refused, {code.upper() for _, code in added})
+
+
+def would_be_added(session: AnySession, shop_id: int, codes: Iterable[str], first_line: int = 1) -> UploadReport:
+    """What `add_uploaded` would say of these codes now. Changes nothing."""
+    good, refused = _sorted_out(codes, first_line)
+    known = session.execute(
+        text(
+            "select upper(c.code) from coupon c join unnest(cast(:keys as text[])) as k (key) on upper(c.code) = upper(k.key)"
+            " where c.shop_id = :shop"
+        ),
+        {"shop": shop_id, "keys": list(good)},
+    )
+    return _reported(good, refused, set(good) - set(known.scalars()))
+
+
+def _sorted_out(codes: Iterable[str], first_line: int) -> tuple[dict[str, tuple[int, str]], list[RefusedCode]]:
+    """Codes that may be taken, by what makes them unique, with their lines; and what is wrong with the others."""
     good: dict[str, tuple[int, str]] = {}
     refused: list[RefusedCode] = []
     for line, given in enumerate(codes, start=first_line):
@@ -117,13 +138,14 @@ def add_uploaded(
             refused.append(RefusedCode(line, code, f"stands in line {known[0]} already"))
         else:
             good[code.upper()] = (line, code)
-    added = _insert(session, shop_id, reward_id, [code for _, code in good.values()], "uploaded", "ready", None, now)
-    _set_free(session, shop_id, reward_id, added)
-    new = {code.upper() for _, code in added}
-    refused += [
+    return good, refused
+
+
+def _reported(good: dict[str, tuple[int, str]], refused: list[RefusedCode], new: set[str]) -> UploadReport:
+    known = [
         RefusedCode(line, code, "is known in this shop already") for key, (line, code) in good.items() if key not in new
     ]
-    return UploadReport(len(added), tuple(sorted(refused, key=lambda each: each.line)))
+    return UploadReport(len(new), tuple(sorted([*refused, *known], key=lambda each: each.line)))
 
 
 def _reason_against(code: str) -> str | None:

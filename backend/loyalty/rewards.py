@@ -78,6 +78,8 @@ class Reward:
     target: eligibility.Target | None
     has_stock: bool
     """Whether a code is free; True if it needs none."""
+    archived_at: datetime | None = None
+    """Out of sight since then (`reward_shelf`); such a reward is inactive."""
     warnings: tuple[str, ...] = ()
     """What is probably not meant, right after making or changing it."""
 
@@ -141,13 +143,15 @@ def update(
     """Change the fields that `changes` names; null gives a field back its default. Locks the reward's row.
 
     What is in members' hands stays as it was: a redemption froze what it needs. A reward that is worth something else
-    withdraws its free codes and gets new ones. Raises as `create` does, and NotFound.
+    withdraws its free codes and gets new ones. Raises as `create` does, NotFound, and Conflict `reward_archived`.
     """
     row = session.execute(
         select(Row).where(Row.shop_id == shop.id, Row.id == reward_id).with_for_update()
     ).scalar_one_or_none()
     if row is None:
         raise NotFound()
+    if row.archived_at is not None:
+        raise Conflict("This reward is archived. Restore it before you change it.", code="reward_archived")
     before = _definition_of(row)
     definition = reward_definition.parse(
         _changed(before, changes),
@@ -233,8 +237,11 @@ def newest(
     public: bool | None = None,
     active: bool | None = None,
 ) -> list[Reward]:
-    """The shop's rewards with smaller ids than `before`, newest first. `label` is `key` or `key:value` (S0.31)."""
-    conditions = ["r.id < :before"]
+    """The shop's rewards with smaller ids than `before`, newest first, without those that are archived.
+
+    `label` is `key` or `key:value` (S0.31).
+    """
+    conditions = ["r.id < :before", "r.archived_at is null"]
     if label is not None:
         conditions.append(
             "exists (select from jsonb_array_elements(r.details -> 'labels') l where lower(:label) in"
@@ -305,6 +312,7 @@ _definitions: dict[
 _COLUMNS = """r.shop_id, r.id, r.redemption_id, r.name, r.type, r.sub_type, r.is_active, r.active_from, r.active_to, r.points,
     r.point_value::text as point_value, r.worth, r.coupon_source, r.coupon_valid_days, r.points_back_when_expired,
     r.limit_total, r.limit_per_member, r.taken, r.rank, r.details, r.version, r.created_at, r.modified_at,
+    r.archived_at,
     r.coupon_source = 'none' or exists (
         select from coupon_free f where f.shop_id = r.shop_id and f.reward_id = r.id) as has_stock"""
 _SELECT = f"select {_COLUMNS} from reward r where r.shop_id = :shop"  # noqa: S608 - our own words
@@ -339,7 +347,7 @@ def forget_current() -> None:
 
 def _with_times(row: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has no times: those of the row as what they are."""
-    times = ("active_from", "active_to", "created_at", "modified_at")
+    times = ("active_from", "active_to", "created_at", "modified_at", "archived_at")
     return {**row, **{name: row[name] and datetime.fromisoformat(row[name]) for name in times}}
 
 

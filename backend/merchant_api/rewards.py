@@ -217,7 +217,7 @@ class RewardQuery(Query):
 
 @operation("GET", "/rewards", scope="read", tag="Rewards", summary="List rewards")
 def list_rewards(call: Call, query: RewardsQuery) -> Rewards:
-    """The shop's rewards, newest first, active or not."""
+    """The shop's rewards, newest first, active or not. Those that were archived in the admin are left out."""
     found = rewards.newest(
         call.session,
         call.shop_id,
@@ -265,7 +265,7 @@ def create_reward(
     scope="write",
     tag="Rewards",
     summary="Change a reward",
-    refusals=_TAKEN,
+    refusals={**_TAKEN, "reward_archived": "the reward is archived, and has to be restored in the admin first"},
 )
 def update_reward(
     call: Call,

@@ -35,6 +35,7 @@ class Reward(db.Model):  # type: ignore[name-defined,misc]
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[At]
     modified_at: Mapped[At]
+    archived_at: Mapped[At | None]
 
 
 class Image(db.Model):  # type: ignore[name-defined,misc]

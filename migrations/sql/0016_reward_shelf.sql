@@ -1,1 +1,7 @@
-select 1; -- nothing yet
+-- A reward is never deleted: what was had of it stays. One that is archived is out of sight until it is restored.
+alter table reward add column archived_at timestamptz;
+alter table reward add constraint an_archived_reward_is_inactive check (archived_at is null or not is_active);
+
+-- The orders of the merchant's list. By name there is reward_name, by age the primary key.
+create index reward_by_rank on reward (shop_id, rank, id);
+create index reward_by_points on reward (shop_id, points, id);

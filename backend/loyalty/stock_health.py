@@ -1,0 +1,179 @@
+"""How much is left of the codes of rewards: counters of one pool, and which run low, with what shoppers see then."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import floor
+from typing import Literal
+
+from sqlalchemy import text
+
+from backend.ledger.posting import AnySession
+from backend.loyalty.coupons import LOW_STOCK, OUTBOX_KIND, STOCK, create_key
+from backend.loyalty.reward_definition import CouponSource
+
+PACE_DAYS = 30
+"""The pace is that of so many last days."""
+SOON_DAYS = 14
+"""A pool that lasts no longer than this at the pace runs low, however many codes it has."""
+_MOST_COUNTED = 20_000
+"""Free codes of one pool on the health page."""
+_MOST_LISTED = 200
+
+Health = Literal["ok", "low", "empty"]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The codes of one reward now. A code is free, in a member's hands, or used by them."""
+
+    source: CouponSource
+    free: int
+    issued: int
+    used: int
+    waiting: int
+    """Redemptions that wait for a code, their points on hold."""
+    making: int
+    """Codes that the store has not confirmed yet."""
+    in_outbox: int
+    """Calls to the store that wait to be sent."""
+    parked: int
+    """Calls to the store that were given up."""
+    last_error: str | None
+    refill_due_at: datetime | None
+    """When somebody looks after the stock next (machine's clock); None: nothing asks for it."""
+    redeemed_lately: int
+    """In the last `PACE_DAYS` days."""
+
+    @property
+    def target(self) -> int | None:
+        """How many free codes are kept ready; None for a pool of the merchant's own."""
+        return STOCK if self.source == "made" else None
+
+    @property
+    def health(self) -> Health:
+        return health(self.free, self.redeemed_lately, self.source)
+
+    @property
+    def days_left(self) -> int | None:
+        return days_left(self.free, self.redeemed_lately)
+
+
+@dataclass(frozen=True)
+class RunningLow:
+    """A reward that members can have and whose codes run out or have run out."""
+
+    id: int
+    name: str
+    source: CouponSource
+    free: int
+    waiting: int
+    redeemed_lately: int
+    health: Health
+    days_left: int | None
+    """At the pace of the last days; None if nobody has had it."""
+
+
+def health(free: int, redeemed_lately: int, source: CouponSource) -> Health:
+    """Empty, low (under `LOW_STOCK`, or gone within `SOON_DAYS` at the pace), or ok. Codes of ours are made anew, so
+    they are ok while one is free."""
+    if free == 0:
+        return "empty"
+    if source == "made":
+        return "ok"
+    left = days_left(free, redeemed_lately)
+    return "low" if free < LOW_STOCK or (left is not None and left <= SOON_DAYS) else "ok"
+
+
+def days_left(free: int, redeemed_lately: int) -> int | None:
+    """For how many days `free` codes last if so many are taken in `PACE_DAYS` days; None if none are.
+
+    >>> days_left(45, 90)
+    15
+    """
+    return None if redeemed_lately == 0 else floor(free * PACE_DAYS / redeemed_lately)
+
+
+def of(session: AnySession, shop_id: int, reward_id: int, source: CouponSource, now: datetime) -> Stock:
+    """The counters of one reward's codes, each counted to the last one."""
+    head, tail = create_key(0).split("0")
+    row = session.execute(
+        text(
+            """
+            select
+                (select count(*) from coupon_free where shop_id = :shop and reward_id = :reward) as free,
+                had.issued, had.used, had.redeemed_lately,
+                (select count(*) from redemption where shop_id = :shop and reward_id = :reward and status = 'requested')
+                    as waiting,
+                making.making, making.in_outbox, making.parked, making.last_error,
+                (select min(due_at) from coupon_refill where shop_id = :shop and reward_id = :reward) as refill_due_at
+            from (
+                select count(code) as issued, count(*) filter (where use_state = 'used') as used,
+                    count(*) filter (where requested_at > :since) as redeemed_lately
+                from redemption where shop_id = :shop and reward_id = :reward
+            ) had, (
+                select count(*) filter (where c.state = 'making') as making,
+                    count(*) filter (where o.state = 'waiting') as in_outbox,
+                    count(*) filter (where o.state = 'parked') as parked,
+                    (array_agg(o.last_error order by o.id desc)
+                        filter (where o.last_error is not null and o.state <> 'done'))[1] as last_error
+                from coupon c
+                left join outbox o on o.shop_id = c.shop_id and o.kind = :kind
+                    and o.key = :head || c.id || :tail
+                where c.shop_id = :shop and c.reward_id = :reward and c.source = 'made' and c.state in ('making', 'refused')
+            ) making
+            """
+        ),
+        {
+            "shop": shop_id,
+            "reward": reward_id,
+            "kind": OUTBOX_KIND,
+            "head": head,
+            "tail": tail,
+            "since": now - timedelta(days=PACE_DAYS),
+        },
+    ).one()
+    return Stock(source=source, **row._mapping)
+
+
+def running_low(session: AnySession, shop_id: int, now: datetime) -> Sequence[RunningLow]:
+    """Rewards to be had at `now` whose codes are out or run low, those that are empty first; at most 200."""
+    rows = session.execute(
+        text(
+            """
+            with lately as materialized (
+                select reward_id, count(*) as many from redemption
+                where shop_id = :shop and requested_at > :since group by reward_id
+            )
+            select r.id, r.name, r.coupon_source as source, f.free, w.waiting, coalesce(l.many, 0) as redeemed_lately
+            from reward r
+            left join lately l on l.reward_id = r.id
+            cross join lateral (select count(*) as free from (select from coupon_free c
+                where c.shop_id = r.shop_id and c.reward_id = r.id limit :most) c) f
+            cross join lateral (select count(*) as waiting from (select from redemption d
+                where d.shop_id = r.shop_id and d.reward_id = r.id and d.status = 'requested' limit 1000) d) w
+            where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
+                and (r.active_from is null or r.active_from <= :now) and (r.active_to is null or r.active_to > :now)
+                and (f.free < :low or f.free * :pace <= coalesce(l.many, 0) * :soon)
+            order by f.free, r.rank, r.id limit 1000
+            """
+        ),
+        {
+            "shop": shop_id,
+            "now": now,
+            "since": now - timedelta(days=PACE_DAYS),
+            "most": _MOST_COUNTED,
+            "low": LOW_STOCK,
+            "pace": PACE_DAYS,
+            "soon": SOON_DAYS,
+        },
+    )
+    found = [
+        RunningLow(
+            **row._mapping,
+            health=health(row.free, row.redeemed_lately, row.source),
+            days_left=days_left(row.free, row.redeemed_lately),
+        )
+        for row in rows
+    ]
+    return [each for each in found if each.health != "ok"][:_MOST_LISTED]
