@@ -148,6 +148,28 @@ def all_of(session: AnySession, shop_id: int, *, before: int | None = None, limi
     return [_campaign(dict(row)) for row in rows]
 
 
+def between(
+    session: AnySession, shop_id: int, starts_at: datetime, ends_at: datetime | None, *, but: int | None = None
+) -> list[Campaign]:
+    """The campaigns that are on at some moment from `starts_at` until before `ends_at` (None: for ever), first ones first;
+    `but` is left out."""
+    rows = session.execute(
+        text(
+            f"{_SELECT} where c.shop_id = :shop and c.id is distinct from :but"
+            " and tstzrange(c.starts_at, c.ends_at) && tstzrange(:starts_at, :ends_at) order by c.starts_at"
+        ),
+        {"shop": shop_id, "but": but, "starts_at": starts_at, "ends_at": ends_at},
+    ).mappings()
+    return [_campaign(dict(row)) for row in rows]
+
+
+def in_the_way(session: AnySession, shop: ShopFacts, document: object, *, but: int | None = None) -> list[Campaign]:
+    """The campaigns that overlap with what is wanted (S3.16), before anything is saved. Raises as `create` does, but for
+    what is wrong with gifts and banner."""
+    wanted = _checked(document, shop)
+    return between(session, shop.id, wanted.starts_at, wanted.ends_at, but=but)
+
+
 def used_in(shop_id: int, campaign_id: int, member_id: int) -> tuple[int, list[dict[str, Any]]]:
     """The points that the member has used in the campaign, and for what: `{"name", "points"}`, oldest first (S3.19).
 
@@ -323,18 +345,8 @@ def _overlap(
     """The refusal that names the campaign which is on at the same time (S3.16), or the error if it is another."""
     if db.sqlstate(error) != _EXCLUSION_VIOLATION:
         return error
-    row = (
-        session.execute(
-            text(
-                f"{_SELECT} where c.shop_id = :shop and c.id is distinct from :but"
-                " and tstzrange(c.starts_at, c.ends_at) && tstzrange(:starts_at, :ends_at) order by c.starts_at limit 1"
-            ),
-            {"shop": shop.id, "but": but, "starts_at": wanted.starts_at, "ends_at": wanted.ends_at},
-        )
-        .mappings()
-        .first()
-    )
-    other = "another campaign" if row is None else _named(_campaign(dict(row)), shop)
+    others = between(session, shop.id, wanted.starts_at, wanted.ends_at, but=but)
+    other = named(others[0], shop) if others else "another campaign"
     return Conflict(
         f"Campaigns cannot overlap, and at that time there is {other}.",
         code="campaign_overlaps",
@@ -342,7 +354,7 @@ def _overlap(
     )
 
 
-def _named(campaign: Campaign, shop: ShopFacts) -> str:
+def named(campaign: Campaign, shop: ShopFacts) -> str:
     """`“Spring”, from 2026-03-01 00:00 to 2026-04-01 00:00 (Europe/Paris)`."""
     tz = ZoneInfo(shop.timezone)
     begins = f"{campaign.starts_at.astimezone(tz):%Y-%m-%d %H:%M}"

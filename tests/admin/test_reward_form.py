@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup, Tag
 from PIL import Image
 from sqlalchemy import text
 
+from backend import clock
 from backend.db import transaction
 from backend.loyalty import reward_definition, rewards, segments
 from backend.loyalty.rewards import Reward
@@ -343,7 +344,7 @@ def test_s0_36_s0_37_the_target_is_a_level_or_a_segment(desk: Desk, shop: TestSh
     ]
     shop.set_program(**PROGRAM, tiers={"levels": levels})
     with transaction() as session:
-        segments.create(session, shop.id, "vip", "Very important", [{"conditions": []}], desk_now(desk))
+        segments.create(session, shop.id, "vip", "Very important", [{"conditions": []}], clock.now())
     page = desk.page(NEW)
     choice = field(page, "target.type")
     assert [each.get_text() for each in choice.select("option")][1:] == ["Level", "Segment"]
@@ -357,12 +358,6 @@ def test_s0_36_s0_37_the_target_is_a_level_or_a_segment(desk: Desk, shop: TestSh
     address = f"/reward-campaigns/{only_reward(shop).public_id}"
     desk.done(address, **sent(desk.page(address)) | {"target.type": "segment", "target.segments": ["vip"]})
     assert document(shop)["target"] == {"type": "segment", "segments": ["vip"]}
-
-
-def desk_now(desk: Desk) -> Any:
-    from backend import clock
-
-    return clock.now()
 
 
 def test_a_target_without_levels_is_refused(desk: Desk) -> None:
