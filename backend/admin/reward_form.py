@@ -62,6 +62,7 @@ LABELS: Mapping[str, str] = {
     "coupons": "Codes",
     "translations": "Other languages",
 }
+_PLACEHOLDERS = {"before": "{{reward_name}} and {{points}}", "after": "{{reward_name}} and {{coupon_code}}"}
 _ADDING = ("add_", "preview", "fields")
 """What buttons of the form do besides saving."""
 
@@ -181,6 +182,7 @@ def _render(visit: Visit, fields: Fields, reward: Reward | None) -> str:
         types=_types(reward),
         types_with=reward_fields.types_with,
         languages=languages,
+        placeholders=_PLACEHOLDERS,
         levels=_levels(visit, fields.getlist("target.levels")),
         segments=_segments(visit, fields.getlist("target.segments")),
         rules=_rules(fields, do),

@@ -1,0 +1,133 @@
+"""A merchant adds reward campaigns with keyboard and mouse, and customers see them; pages of campaigns by axe."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.admin import Admin
+from tests.browser.running_demo import Demo
+from tests.browser.widget import Widget
+from tests.journeys.running import wait_until
+
+PAGES = (
+    "/reward-campaigns",
+    "/reward-campaigns/new",
+    "/reward-campaigns/stock",
+    "/points-campaigns",
+    "/points-campaigns/new",
+    "/points-campaigns/calendar?span=quarter",
+)
+
+
+@pytest.fixture
+def name(demo: Demo) -> Iterator[str]:
+    """A campaign's name that no other test uses; what has it is inactive afterwards."""
+    own = f"Thanks {uuid4().hex[:8]}"
+    yield own
+    for each in demo.shop.get("/rewards?limit=100")["items"]:
+        if own in each["reward_name"]:
+            demo.shop.call("PATCH", f"/rewards/{each['id']}", {"is_active": False})
+
+
+def is_in_the_program(demo: Demo, page: Page, name: str) -> None:
+    """A visitor of the store finds it in the widget; a process may go by what it knew for three seconds."""
+    widget = Widget(page)
+
+    def shows() -> bool:
+        page.goto(demo.store_url)
+        widget.open()
+        widget.choose("Redeem points")
+        expect(widget.panel("Redeem points").get_by_role("heading").first).to_be_visible()
+        return widget.reward(name).count() > 0
+
+    wait_until(shows, 30, lambda: f"{name} is not in the widget")
+
+
+def test_a_discount_is_added_with_the_mouse_and_shown_in_the_widget(admin: Admin, demo: Demo, name: str) -> None:
+    page = admin.page
+    admin.open("/reward-campaigns")
+    page.get_by_role("main").get_by_role("link", name="Add reward campaign").click()
+    expect(page.get_by_label("Campaign type")).to_have_value("fixed_amount_discount")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Cost in points").fill("7")
+    page.get_by_role("button", name="SAVE").last.click()
+    expect(admin.said.first).to_contain_text("Reward value")
+    expect(page.get_by_label("Reward value")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Name", exact=True)).to_have_value(name)
+    page.get_by_label("Reward value").fill("3")
+    page.get_by_label("Show to visitors who are not signed in").check()
+    page.get_by_role("button", name="SAVE").last.click()
+    expect(admin.said.first).to_contain_text(f"“{name}” was added.")
+    is_in_the_program(demo, page, name)
+
+
+def test_cashback_is_added_with_the_keyboard_alone(admin: Admin, demo: Demo, name: str) -> None:
+    page = admin.page
+    admin.open("/reward-campaigns/new")
+    page.get_by_label("Campaign type").focus()
+    page.keyboard.type("Cashback")
+    expect(page.get_by_label("Cost in points")).to_be_hidden()
+    expect(page.get_by_label("Point value")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    page.keyboard.type(name)
+    page.get_by_label("Point value").focus()
+    page.keyboard.type("0.01")
+    page.get_by_label("Show to visitors who are not signed in").focus()
+    page.keyboard.press("Space")
+    page.get_by_label("Key").focus()
+    page.keyboard.type("Event")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Birthday")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # Add Label
+    expect(page.get_by_label("Key").nth(1)).to_be_focused()
+    expect(page.get_by_label("Value", exact=True).first).to_have_value("Birthday")
+    expect(page.locator("#preview")).to_contain_text(name)
+    page.get_by_label("Name", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(admin.said.first).to_contain_text(f"“{name}” was added.")
+    is_in_the_program(demo, page, name)
+
+
+def test_dates_and_target_come_and_go_with_what_is_chosen(admin: Admin) -> None:
+    page = admin.page
+    admin.open("/reward-campaigns/new")
+    expect(page.get_by_label("Active from")).to_be_hidden()
+    page.get_by_label("All time active").uncheck()
+    expect(page.get_by_label("Active from")).to_be_visible()
+    expect(page.get_by_label("Active from")).to_be_enabled()
+    page.get_by_label("All time active").check()
+    expect(page.get_by_label("Active from")).to_be_disabled()
+    levels = page.locator('[data-shown-when="target.type=level"]')
+    expect(levels).to_be_hidden()
+    page.get_by_label("Target type").select_option("level")
+    expect(levels).to_be_visible()
+
+
+def test_an_overlap_is_said_while_the_dates_are_typed(admin: Admin) -> None:
+    page = admin.page
+    admin.open("/points-campaigns/new")
+    taken = page.locator("[data-taken] li").first
+    begins = taken.get_attribute("data-from")
+    assert begins is not None
+    page.get_by_label("Publish", exact=True).fill(begins)
+    expect(page.locator("#overlap-now")).to_contain_text("Overlaps with")
+    page.get_by_role("button", name="Check the dates").click()
+    expect(page.locator("#overlap")).to_contain_text("Campaigns cannot overlap")
+    expect(page.get_by_label("Publish", exact=True)).to_have_value(begins)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_of_campaigns_by_axe(admin: Admin, path: str, scheme: str) -> None:
+    admin.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for width in (390, 1280):
+        admin.page.set_viewport_size({"width": width, "height": 860})
+        admin.open(path)
+        found = Axe().run(admin.page)
+        assert not found.response["violations"], found.generate_report()
+        assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"
