@@ -112,6 +112,12 @@ SCHEDULE = (
         waits="select shop_id, id, attempts from outbox where state = 'waiting' and next_try_at <= %(wall)s"
         " order by next_try_at, id limit 1",
     ),
+    Periodic(
+        "upkeep.import_rows",
+        every=2,
+        waits="select shop_id, id, rows_done from transfer where next_at <= %(wall)s"
+        " and kind in ('members', 'balances', 'codes') order by next_at limit 1",
+    ),
     Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),
     Periodic("upkeep.check_ledger", every=24 * 3600),
 )

@@ -9,6 +9,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
 from backend.ledger import check
+from backend.transfer import imports
 
 CHUNK = 2000
 BODIES_KEPT = timedelta(days=30)
@@ -112,3 +113,13 @@ def check_ledger() -> int:
         log.critical("the ledger is wrong: %s", violation)
     log.info("the ledger of %d members and %d entries is proved", report.members, report.entries)
     return len(report.violations)
+
+
+def import_rows() -> int:
+    """Go on with the imports that are under way, a batch of each in turn."""
+    return in_batches(imports.JOB, _import_rows)
+
+
+def _import_rows() -> int:
+    with transaction() as session:
+        return imports.step(session, clock.now(), clock.wall())

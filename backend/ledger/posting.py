@@ -6,7 +6,7 @@ same source twice is the same entry. No verb commits; `at` is the business clock
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any, Literal
@@ -157,6 +157,54 @@ def grant(
         version=program_version,
         expires=expires_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Points that another system had given: `key` names them, they are as old as `earned_at`."""
+
+    member_id: int
+    points: int
+    key: str
+    reason: str
+    why: Why
+    earned_at: datetime
+    expires_at: datetime | None
+
+
+def grant_many(
+    session: AnySession,
+    shop_id: int,
+    grants: Sequence[Imported],
+    *,
+    at: datetime,
+    author: Author,
+    program_version: int,
+) -> dict[str, int]:
+    """issued → available for many, in their order, in one statement: the entries' ids by their keys.
+
+    The caller holds the accounts and knows the keys to be new.
+    """
+    rows = session.execute(
+        text(
+            """
+            select r.key, ledger_credit(:shop, r.member_id, :at, 'grant', 'issued', r.points, r.key, :actor, :name, r.reason,
+                r.why, null, null, :version, r.earned_at, r.expires_at, null, 0) as id
+            from (select * from jsonb_to_recordset(cast(:grants as jsonb)) as g (place integer, member_id bigint,
+                points bigint, key text, reason text, why jsonb, earned_at timestamptz, expires_at timestamptz)
+                order by place offset 0) r
+            """
+        ),
+        {
+            "shop": shop_id,
+            "at": at,
+            "actor": author.actor,
+            "name": author.name,
+            "version": program_version,
+            "grants": orjson.dumps([{"place": n, **asdict(each)} for n, each in enumerate(grants)]).decode(),
+        },
+    )
+    return {row.key: row.id for row in rows}
 
 
 def deduct(
