@@ -59,8 +59,8 @@ def reward_campaigns(visit: Visit) -> str:
         is_asked=is_asked,
         sorted_by=lambda name: _address(said | {"sort": name, "descending": _turned(asked, name)}),
         types=[(name, label) for name, (_, _, label) in reward_fields.CAMPAIGN_TYPES.items()],
-        labels=labels,
-        categories=categories,
+        labels=_with(labels, asked.label),
+        categories=_with(categories, asked.category),
         label_of=reward_fields.label_of,
         most=reward_list.MOST_COUNTED,
         an_instant=timedelta(seconds=1),
@@ -94,6 +94,11 @@ def archive_reward_campaign(visit: Visit, reward: int) -> Answer:
 def restore_reward_campaign(visit: Visit, reward: int) -> Answer:
     restored = reward_shelf.restore(visit.session, visit.shop, reward)
     return visit.done(f"“{restored.name}” is back, and inactive.", "reward_campaign", reward=reward)
+
+
+def _with(known: list[str], asked: str | None) -> list[str]:
+    """What can be chosen, and what is asked for though it is not among it."""
+    return known if asked is None or asked in known else [asked, *known]
 
 
 def _turned(asked: Asked, name: reward_list.Sort) -> bool:

@@ -99,6 +99,7 @@ def _render(
         is_checked=is_checked,
         sample=SAMPLE_SIZE,
         pace=stock_health.PACE_DAYS,
+        most=stock_health.MOST_COUNTED,
     )
 
 

@@ -190,7 +190,7 @@ def _render(visit: Visit, fields: Fields, reward: Reward | None) -> str:
         attributes=[(each, each) for each in ATTRIBUTES],
         operators=[(each, each) for each in dict.fromkeys(name for known in OPERATORS.values() for name in known)],
         preview=_preview(fields, visit),
-        stock=reward and _stock(visit, reward),
+        free=_free(visit, reward) if reward else None,
         warnings=[] if reward is None or visit.refusal else _warnings(visit, reward),
     )
 
@@ -293,10 +293,11 @@ def _clean(html: str) -> Markup:
         return Markup("")
 
 
-def _stock(visit: Visit, reward: Reward) -> stock_health.Stock | None:
+def _free(visit: Visit, reward: Reward) -> int | None:
+    """How many codes are free; None for a campaign without codes."""
     if reward.coupon_source == "none":
         return None
-    return stock_health.of(visit.session, visit.shop_id, reward.id, reward.coupon_source, visit.now)
+    return stock_health.free_codes(visit.session, visit.shop_id, reward.id)
 
 
 def _warnings(visit: Visit, reward: Reward) -> list[str]:

@@ -127,8 +127,8 @@ def statement_for(
             (r.details ->> 'featured')::boolean as featured, (r.details ->> 'public')::boolean as public, r.created_at,
             (select count(*) from (select from coupon_free f where f.shop_id = r.shop_id and f.reward_id = r.id
                 limit :most) f) as free,
-            (select count(*) from (select from redemption d where d.shop_id = r.shop_id and d.reward_id = r.id
-                and d.code is not null limit :most) d) as issued,
+            case when r.coupon_source = 'none' then 0 else (select count(*) from (select from redemption d
+                where d.shop_id = r.shop_id and d.reward_id = r.id and d.code is not null limit :most) d) end as issued,
             (select count(*) from (select from redemption d where d.shop_id = r.shop_id and d.reward_id = r.id
                 and d.use_state = 'used' limit :most) d) as redeemed
         from page r order by r.place

@@ -16,8 +16,8 @@ PACE_DAYS = 30
 """The pace is that of so many last days."""
 SOON_DAYS = 14
 """A pool that lasts no longer than this at the pace runs low, however many codes it has."""
-_MOST_COUNTED = 20_000
-"""Free codes of one pool on the health page."""
+MOST_COUNTED = 100_000
+"""Redemptions of one reward, the newest ones: to count a million would make the page wait for a second."""
 _MOST_LISTED = 200
 
 Health = Literal["ok", "low", "empty"]
@@ -95,32 +95,36 @@ def days_left(free: int, redeemed_lately: int) -> int | None:
 
 
 def of(session: AnySession, shop_id: int, reward_id: int, source: CouponSource, now: datetime) -> Stock:
-    """The counters of one reward's codes, each counted to the last one."""
+    """The counters of one reward's codes; `issued` and `used` are counted up to `MOST_COUNTED`."""
     head, tail = create_key(0).split("0")
     row = session.execute(
         text(
             """
             select
                 (select count(*) from coupon_free where shop_id = :shop and reward_id = :reward) as free,
-                had.issued, had.used, had.redeemed_lately,
+                had.issued, had.redeemed_lately,
+                (select count(*) from (select from redemption where shop_id = :shop and reward_id = :reward
+                    and use_state = 'used' limit :most) used) as used,
                 (select count(*) from redemption where shop_id = :shop and reward_id = :reward and status = 'requested')
                     as waiting,
                 making.making, making.in_outbox, making.parked, making.last_error,
                 (select min(due_at) from coupon_refill where shop_id = :shop and reward_id = :reward) as refill_due_at
             from (
-                select count(code) as issued, count(*) filter (where use_state = 'used') as used,
-                    count(*) filter (where requested_at > :since) as redeemed_lately
-                from redemption where shop_id = :shop and reward_id = :reward
+                select count(code) as issued, count(*) filter (where requested_at > :since) as redeemed_lately
+                from (select code, requested_at from redemption where shop_id = :shop and reward_id = :reward
+                    order by id desc limit :most) newest
             ) had, (
                 select count(*) filter (where c.state = 'making') as making,
                     count(*) filter (where o.state = 'waiting') as in_outbox,
                     count(*) filter (where o.state = 'parked') as parked,
                     (array_agg(o.last_error order by o.id desc)
                         filter (where o.last_error is not null and o.state <> 'done'))[1] as last_error
-                from coupon c
-                left join outbox o on o.shop_id = c.shop_id and o.kind = :kind
-                    and o.key = :head || c.id || :tail
-                where c.shop_id = :shop and c.reward_id = :reward and c.source = 'made' and c.state in ('making', 'refused')
+                from (
+                    select id, state from coupon where shop_id = :shop and reward_id = :reward and state = 'making'
+                    union all
+                    select id, state from coupon where shop_id = :shop and reward_id = :reward and state = 'refused'
+                ) c
+                left join outbox o on o.shop_id = :shop and o.kind = :kind and o.key = :head || c.id || :tail
             ) making
             """
         ),
@@ -128,12 +132,23 @@ def of(session: AnySession, shop_id: int, reward_id: int, source: CouponSource, 
             "shop": shop_id,
             "reward": reward_id,
             "kind": OUTBOX_KIND,
+            "most": MOST_COUNTED,
             "head": head,
             "tail": tail,
             "since": now - timedelta(days=PACE_DAYS),
         },
     ).one()
     return Stock(source=source, **row._mapping)
+
+
+def free_codes(session: AnySession, shop_id: int, reward_id: int) -> int:
+    """How many codes of the reward nobody has yet."""
+    return int(
+        session.execute(
+            text("select count(*) from coupon_free where shop_id = :shop and reward_id = :reward"),
+            {"shop": shop_id, "reward": reward_id},
+        ).scalar_one()
+    )
 
 
 def running_low(session: AnySession, shop_id: int, now: datetime) -> Sequence[RunningLow]:
@@ -149,7 +164,8 @@ def running_low(session: AnySession, shop_id: int, now: datetime) -> Sequence[Ru
             from reward r
             left join lately l on l.reward_id = r.id
             cross join lateral (select count(*) as free from (select from coupon_free c
-                where c.shop_id = r.shop_id and c.reward_id = r.id limit :most) c) f
+                where c.shop_id = r.shop_id and c.reward_id = r.id
+                limit greatest(:low, coalesce(l.many, 0) * :soon / :pace + 1)) c) f
             cross join lateral (select count(*) as waiting from (select from redemption d
                 where d.shop_id = r.shop_id and d.reward_id = r.id and d.status = 'requested' limit 1000) d) w
             where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
@@ -162,7 +178,6 @@ def running_low(session: AnySession, shop_id: int, now: datetime) -> Sequence[Ru
             "shop": shop_id,
             "now": now,
             "since": now - timedelta(days=PACE_DAYS),
-            "most": _MOST_COUNTED,
             "low": LOW_STOCK,
             "pace": PACE_DAYS,
             "soon": SOON_DAYS,

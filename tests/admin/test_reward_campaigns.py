@@ -203,3 +203,15 @@ def test_a_shop_without_rewards_is_told_what_they_are(desk: Desk) -> None:
 def test_cashback_has_a_point_value_for_a_price(desk: Desk, shop: TestShop) -> None:
     reward(shop, CASHBACK)
     assert "2 EUR for a point" in row(desk.page("/reward-campaigns"), "Pay with points")
+
+
+def test_a_million_redemptions_of_one_reward_are_not_read(shop: TestShop, time: BusinessTime) -> None:
+    """Counts end where the list says so, and what has no codes is not searched for any."""
+    made = reward(shop)
+    redeem(shop, member_with(shop, 500), made)
+    with transaction() as session:
+        statement, parameters = reward_list.statement_for(session, shop.id, Wanted(), time.now, 25)
+        session.execute(text("set local enable_seqscan = off"))
+        plan = "\n".join(session.execute(text(f"explain {statement}"), parameters).scalars())
+    assert "Seq Scan on redemption" not in plan
+    assert plan.count("Limit") >= 4, "the page, and each of its three counts"
