@@ -17,11 +17,12 @@ from backend.cli_processes import time_commands, worker
 from backend.command import application
 from backend.config import Config
 from backend.db import retrying, transaction
-from backend.errors import BadInput, NotFound
+from backend.errors import BadInput, Conflict, NotFound
 from backend.ledger import check as ledger_check
 from backend.loyalty import coupons, deliveries, programs, rewards, shops
 from backend.loyalty.coupons import UploadReport
 from backend.models import Delivery, Shop
+from backend.transfer import archive, exports, restoring
 
 CODES_AT_ONCE = 10_000
 """In one transaction."""
@@ -88,6 +89,72 @@ def create_shop(
                 "admin_login_url": f"{config.base_url}/admin",
             }
         )
+
+
+@shop.command("export")
+@click.option("--shop", "shop_id", required=True, type=int)
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+def export_shop(shop_id: int, file: Path) -> None:
+    """Write the whole shop, without its secrets, to a zip FILE."""
+    with application():
+        unfinished = file.with_name(f"{file.name}.part")
+        try:
+            with unfinished.open("wb") as out:
+                for block in archive.stream(shop_id, clock.now(), _show_progress):
+                    out.write(block)
+            unfinished.replace(file)
+        except OSError as error:
+            raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _print({"file": str(file), "bytes": file.stat().st_size})
+
+
+@shop.command("import")
+@click.option("--shop", "shop_id", type=int, help="An empty shop that takes it in; otherwise a new one is made.")
+@click.option("--domain", help="Of the new shop, if it is another one.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_shop(shop_id: int | None, domain: str | None, file: Path) -> None:
+    """Bring an exported shop back in from a zip FILE, to the point. A new shop's secrets are new, and are printed."""
+    with application() as app, file.open("rb") as opened, transaction() as session:
+        config: Config = app.config["LAGNIAPPE"]
+        described = restoring.describe(opened).shop
+        made = None
+        if shop_id is None:
+            there = exports.known_as(session, int(described["id"]), domain or str(described["domain"]))
+            if there is not None:
+                raise Conflict(f"This shop was brought in before: it is shop {there}.", code="not_empty")
+            made = shops.create(
+                session,
+                clock.now(),
+                platform=str(described["platform"]),
+                name=str(described["name"]),
+                domain=domain or str(described["domain"]),
+                currency=str(described["currency"]),
+                timezone_name=str(described["timezone"]),
+                locale=str(described["locale"]),
+                rehearsal=config.is_rehearsal,
+            )
+            shop_id = made.shop_id
+        _require_shop(session, shop_id)
+        secrets = (
+            {
+                "webhook_url": f"{config.base_url}/webhooks/{made.shop.platform}/{shop_id}",
+                "webhook_secret": made.webhook_secret,
+                "widget_key": made.shop.widget_key,
+                "identity_secret": made.identity_secret,
+                "api_key": made.api_key,
+            }
+            if made
+            else {}
+        )
+        rows = exports.bring_in(session, shop_id, opened)
+        _print({"shop_id": str(shop_id), **secrets, "rows": rows})
+
+
+def _show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{done:,} of {total:,} rows", nl=False, err=True)
 
 
 @main.group()

@@ -118,6 +118,12 @@ SCHEDULE = (
         waits="select shop_id, id, rows_done from transfer where next_at <= %(wall)s"
         " and kind in ('members', 'balances', 'codes') order by next_at limit 1",
     ),
+    Periodic(
+        "upkeep.make_exports",
+        every=2,
+        waits="select shop_id, id, run from transfer where next_at <= %(wall)s and kind in ('export', 'shop')"
+        " order by next_at limit 1",
+    ),
     Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),
     Periodic("upkeep.check_ledger", every=24 * 3600),
 )

@@ -9,7 +9,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
 from backend.ledger import check
-from backend.transfer import imports
+from backend.transfer import exports, imports
 
 CHUNK = 2000
 BODIES_KEPT = timedelta(days=30)
@@ -38,6 +38,8 @@ OLDEST = """
     union all
     (select shop_id, member_id::text from member_connection where at < %(wall)s - interval '30 days'
      order by at limit 1)
+    union all
+    (select shop_id, id::text from transfer where expires_at <= %(wall)s order by expires_at limit 1)
     limit 1
     """
 """The question whether there is anything to purge, for the schedule."""
@@ -102,6 +104,8 @@ def _purge() -> int:
         with transaction() as session:
             done = session.execute(text(statement), {"before": clock.wall() - kept, "chunk": CHUNK})
             gone += done.rowcount
+    with transaction() as session:
+        gone += exports.purge(session, clock.wall(), 10)
     return gone
 
 
@@ -123,3 +127,8 @@ def import_rows() -> int:
 def _import_rows() -> int:
     with transaction() as session:
         return imports.step(session, clock.now(), clock.wall())
+
+
+def make_exports() -> int:
+    """Make the exports that were asked for, and bring in the shops that were uploaded."""
+    return in_batches(exports.JOB, exports.work)

@@ -1,5 +1,6 @@
 """Members: first sight, profile, verified addresses, erasure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -186,7 +187,20 @@ def _erase_from_bodies(session: AnySession, shop_id: int, external_id: str, addr
 
 
 def _is_erased(session: AnySession, shop_id: int, external_id: str) -> bool:
-    return session.get(Tombstone, (shop_id, _hash(shop_id, external_id))) is not None
+    return bool(erased_among(session, shop_id, [external_id]))
+
+
+def erased_among(session: AnySession, shop_id: int, external_ids: Sequence[str]) -> set[str]:
+    """Which of these customers were erased, here or in the shop that this one was brought in from."""
+    former = session.execute(text("select former_id from former_shop where shop_id = :shop"), {"shop": shop_id})
+    owners = [shop_id, *former.scalars()]
+    hashes = {_hash(owner, each): each for owner in owners for each in external_ids}
+    found = session.execute(
+        select(Tombstone.external_id_hash).where(
+            Tombstone.shop_id == shop_id, Tombstone.external_id_hash.in_(list(hashes))
+        )
+    ).scalars()
+    return {hashes[bytes(each)] for each in found}
 
 
 def _hash(shop_id: int, external_id: str) -> bytes:

@@ -157,6 +157,9 @@ class _Pipe:
     def flush(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
     def take(self) -> bytes:
         taken = bytes(self._kept)
         self._kept.clear()

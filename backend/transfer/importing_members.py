@@ -1,14 +1,13 @@
 """Rows that are people: new ones become members, known ones take over what the row says, in two statements for a batch."""
 
 from datetime import UTC
-from hashlib import sha256
 from typing import Any
 
 import orjson
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import orders, referral_codes, segment_due, tier_due
+from backend.loyalty import members, orders, referral_codes, segment_due, tier_due
 from backend.transfer.outcomes import Outcome, Run
 
 _SHAPE = """r (external_id text, email text, email_verified boolean, phone text, first_name text, last_name text,
@@ -73,7 +72,7 @@ def take(session: AnySession, run: Run, rows: list[tuple[int, dict[str, Any]]]) 
     """Make and change members. They get no points for it: nobody has signed up just now."""
     outcomes: dict[int, Outcome] = {}
     moment = run.now.astimezone(UTC).isoformat(timespec="microseconds")
-    erased = _erased(session, run.shop.id, [values["external_id"] for _, values in rows])
+    erased = members.erased_among(session, run.shop.id, [values["external_id"] for _, values in rows])
     wanted: dict[str, tuple[int, dict[str, Any]]] = {}
     for place, values in rows:
         external_id = values["external_id"]
@@ -160,15 +159,6 @@ def _known(session: AnySession, shop_id: int, external_ids: list[str]) -> set[st
         {"shop": shop_id, "ids": external_ids},
     )
     return set(found.scalars())
-
-
-def _erased(session: AnySession, shop_id: int, external_ids: list[str]) -> set[str]:
-    hashes = {sha256(f"{shop_id}|{each}".encode()).digest(): each for each in external_ids}
-    found = session.execute(
-        text("select external_id_hash from tombstone where shop_id = :shop and external_id_hash = any(:hashes)"),
-        {"shop": shop_id, "hashes": list(hashes)},
-    )
-    return {hashes[bytes(each)] for each in found.scalars()}
 
 
 def _json(documents: list[dict[str, Any]]) -> str:

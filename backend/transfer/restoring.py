@@ -96,10 +96,6 @@ def restore(
             "update shop set currency = %s, timezone = %s, locale = %s where id = %s",
             [str(shop["currency"]), str(shop["timezone"]), str(shop["locale"]), shop_id],
         )
-        connection.execute(
-            "insert into former_shop (shop_id, former_id) values (%s, %s) on conflict do nothing",
-            [shop_id, int(shop["id"])],
-        )
         with zipfile.ZipFile(file) as opened:
             for table in TAKEN:
                 counts[table.name] = 0
@@ -109,6 +105,10 @@ def restore(
                 if counts[table.name] != described.tables.get(table.name):
                     raise BadInput(f"{table.name} has {counts[table.name]} rows, and the manifest says otherwise.")
                 _move_sequence(connection, shop_id, table.name)
+        connection.execute(
+            "insert into former_shop (shop_id, former_id) values (%s, %s) on conflict do nothing",
+            [shop_id, int(shop["id"])],
+        )
     except (psycopg.errors.DataError, psycopg.errors.IntegrityError) as error:
         detail = str(error).splitlines()[0][:200]
         raise BadInput(f"The file's rows do not go together: {detail}.") from None
