@@ -108,6 +108,18 @@ def test_dates_and_target_come_and_go_with_what_is_chosen(admin: Admin) -> None:
     expect(levels).to_be_visible()
 
 
+def test_a_description_is_made_bold_by_a_button_and_the_preview_follows(admin: Admin) -> None:
+    """S0.15: a rich text, without knowing HTML."""
+    page = admin.page
+    admin.open("/reward-campaigns/new")
+    description = page.get_by_label("Short description").and_(page.get_by_role("textbox"))
+    description.fill("Five off")
+    description.select_text()
+    page.get_by_role("toolbar", name="Formatting of Short description").get_by_role("button", name="Bold").click()
+    expect(description).to_have_value("<b>Five off</b>")
+    expect(page.locator("#preview b")).to_have_text("Five off")
+
+
 def test_an_overlap_is_said_while_the_dates_are_typed(admin: Admin) -> None:
     page = admin.page
     admin.open("/points-campaigns/new")
