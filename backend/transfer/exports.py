@@ -26,7 +26,6 @@ from backend.transfer.imports import Transfer, find
 JOB = "upkeep.make_exports"
 KEPT = timedelta(days=7)
 LEASE = timedelta(minutes=10)
-MAX_SHOP_BYTES = 2_000_000_000
 
 
 class LostError(Exception):
@@ -211,6 +210,11 @@ def content(shop_id: int, transfer_id: int) -> Iterator[bytes]:
             return
         yield piece
         number += 1
+
+
+def look_at(file: IO[bytes]) -> None:
+    """Raises BadInput for what is not an exported shop."""
+    restoring.describe(file)
 
 
 def bring_in(session: AnySession, shop_id: int, file: IO[bytes]) -> dict[str, int]:

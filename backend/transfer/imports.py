@@ -9,7 +9,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
+from backend.db import transaction
 from backend.errors import BadInput, Conflict, NotFound, TooLarge
 from backend.ledger.posting import AnySession, Author
 from backend.loyalty import calendar_rules, shops
@@ -28,6 +29,7 @@ from backend.transfer.outcomes import Outcome, Run, harmless
 JOB = "upkeep.import_rows"
 BATCH = 1000
 MAX_ROWS = 1_000_000
+MAX_SHOP_BYTES = 2_000_000_000
 KEPT = timedelta(days=30)
 """How long a file that is not being imported is kept."""
 KINDS = ("members", "balances", "codes")
@@ -126,13 +128,14 @@ def keep(
         },
     ).scalar_one()
     arriving, digest, size = csv_files.Arriving(), sha256(), 0
+    largest = csv_files.MAX_BYTES if kind in KINDS else MAX_SHOP_BYTES
 
     def counted() -> Iterator[bytes]:
         nonlocal size
         for block in blocks:
             size += len(block)
-            if size > csv_files.MAX_BYTES:
-                raise TooLarge(f"The file has more than {csv_files.MAX_BYTES // 1_000_000} MB.")
+            if size > largest:
+                raise TooLarge(f"The file has more than {largest // 1_000_000} MB.")
             digest.update(block)
             yield block
 
@@ -373,27 +376,31 @@ def _write(session: AnySession, shop_id: int, transfer: Transfer, rows: list[csv
     )
 
 
-def report(session: AnySession, shop_id: int, transfer: Transfer, *, only_refused: bool = False) -> Iterator[bytes]:
-    """The report per row as CSV, in pieces: of the import, or of its trial while that is all there is."""
-    is_trial = transfer.state in ("checking", "checked")
+def report(shop_id: int, transfer: Transfer) -> Iterator[bytes]:
+    """The report per row as CSV, in pieces: of the import, or of its trial while that is all there is.
+
+    Each piece is read in a transaction of its own: whoever downloads it slowly holds nothing.
+    """
     yield "\ufeff".encode() + _csv([["line", "result", "about", "note"]])
     after = -1
     while True:
-        batch = session.execute(
-            text(
-                "select number, rows from transfer_report where shop_id = :shop and transfer_id = :id"
-                " and is_trial = :is_trial and number > :after order by number limit 1"
-            ),
-            {"shop": shop_id, "id": transfer.id, "is_trial": is_trial, "after": after},
-        ).first()
+        with transaction() as session:
+            batch = session.execute(
+                text(
+                    "select number, rows from transfer_report where shop_id = :shop and transfer_id = :id"
+                    " and is_trial = :is_trial and number > :after order by number limit 1"
+                ),
+                {
+                    "shop": shop_id,
+                    "id": transfer.id,
+                    "is_trial": transfer.state in ("checking", "checked"),
+                    "after": after,
+                },
+            ).first()
         if batch is None:
             return
         after = batch.number
-        yield _csv(
-            [line, what, harmless(about), harmless(why)]
-            for line, what, why, about in batch.rows
-            if not only_refused or what == "refused"
-        )
+        yield _csv([line, what, harmless(about), harmless(why)] for line, what, why, about in batch.rows)
 
 
 def first_refused(session: AnySession, shop_id: int, transfer: Transfer, limit: int = 50) -> list[list[Any]]:
@@ -419,3 +426,8 @@ def _csv(rows: Any) -> bytes:
     written = io.StringIO()
     csv.writer(written).writerows(rows)
     return written.getvalue().encode()
+
+
+def rewound(transfer: Transfer) -> Transfer:
+    """The same, at its first row."""
+    return replace(transfer, position=0, line=0)

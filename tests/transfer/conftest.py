@@ -49,9 +49,7 @@ class Imports:
         return self.report()
 
     def report(self) -> list[tuple[int, str, str]]:
-        now = self.now
-        with transaction() as session:
-            pieces = b"".join(imports.report(session, self.shop.id, now))
+        pieces = b"".join(imports.report(self.shop.id, self.now))
         rows = list(csv.DictReader(io.StringIO(pieces.decode("utf-8-sig"))))
         return [(int(row["line"]), row["result"], row["note"]) for row in rows]
 
