@@ -115,7 +115,7 @@ def test_a_description_is_made_bold_by_a_button_and_the_preview_follows(admin: A
     description = page.get_by_label("Short description").and_(page.get_by_role("textbox"))
     description.fill("Five off")
     description.select_text()
-    page.get_by_role("toolbar", name="Formatting of Short description").get_by_role("button", name="Bold").click()
+    page.get_by_role("group", name="Formatting of Short description").get_by_role("button", name="Bold").click()
     expect(description).to_have_value("<b>Five off</b>")
     expect(page.locator("#preview b")).to_have_text("Five off")
 

@@ -25,7 +25,7 @@ const put = (area, change) => {
 const equip = (area) => {
   if (area.dataset.rich) return;
   area.dataset.rich = "yes";
-  const bar = Object.assign(document.createElement("div"), { className: "rich", role: "toolbar" });
+  const bar = Object.assign(document.createElement("div"), { className: "rich", role: "group" });
   bar.setAttribute("aria-label", `Formatting of ${area.labels[0]?.firstChild.textContent.trim()}`);
   for (const [label, change] of Object.entries(BUTTONS)) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
