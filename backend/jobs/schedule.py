@@ -124,6 +124,7 @@ SCHEDULE = (
         waits="select shop_id, id, run from transfer where next_at <= %(wall)s and kind in ('export', 'shop')"
         " order by next_at limit 1",
     ),
+    Periodic("upkeep.sum_points", every=5, waits="select shop_id, id from points_change order by shop_id, id limit 1"),
     Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),
     Periodic("upkeep.check_ledger", every=24 * 3600),
 )

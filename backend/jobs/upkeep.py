@@ -9,6 +9,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
 from backend.ledger import check
+from backend.reports import movements
 from backend.transfer import exports, imports
 
 CHUNK = 2000
@@ -132,3 +133,13 @@ def _import_rows() -> int:
 def make_exports() -> int:
     """Make the exports that were asked for, and bring in the shops that were uploaded."""
     return in_batches(exports.JOB, exports.work)
+
+
+def sum_points() -> int:
+    """Move the movements of points into their sums by day."""
+    return in_batches("upkeep.sum_points", _sum_points)
+
+
+def _sum_points() -> int:
+    with transaction() as session:
+        return movements.sum_up(session, CHUNK)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from backend.errors import NotFound
+from backend.ledger.day_questions import DAY_QUESTIONS
 from backend.ledger.posting import AnySession
 from backend.ledger.question import Question
 from backend.ledger.referral_questions import REFERRAL_QUESTIONS
@@ -81,7 +82,7 @@ def check(session: AnySession, now: datetime, wall: datetime, shop_id: int | Non
     ).one()
     violations = [
         Violation(question.invariant, row.shop_id, row.member_id, row.what)
-        for question in (*QUESTIONS, *REWARD_QUESTIONS, *TIER_QUESTIONS, *REFERRAL_QUESTIONS)
+        for question in (*QUESTIONS, *REWARD_QUESTIONS, *TIER_QUESTIONS, *REFERRAL_QUESTIONS, *DAY_QUESTIONS)
         for row in session.execute(text(_scoped(question.rows)), parameters)
     ]
     return Report(members=counts[0], entries=counts[1], violations=violations)

@@ -82,6 +82,9 @@ LEFT = frozenset(
         "transfer",
         "transfer_chunk",
         "transfer_report",
+        # made again as entries are written
+        "points_day",
+        "points_change",
     }
 )
 SECRET_COLUMNS = {"shop": ("widget_key", "webhook_secret", "identity_secret")}
