@@ -1,4 +1,4 @@
-"""Members, balances and codes from CSV: upload, look, try out, import, and a report per row. A whole shop, if this one is new."""
+"""Members, balances and codes from CSV: upload, look, try out, import, a report per row. A whole shop into a new one."""
 
 from itertools import islice
 from typing import Annotated, Any, Literal

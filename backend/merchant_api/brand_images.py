@@ -44,4 +44,4 @@ def put_brand_image(call: Call, reward: int, body: BrandImage) -> Reward:
         call.now,
         rehearsal=config.is_rehearsal,
     )
-    return show_reward(call, reward, RewardQuery())  # type: ignore[return-value]
+    return show_reward(call, reward, RewardQuery())

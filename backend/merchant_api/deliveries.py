@@ -116,7 +116,7 @@ def replay_delivery(call: Call, id: int) -> DeliveryWithBody:
         raise Conflict(f"This delivery is {delivery.state}: only what failed is handled again.", code="not_failed")
     call.session.flush()
     enqueue_after_commit("inbox.drain")
-    return show_delivery(call, id)  # type: ignore[return-value]
+    return show_delivery(call, id)
 
 
 def _with_body(row: Any) -> DeliveryWithBody:

@@ -99,7 +99,7 @@ def _operation(path: str, method: str, described: Schema) -> dict[str, Any]:
     body = described.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     answers = described["responses"]
     status = next(status for status in answers if status < "300")
-    answer = answers[status]["content"]["application/json"]["schema"]
+    (answer,) = (each["schema"] for each in answers[status]["content"].values())
     description, _, _ = described["description"].rpartition("\n\n")  # the scope has a place of its own
     return {
         "id": described["operationId"],

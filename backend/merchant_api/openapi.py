@@ -22,7 +22,7 @@ from backend.errors import (
     Unavailable,
 )
 from backend.merchant_api import idempotency, settings_schema
-from backend.merchant_api.operations import OPERATIONS, BadParameter, Operation
+from backend.merchant_api.operations import OPERATIONS, BadParameter, Download, Operation
 
 _REF = "#/components/schemas/{model}"
 _SECURITY = "api_key"
@@ -156,7 +156,8 @@ class _Schemas:
     def __init__(self) -> None:
         inputs: list[tuple[Any, Any, TypeAdapter[Any]]] = [("problem", "serialization", TypeAdapter(Problem))]
         for each in OPERATIONS.values():
-            inputs.append(((each.name, "answer"), "serialization", TypeAdapter(each.answer)))
+            if each.answer is not Download:
+                inputs.append(((each.name, "answer"), "serialization", TypeAdapter(each.answer)))
             if each.documented_body is not None:
                 inputs.append(((each.name, "body"), "validation", TypeAdapter(each.documented_body)))
             if each.query is not None:
@@ -247,7 +248,9 @@ def _responses(declared: Operation, schemas: _Schemas) -> dict[str, Any]:
     answered: dict[str, Any] = {
         str(declared.status): {
             "description": HTTPStatus(declared.status).phrase,
-            "content": {"application/json": {"schema": schemas.answer(declared)}},
+            "content": {"application/zip": {"schema": {"type": "string", "contentMediaType": "application/zip"}}}
+            if declared.answer is Download
+            else {"application/json": {"schema": schemas.answer(declared)}},
         }
     }
     if declared.has_key:

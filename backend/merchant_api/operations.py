@@ -7,14 +7,14 @@ The function's own annotations say what is read from the request: `query` (param
 path, and what it returns. An operation cannot be declared without a scope; `routes.py` refuses any other route.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import orjson
-from flask import Response, request
+from flask import Response, request, stream_with_context
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
@@ -39,6 +39,7 @@ from backend.merchant_api.authentication import Caller, authenticate
 from backend.merchant_api.idempotency import Reply
 from backend.merchant_api.shapes import Query, Shown
 
+Act = TypeVar("Act", bound="Callable[..., Shown | Download]")
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Scope = Literal["read", "write", "points:assign"]
 
@@ -58,6 +59,15 @@ class DocumentedAs:
     """Beside the type of a `body` that a verb checks by itself: the shape that the document shows for it."""
 
     shape: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer that is a file, sent while it is made."""
+
+    blocks: Iterator[bytes]
+    media_type: str
+    file_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +100,10 @@ class Operation:
     query: type[Query] | None
     body: TypeAdapter[Any] | None
     documented_body: Any
-    answer: type[Shown]
+    answer: type[Shown] | type[Download]
     refusals: Mapping[str, str]
     """Codes of 409 of its own verb."""
-    act: Callable[..., Shown]
+    act: Callable[..., Shown | Download]
 
     @property
     def has_key(self) -> bool:
@@ -135,10 +145,10 @@ def operation(
     summary: str,
     status: int = 200,
     refusals: Mapping[str, str] | None = None,
-) -> Callable[[Callable[..., Shown]], Callable[..., Shown]]:
+) -> Callable[[Act], Act]:
     """Declare that `method path` runs the function, for keys that carry `scope`. Its docstring is its description."""
 
-    def declare(act: Callable[..., Shown]) -> Callable[..., Shown]:
+    def declare(act: Act) -> Act:
         name = act.__name__
         if name in OPERATIONS:
             raise ValueError(f"two operations are named {name}")
@@ -181,6 +191,8 @@ def run(wanted: Operation, path_arguments: Mapping[str, Any]) -> Response:
     if wanted.body is not None:
         raw = _raw_body()
         arguments["body"] = checked(wanted.body, _whole_numbers(strict_json.parse(raw)), BadInput)
+    if wanted.answer is Download:
+        return _download(wanted.act(Call(caller, db.session(), clock.now(), key), **arguments))
     if wanted.method == "GET":
         return _response(_reply(wanted, Call(caller, db.session(), clock.now(), key), arguments))
     return _response(_write(wanted, caller, key, raw, arguments))
@@ -205,6 +217,7 @@ def _write(wanted: Operation, caller: Caller, key: str | None, raw: bytes, argum
 
 def _reply(wanted: Operation, call: Call, arguments: Mapping[str, Any]) -> Reply:
     answer = wanted.act(call, **arguments)
+    assert not isinstance(answer, Download)
     return Reply(wanted.status, orjson.dumps(answer.model_dump(by_alias=True)))
 
 
@@ -216,6 +229,12 @@ def _response(reply: Reply) -> Response:
     )
     if reply.is_repeated:
         answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def _download(made: Any) -> Response:
+    answer = Response(stream_with_context(made.blocks), mimetype=made.media_type)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{made.file_name}"'
     return answer
 
 

@@ -278,7 +278,7 @@ def update_redemption(call: Call, id: int, body: MarkRedemption) -> Redemption:
     """Marks a reward as used, such as a gift that is sent off, or takes the mark away; tells how far a gift's delivery is.
     Only while the reward is active: neither is possible once it has expired."""
     marks.mark(call.session, shops.facts(call.shop_id), id, call.now, body.use_state, body.delivery_status)
-    return show_redemption(call, id)  # type: ignore[return-value]
+    return show_redemption(call, id)
 
 
 @operation(
@@ -300,7 +300,7 @@ def return_redemption(call: Call, id: int) -> Redemption:
         call.now,
         staff=call.caller.name,
     )
-    return show_redemption(call, id)  # type: ignore[return-value]
+    return show_redemption(call, id)
 
 
 def _member_of(session: AnySession, shop_id: int, redemption_id: int) -> int:

@@ -181,4 +181,4 @@ def review_referral(call: Call, id: int, body: ReviewReferral) -> Referral:
         call.now,
     )
     call.session.flush()
-    return show_referral(call, id)  # type: ignore[return-value]
+    return show_referral(call, id)

@@ -15,6 +15,7 @@ from backend.merchant_api import (
     deliveries,
     docs,
     events,
+    export,
     members,
     openapi,
     orders,
@@ -48,6 +49,7 @@ NOUNS = (
     deliveries,
     program,
     shop,
+    export,
 )
 """Importing them declared their operations."""
 PUBLIC = frozenset({"openapi_document", "readable_docs"})

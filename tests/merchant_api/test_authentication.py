@@ -40,7 +40,7 @@ def call(api: Api, operation: Operation) -> tuple[int, str]:
     path = operation.path.format(ref="1", id="1", reward=f"{1:024x}", segment="chosen")
     body = {"json": SOME_BODY[operation.name]} if operation.body is not None else {}
     answer = api.call(operation.method, path, **body)
-    return answer.status_code, answer.text
+    return answer.status_code, answer.data.decode(errors="replace")
 
 
 def test_every_route_of_the_api_is_a_declared_operation_or_named_public(app: Flask) -> None:
