@@ -111,8 +111,10 @@ def of(session: AnySession, shop_id: int, reward_id: int, source: CouponSource, 
                 (select min(due_at) from coupon_refill where shop_id = :shop and reward_id = :reward) as refill_due_at
             from (
                 select count(code) as issued, count(*) filter (where requested_at > :since) as redeemed_lately
-                from (select code, requested_at from redemption where shop_id = :shop and reward_id = :reward
-                    order by id desc limit :most) newest
+                from (select code, requested_at from redemption
+                    where (shop_id, reward_id, id) > (:shop, :reward, 0)
+                        and (shop_id, reward_id, id) < (:shop, :reward + 1, 0)
+                    order by shop_id desc, reward_id desc, id desc limit :most) newest
             ) had, (
                 select count(*) filter (where c.state = 'making') as making,
                     count(*) filter (where o.state = 'waiting') as in_outbox,
@@ -164,7 +166,9 @@ def running_low(session: AnySession, shop_id: int, now: datetime) -> Sequence[Ru
             from reward r
             left join lately l on l.reward_id = r.id
             cross join lateral (select count(*) as free from (select from coupon_free c
-                where c.shop_id = r.shop_id and c.reward_id = r.id
+                where (c.shop_id, c.reward_id, c.coupon_id) > (r.shop_id, r.id, 0)
+                    and (c.shop_id, c.reward_id, c.coupon_id) < (r.shop_id, r.id + 1, 0)
+                order by c.shop_id, c.reward_id, c.coupon_id
                 limit greatest(:low, coalesce(l.many, 0) * :soon / :pace + 1)) c) f
             cross join lateral (select count(*) as waiting from (select from redemption d
                 where d.shop_id = r.shop_id and d.reward_id = r.id and d.status = 'requested' limit 1000) d) w
