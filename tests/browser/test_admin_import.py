@@ -1,0 +1,42 @@
+"""Importing and exporting in a real browser: the way from a file to members, and the bar that moves by itself."""
+
+from uuid import uuid4
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.admin import Admin
+
+
+def test_a_file_is_looked_at_imported_and_reported(admin: Admin) -> None:
+    mark = uuid4().hex[:8]
+    page = admin.page
+    admin.open("/import")
+    _is_accessible(admin)
+    page.get_by_label("Members").check()
+    content = f"Customer ID,First Name\nimport-{mark},Ada\n,Nobody\n".encode()
+    page.get_by_label("CSV file").set_input_files([{"name": "people.csv", "mimeType": "text/csv", "buffer": content}])
+    page.get_by_role("button", name="Upload and look").click()
+    expect(page.get_by_label("Customer ID")).to_have_value("external_id")
+    _is_accessible(admin)
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_role("heading", name="What became of it")).to_be_visible(timeout=20_000)
+    expect(page.locator("#way")).to_contain_text("The store's customer id is missing.")
+    _is_accessible(admin)
+
+
+def test_an_export_appears_by_itself(admin: Admin) -> None:
+    page = admin.page
+    admin.open("/export")
+    page.get_by_role("button", name="Export everything").click()
+    link = page.get_by_role("link", name="Download").first
+    expect(link).to_be_visible(timeout=20_000)
+    with page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename.endswith(".zip")
+    _is_accessible(admin)
+
+
+def _is_accessible(admin: Admin) -> None:
+    found = Axe().run(admin.page)
+    assert found.violations_count == 0, found.generate_report()
