@@ -122,7 +122,7 @@ def program_report(visit: Visit) -> str:
         referrals=dict(
             visit.session.execute(
                 text("select state, count(*) from referral where shop_id = :shop group by 1"), shop
-            ).all()  # type: ignore[arg-type]
+            ).all()
         ),
         rewards=visit.session.execute(
             text("select id, name, taken from reward where shop_id = :shop and taken > 0 order by taken desc limit 10"),

@@ -28,8 +28,8 @@ def point_value(session: AnySession, shop_id: int) -> Decimal | None:
 
 
 def by_expiry(session: AnySession, shop_id: int, zone: str, now: datetime) -> Sequence[Part]:
-    """Points in open lots by the month in which they end, soonest first. Reads every open lot that has not ended."""
-    return _parts(session, "expires_at", shop_id, zone, now)
+    """Points in open lots by the month of their last day (midnight belongs to the day before), soonest first. Reads every open lot that has not ended."""
+    return _parts(session, "expires_at - interval '1 second'", shop_id, zone, now)
 
 
 def by_age(session: AnySession, shop_id: int, zone: str, now: datetime) -> Sequence[Part]:
@@ -40,7 +40,7 @@ def by_age(session: AnySession, shop_id: int, zone: str, now: datetime) -> Seque
 def _parts(session: AnySession, column: str, shop_id: int, zone: str, now: datetime) -> Sequence[Part]:
     rows = session.execute(
         text(
-            f"select cast(date_trunc('month', {column} at time zone :zone) as date), sum(remaining) from lot"  # noqa: S608
+            f"select cast(date_trunc('month', ({column}) at time zone :zone) as date), sum(remaining) from lot"  # noqa: S608
             " where shop_id = :shop and open and (expires_at is null or expires_at > :now)"
             " group by 1 order by 1 nulls last"
         ),
