@@ -28,7 +28,10 @@ def point_value(session: AnySession, shop_id: int) -> Decimal | None:
 
 
 def by_expiry(session: AnySession, shop_id: int, zone: str, now: datetime) -> Sequence[Part]:
-    """Points in open lots by the month of their last day (midnight belongs to the day before), soonest first. Reads every open lot that has not ended."""
+    """Points in open lots by the month of their last day, soonest first. Reads every open lot that has not ended.
+
+    Midnight belongs to the day before.
+    """
     return _parts(session, "expires_at - interval '1 second'", shop_id, zone, now)
 
 
