@@ -136,6 +136,7 @@ class _Ours:
             with transaction() as session:
                 for piece in files.pieces(files.reader(session, self.shop_id, self.transfer.id)):
                     copy.write(piece)
+            restoring.take_over_settings(note, self.shop_id, restoring.describe(copy))
             counts = restoring.restore(line, self.shop_id, copy, self.progress(note))
             self._hold(line)  # the lease and the rows end together
             line.execute(

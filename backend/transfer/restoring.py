@@ -92,10 +92,7 @@ def restore(
     shop = described.shop
     counts: dict[str, int] = {}
     try:
-        connection.execute(
-            "update shop set currency = %s, timezone = %s, locale = %s where id = %s",
-            [str(shop["currency"]), str(shop["timezone"]), str(shop["locale"]), shop_id],
-        )
+        take_over_settings(connection, shop_id, described)
         with zipfile.ZipFile(file) as opened:
             for table in TAKEN:
                 counts[table.name] = 0
@@ -115,6 +112,20 @@ def restore(
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
         raise BadInput(f"The file is damaged: {str(error)[:200]}.") from None
     return counts
+
+
+def take_over_settings(connection: psycopg.Connection[Any], shop_id: int, described: Described) -> None:
+    """The shop's currency, zone and language become the file's. Raises Conflict `not_empty`.
+
+    Another zone holds up everybody's ledger until its transaction ends (0013), so a long restoring does this before.
+    """
+    require_empty(connection, shop_id)
+    said = [str(described.shop[name]) for name in ("currency", "timezone", "locale")]
+    connection.execute(
+        "update shop set currency = %s, timezone = %s, locale = %s where id = %s"
+        " and (currency, timezone, locale) is distinct from (%s, %s, %s)",
+        [*said, shop_id, *said],
+    )
 
 
 def require_empty(connection: psycopg.Connection[Any], shop_id: int) -> None:
