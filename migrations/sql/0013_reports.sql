@@ -52,3 +52,6 @@ insert into points_day (shop_id, day, kind, points, entries)
 select e.shop_id, cast(e.at at time zone s.timezone as date), e.kind, sum(e.points), count(*)
 from entry e join shop s on s.id = e.shop_id
 group by 1, 2, 3;
+
+-- What was given up waits for somebody: the first page counts it.
+create index outbox_parked on outbox (shop_id, id) where state = 'parked';
