@@ -1,4 +1,4 @@
-"""Sending what stands in the outbox: mails and calls to platforms now, outgoing webhooks the same way.
+"""Sending what stands in the outbox: mails, calls to platforms, and outgoing webhooks, which are published here.
 
 A row is claimed with a lease in one transaction, done outside any transaction, and finished in another one, only if the
 lease is still ours: a process that slept through its lease must not write over what another one did meanwhile.
@@ -18,10 +18,10 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import retrying, transaction
-from backend.jobs import discounts, mail
+from backend.jobs import discounts, mail, webhooks
 from backend.jobs.calls import Call, Line, Send
 from backend.jobs.draining import has_time_left, in_batches
-from backend.loyalty import coupons
+from backend.loyalty import coupons, outgoing_events
 from backend.platforms.base import Never, TryAgain
 
 BATCH = 20
@@ -57,6 +57,9 @@ SENDERS = {
     coupons.OUTBOX_KIND: Sender(
         line=discounts.line, done=discounts.done, never=discounts.never, at_once=discounts.AT_ONCE
     ),
+    outgoing_events.OUTBOX_KIND: Sender(
+        line=webhooks.line, done=webhooks.done, never=webhooks.never, at_once=webhooks.AT_ONCE
+    ),
 }
 
 _CLAIM = text(
@@ -85,6 +88,16 @@ _FINISH = text(
 
 def send() -> int:
     return in_batches("outbox.send", _batch)
+
+
+def publish() -> int:
+    """Turn what happened into messages for the endpoints that want to hear of it."""
+    return in_batches(outgoing_events.PUBLISH, _publish)
+
+
+def _publish() -> int:
+    with transaction() as session:
+        return outgoing_events.publish(session, clock.wall())
 
 
 def _batch() -> int:

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from backend import queue
 from backend.jobs import upkeep
-from backend.loyalty import announcements, referral_rewards
+from backend.loyalty import announcements, outgoing_events, referral_rewards
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ SCHEDULE = (
         every=2,
         waits="select shop_id, id from coupon_refill where due_at <= %(wall)s order by due_at limit 1",
     ),
+    Periodic(outgoing_events.PUBLISH, every=1, waits=outgoing_events.WAITS),
     Periodic(
         "outbox.send",
         every=1,

@@ -9,6 +9,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
 from backend.ledger import check
+from backend.loyalty import outgoing_events
 from backend.reports import movements
 from backend.transfer import exports, imports
 
@@ -39,6 +40,11 @@ OLDEST = """
     union all
     (select shop_id, member_id::text from member_connection where at < %(wall)s - interval '30 days'
      order by at limit 1)
+    union all
+    (select shop_id, id::text from outgoing_event where published_at < %(wall)s - interval '30 days'
+     order by published_at limit 1)
+    union all
+    (select shop_id, id::text from endpoint where removed_at < %(wall)s - interval '31 days' order by removed_at limit 1)
     union all
     (select shop_id, id::text from transfer where expires_at <= %(wall)s order by expires_at limit 1)
     limit 1
@@ -90,12 +96,30 @@ _PURGES = (
         """,
         VISITORS_KEPT,
     ),
+    (
+        """
+        delete from outgoing_event n
+        using (select shop_id, id from outgoing_event where published_at < :before
+               order by published_at limit :chunk for update skip locked) old
+        where n.shop_id = old.shop_id and n.id = old.id
+        """,
+        outgoing_events.KEPT,
+    ),
+    (
+        """
+        delete from endpoint p
+        using (select shop_id, id from endpoint where removed_at < :before
+               order by removed_at limit :chunk for update skip locked) old
+        where p.shop_id = old.shop_id and p.id = old.id
+        """,
+        outgoing_events.KEPT + timedelta(days=1),  # its log has gone by then
+    ),
 )
 
 
 def purge() -> int:
-    """Empty old deliveries, drop old rows of the outbox, old remembered answers and hashes of
-    visitors. By the machine's clock."""
+    """Empty old deliveries, drop old rows of the outbox, old remembered answers, hashes of visitors and the log of
+    webhooks out. By the machine's clock."""
     return in_batches("upkeep.purge", _purge)
 
 

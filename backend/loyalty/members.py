@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backend.errors import Unauthorized
 from backend.ledger.posting import AnySession
-from backend.loyalty import referral_codes, segment_due, tier_due
+from backend.loyalty import outgoing_events, referral_codes, segment_due, tier_due
 from backend.models import Account, Member, Tombstone, VerifiedAddress
 from backend.platforms.events import Customer
 
@@ -170,6 +170,7 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
         ),
         {"shop": shop_id, "member": member.id},
     )
+    outgoing_events.forget(session, shop_id, member.id)
     _erase_from_bodies(session, shop_id, external_id, addresses)
     return member.id
 

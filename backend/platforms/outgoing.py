@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +34,9 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from backend.platforms.base import Never, TryAgain
 
 LARGEST_ANSWER = 64 * 1024
+LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 _LONGEST_URL = 2048
+_SECONDS = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,24 @@ def post(
     Raises Never for an address that must not be called, and TryAgain if no whole answer came: then the call may or may
     not have had its effect.
     """
-    _check(url, is_rehearsal)
+    check_url(url, is_rehearsal=is_rehearsal)
     if session is not None:
         return _post(url, body, headers, is_rehearsal, session, limits)
     with open_session(is_rehearsal=is_rehearsal) as own:
         return _post(url, body, headers, is_rehearsal, own, limits)
+
+
+def retry_after(answer: Answer, wall: datetime) -> float | None:
+    """What the answer asks to wait, in seconds from `wall`, at most a day; None for nothing and for nonsense."""
+    given = (answer.headers.get("retry-after") or "").strip()
+    if _SECONDS.fullmatch(given):
+        return min(float(given), LONGEST_RETRY_AFTER_SECONDS)
+    try:
+        at = parsedate_to_datetime(given)
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - wall.timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def is_public(address: str) -> bool:
@@ -143,8 +160,10 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\]")
 
 
-def _check(url: str, is_rehearsal: bool) -> None:
-    """What can be said of the URL as it is written. Where it leads is judged when the connection is made."""
+def check_url(url: str, *, is_rehearsal: bool) -> None:
+    """What can be said of the URL as it is written: raises Never for one that must not be called.
+
+    Where it leads is judged when the connection is made."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -85,6 +85,11 @@ LEFT = frozenset(
         # made again as entries are written
         "points_day",
         "points_change",
+        # who is told of what, from where the shop stands
+        "endpoint",
+        "outgoing_event",
+        "endpoint_message",
+        "endpoint_attempt",
     }
 )
 SECRET_COLUMNS = {"shop": ("widget_key", "webhook_secret", "identity_secret")}

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import requests
@@ -21,12 +20,10 @@ from backend.platforms.base import Never, TryAgain
 from backend.platforms.custom.signature import sign
 
 Kind = Literal["fixed_amount", "percentage", "free_shipping", "gift"]
-LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 
 _LONGEST_EXCERPT = 200
 _LOOKED_AT = 2000
 _TAG = re.compile(r"<[^<>]*>")
-_SECONDS = re.compile(r"[0-9]+")
 
 
 class CodeTaken(Exception):
@@ -129,7 +126,7 @@ def _judge(answer: outgoing.Answer, call: DiscountAddress, code: str, wall: date
     if 200 <= status <= 299:
         return
     if status == 429 or status >= 500:
-        raise TryAgain(f"The store answered {status}.", _retry_after(answer.headers.get("retry-after"), wall))
+        raise TryAgain(f"The store answered {status}.", outgoing.retry_after(answer, wall))
     if 300 <= status <= 399:
         raise Never(f"The store answered {status}: its discounts address must not redirect.")
     words = _excerpt(answer.body, hidden=(code, call.secret))
@@ -143,19 +140,6 @@ def _holder(answer: outgoing.Answer) -> dict[str, Any] | None:
     except MalformedJson:  # a page of something in between, or cut off where it became too long
         return None
     return said if isinstance(said, dict) and "reference" in said else None
-
-
-def _retry_after(header: str | None, wall: datetime) -> float | None:
-    """Seconds from `wall`, of both forms that HTTP has; None for nothing and for nonsense."""
-    given = (header or "").strip()
-    if _SECONDS.fullmatch(given):
-        return min(float(given), LONGEST_RETRY_AFTER_SECONDS)
-    try:
-        at = parsedate_to_datetime(given)
-        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - wall.timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _excerpt(body: bytes, hidden: tuple[str, ...]) -> str:
