@@ -21,7 +21,7 @@ from backend.errors import (
     Unauthorized,
     Unavailable,
 )
-from backend.merchant_api import idempotency, settings_schema
+from backend.merchant_api import idempotency, settings_schema, webhooks_schema
 from backend.merchant_api.operations import OPERATIONS, BadParameter, Download, Operation
 
 _REF = "#/components/schemas/{model}"
@@ -141,6 +141,9 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/api/v1"}],
         "tags": [{"name": name, "description": said} for name, said in TAGS.items()],
         "paths": paths,
+        "webhooks": {
+            type_: webhooks_schema.described(type_, schemas.message(type_)) for type_ in webhooks_schema.MESSAGES
+        },
         "components": {
             "schemas": schemas.components,
             "securitySchemes": {
@@ -162,6 +165,8 @@ class _Schemas:
                 inputs.append(((each.name, "body"), "validation", TypeAdapter(each.documented_body)))
             if each.query is not None:
                 inputs.append(((each.name, "query"), "validation", TypeAdapter(each.query)))
+        for type_, message in webhooks_schema.MESSAGES.items():
+            inputs.append(((type_, "message"), "serialization", TypeAdapter(message)))
         found, definitions = TypeAdapter.json_schemas(inputs, ref_template=_REF)
         self._found = {key: schema for (key, _), schema in found.items()}
         self._queries = {
@@ -179,6 +184,9 @@ class _Schemas:
 
     def answer(self, declared: Operation) -> Any:
         return self._found[declared.name, "answer"]
+
+    def message(self, type_: str) -> Any:
+        return self._found[type_, "message"]
 
     def problem(self) -> Any:
         return self._found["problem"]
