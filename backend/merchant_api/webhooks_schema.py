@@ -11,7 +11,8 @@ from backend.merchant_api.transactions import Bucket, Kind
 DESCRIPTION = """
 Sent to the endpoints that the merchant set up in the admin, signed as Standard Webhooks 1.0 say (headers `webhook-id`,
 `webhook-timestamp`, `webhook-signature`). `lagniappe-sequence` counts an endpoint's messages without gaps. Answer with 2xx
-within 10 seconds. Anything else is tried again for 3 days, with the same bytes and the same `webhook-id`; 410 pauses the endpoint.
+within 10 seconds. Anything else is tried again for 3 days, with the same bytes and the same `webhook-id`; 410 pauses the
+endpoint.
 """
 
 
