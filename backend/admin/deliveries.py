@@ -1,14 +1,145 @@
 """What arrived from the platform, what became of it, and what is missing."""
 
-from backend.admin.door import Visit, page
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from backend.admin.door import Visit, form, page
+from backend.admin.endpoint_log import pretty
+from backend.errors import Conflict, NotFound
+from backend.loyalty import calendar_rules, delivery_log, gap_report
+from backend.loyalty import deliveries as inbox
+from backend.loyalty.delivery_log import Wanted
+from backend.models import Delivery
+from backend.queue import enqueue_after_commit
 from backend.staff.rights import Right
+
+PAGE_SIZE = 50
+STATES = {
+    "received": ("Waiting", "calm"),
+    "handled": ("Handled", "good"),
+    "ignored": ("Not for us", "calm"),
+    "rejected": ("Refused", "warn"),
+    "failed": ("Failed", "bad"),
+}
+TYPES = (
+    "customer.created",
+    "customer.updated",
+    "customer.deleted",
+    "customer.redacted",
+    "order.created",
+    "order.updated",
+    "order.paid",
+    "order.shipped",
+    "order.arrived",
+    "order.collected",
+    "order.returned",
+    "order.cancelled",
+    "order.refunded",
+    "app.installed",
+    "app.uninstalled",
+)
+"""Suggested in the filter; others may be typed."""
+
+
+class Asked(BaseModel):
+    state: Literal["received", "handled", "ignored", "rejected", "failed"] | None = None
+    type: str | None = Field(default=None, max_length=255)
+    delivery: str | None = Field(default=None, max_length=255)
+    first: date | None = None
+    last: date | None = None
+    before: int | None = Field(default=None, ge=1, lt=2**63)
 
 
 @page("/deliveries", right=Right.SETTINGS)
 def deliveries(visit: Visit) -> str:
-    return visit.render("soon.html")
+    asked = visit.asked(Asked)
+    wanted = Wanted(
+        state=asked.state,
+        type=asked.type,
+        delivery_id=asked.delivery,
+        since=_begin(visit, asked.first),
+        until=_begin(visit, asked.last and asked.last + timedelta(days=1)),
+    )
+    found = delivery_log.page(visit.session, visit.shop_id, wanted, asked.before, PAGE_SIZE)
+    kept = {name: value for name, value in asked.model_dump().items() if value and name != "before"}
+    return visit.render(
+        "deliveries.html",
+        asked=asked,
+        kept=kept,
+        found=found,
+        counters=delivery_log.counters(visit.session, visit.shop_id),
+        most_counted=delivery_log.MOST_COUNTED,
+        looked_at=delivery_log.LOOKED_AT,
+        states=STATES,
+        types=TYPES,
+    )
+
+
+@form("/deliveries/replay", right=Right.SETTINGS)
+def replay_deliveries(visit: Visit) -> Response:
+    """Everything that failed, now."""
+    count = inbox.replay_failed(visit.session, visit.wall, visit.shop_id, None)
+    enqueue_after_commit(inbox.DRAIN)
+    said = "1 delivery is" if count == 1 else f"{count:,} deliveries are"
+    return visit.done(f"{said} handled again now." if count else "None has failed.", "deliveries")
+
+
+@page("/deliveries/gaps", right=Right.SETTINGS)
+def delivery_gaps(visit: Visit) -> str:
+    looking = gap_report.Looking(visit.session, visit.shop, visit.now, visit.wall)
+    return visit.render(
+        "delivery_gaps.html",
+        found=gap_report.report(looking),
+        most=gap_report.MOST,
+        looks_back=gap_report.LOOKS_BACK,
+    )
 
 
 @page("/deliveries/<row_id:delivery_id>", right=Right.SETTINGS)
 def delivery(visit: Visit, delivery_id: int) -> str:
-    return visit.render("soon.html")
+    found = _find(visit, delivery_id)
+    may_see = visit.may(Right.VIEW_CUSTOMERS)
+    effect = delivery_log.effect(visit.session, visit.shop, found) if may_see else None
+    return visit.render(
+        "delivery.html",
+        delivery=found,
+        state=STATES[found.state],
+        may_see=may_see,
+        body=pretty(found.body) if may_see and found.body else None,
+        effect=effect,
+        is_under_way=found.state == "received" or _is_due(found, visit.wall),
+        gives_up_after=inbox.GIVE_UP_AFTER_TRIES,
+    )
+
+
+@form("/deliveries/<row_id:delivery_id>/replay", right=Right.SETTINGS, again=delivery)
+def replay_delivery(visit: Visit, delivery_id: int) -> Response:
+    """Handle a failed delivery again now, or look anew at a refused one."""
+    found = _find(visit, delivery_id)
+    if found.state == "rejected":
+        inbox.judge_again(visit.session, visit.shop, delivery_id, visit.wall)
+    elif found.state == "failed" and found.body is not None:
+        inbox.replay(visit.session, visit.shop_id, delivery_id, visit.wall)
+    else:
+        raise Conflict("Only what failed or was refused is handled again.")
+    enqueue_after_commit(inbox.DRAIN)
+    return visit.done("It is handled again now.", "delivery", delivery_id=delivery_id)
+
+
+def _find(visit: Visit, delivery_id: int) -> Delivery:
+    found: Any = visit.session.get(Delivery, (visit.shop_id, delivery_id))
+    if found is None:
+        raise NotFound()
+    return found  # type: ignore[no-any-return]
+
+
+def _is_due(found: Delivery, wall: datetime) -> bool:
+    return found.next_try_at is not None and found.next_try_at <= wall + timedelta(seconds=10)
+
+
+def _begin(visit: Visit, day: date | None) -> datetime | None:
+    """The first instant of a day in the shop's zone."""
+    return None if day is None else calendar_rules.first_instant(day, calendar_rules.timezone(visit.shop.timezone))

@@ -15,12 +15,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backend import clock, strict_json
 from backend.db import RETRIED_SQLSTATES, sqlstate
-from backend.errors import LagniappeError
+from backend.errors import BadInput, Conflict, LagniappeError, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
 from backend.loyalty import members, name_locks, occasions, orders, referral_codes, referrals, shops
 from backend.loyalty.shops import ShopFacts
 from backend.models import Delivery, Installation
+from backend.platforms.base import NotForUs
 from backend.platforms.events import (
     AppInstalled,
     AppUninstalled,
@@ -113,6 +114,33 @@ def replay(session: AnySession, shop_id: int, delivery_id: int, wall: datetime) 
     delivery = session.get(Delivery, (shop_id, delivery_id), with_for_update=True)
     if delivery is not None and delivery.state == "failed" and delivery.body is not None:
         delivery.next_try_at = wall
+    return delivery
+
+
+def judge_again(session: AnySession, shop: ShopFacts, delivery_id: int, wall: datetime) -> Delivery:
+    """Look anew at a delivery that was refused: what we understand may have grown since. Then it waits to be handled.
+
+    Raises NotFound; Conflict that says why it is still refused, or that there is nothing to look at.
+    """
+    delivery = session.get(Delivery, (shop.id, delivery_id), with_for_update=True)
+    if delivery is None:
+        raise NotFound()
+    if delivery.state != "rejected":
+        raise Conflict(
+            f"This delivery is {delivery.state}: only what was refused is looked at anew.", code="not_rejected"
+        )
+    if delivery.body is None:
+        raise Conflict("What this delivery said has been cleared away.", code="cleared_away")
+    adapter = platform(shop.platform)
+    try:
+        document = strict_json.parse(delivery.body.encode())
+        topic = delivery.type or adapter.topic({}, document)
+        adapter.check(topic, document)
+    except NotForUs:
+        raise Conflict("It is about something that the program does not know.", code="still_rejected") from None
+    except BadInput as refusal:
+        raise Conflict(f"It is still refused. {refusal.detail}", code="still_rejected") from None
+    delivery.type, delivery.state, delivery.error, delivery.next_try_at = topic, "received", None, wall
     return delivery
 
 
