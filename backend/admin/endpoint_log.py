@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import orjson
 from flask import Response
@@ -11,8 +10,8 @@ from pydantic import BaseModel, Field
 from backend.admin.door import Visit, form, page
 from backend.admin.endpoints import events, state_of
 from backend.errors import BadInput
+from backend.loyalty import calendar_rules, outgoing_events, outgoing_log
 from backend.loyalty import endpoints as addresses
-from backend.loyalty import outgoing_events, outgoing_log
 from backend.staff.rights import Right
 
 PAGE_SIZE = 50
@@ -77,7 +76,8 @@ def replay_endpoint(visit: Visit, endpoint_id: int) -> Response:
     since = visit.checked(Since).since
     if since is None:
         raise BadInput("Say since when.", [{"field": "since", "message": "Say since when."}])
-    local = since if since.tzinfo else since.replace(tzinfo=ZoneInfo(visit.shop.timezone))
+    zone = calendar_rules.timezone(visit.shop.timezone)
+    local = since if since.tzinfo else calendar_rules.instant_of(since, zone)
     count = outgoing_events.replay_undone(visit.session, visit.shop_id, endpoint_id, local)
     said = f"{events(count)} {'goes' if count == 1 else 'go'} out again." if count else "Nothing failed since then."
     if count == outgoing_events.MOST_REPLAYED:
@@ -97,8 +97,10 @@ def endpoint_message(visit: Visit, message_id: int) -> str:
         may_see=may_see,
         body=pretty(found.body) if found.body and may_see else None,
         is_under_way=found.message.state == "waiting"
-        and found.next_try_at is not None
-        and found.next_try_at - visit.wall < timedelta(seconds=30),
+        and (
+            found.is_going_out
+            or (found.next_try_at is not None and found.next_try_at - visit.wall < timedelta(seconds=30))
+        ),
     )
 
 

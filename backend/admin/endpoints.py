@@ -9,6 +9,7 @@ from backend.loyalty import outgoing_events, outgoing_log
 from backend.loyalty.endpoints import Endpoint
 from backend.staff.rights import Right
 
+TYPE_OPTIONS = tuple((type_, said, type_) for type_, said in addresses.TYPES.items())
 STATES = {"active": ("Active", "good"), "paused": ("Paused", "warn")}
 
 
@@ -33,7 +34,7 @@ def endpoints(visit: Visit) -> str:
 
 @page("/webhooks/new", right=Right.SETTINGS)
 def new_endpoint(visit: Visit) -> str:
-    return visit.render("endpoint_form.html", endpoint=None, types=tuple(addresses.TYPES.items()))
+    return visit.render("endpoint_form.html", endpoint=None, types=TYPE_OPTIONS)
 
 
 @form("/webhooks/new", right=Right.SETTINGS, again=new_endpoint)
@@ -56,7 +57,7 @@ def add_endpoint(visit: Visit) -> str:
 @page("/webhooks/<row_id:endpoint_id>/edit", right=Right.SETTINGS)
 def edit_endpoint(visit: Visit, endpoint_id: int) -> str:
     found = addresses.find(visit.session, visit.shop_id, endpoint_id)
-    return visit.render("endpoint_form.html", endpoint=found, types=tuple(addresses.TYPES.items()))
+    return visit.render("endpoint_form.html", endpoint=found, types=TYPE_OPTIONS)
 
 
 @form("/webhooks/<row_id:endpoint_id>/edit", right=Right.SETTINGS, again=edit_endpoint)
@@ -101,7 +102,7 @@ def rotate_endpoint(visit: Visit, endpoint_id: int) -> str:
 
 @form("/webhooks/<row_id:endpoint_id>/remove", right=Right.SETTINGS)
 def remove_endpoint(visit: Visit, endpoint_id: int) -> Response:
-    addresses.remove(visit.session, visit.shop_id, endpoint_id, visit.wall)
+    outgoing_events.remove_endpoint(visit.session, visit.shop_id, endpoint_id, visit.wall)
     return visit.done("The endpoint was removed. Nothing more is sent to it.", "endpoints")
 
 

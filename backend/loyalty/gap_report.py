@@ -259,14 +259,14 @@ def _refunds(looking: Looking) -> Iterable[Finding]:
         )
 
 
-_WHAT = {"mail": "A mail", "discount": "A discount code for the store", "webhook": "A webhook"}
+_WHAT = {"mail": "A mail", "discount": "A discount code for the store"}
 
 
 def _given_up(looking: Looking) -> Iterable[Finding]:
     rows = looking.session.execute(
         text(
-            "select id, kind, payload, last_error, created_at from outbox where shop_id = :shop and state = 'parked'"
-            " order by id desc limit :most"
+            "select kind, last_error, created_at from outbox where shop_id = :shop and state = 'parked'"
+            " and kind <> 'webhook' order by id desc limit :most"
         ),
         {"shop": looking.shop.id, "most": MOST + 1},
     )
@@ -276,7 +276,26 @@ def _given_up(looking: Looking) -> Iterable[Finding]:
             _WHAT.get(row.kind, row.kind.replace("_", " ").capitalize()),
             row.last_error or "It could not be sent.",
             row.created_at,
-            message_id=row.payload.get("message_id") if row.kind == "webhook" else None,
+        )
+
+
+def _not_taken(looking: Looking) -> Iterable[Finding]:
+    rows = looking.session.execute(
+        text(
+            "select m.id, m.type, m.last_error, m.created_at, coalesce(nullif(p.description, ''), p.url) as name"
+            " from endpoint p join endpoint_message m on m.shop_id = p.shop_id and m.endpoint_id = p.id"
+            " where p.shop_id = :shop and p.state <> 'removed' and m.state <> 'delivered' and m.state = 'failed'"
+            " order by m.id desc limit :most"
+        ),
+        {"shop": looking.shop.id, "most": MOST + 1},
+    )
+    for row in rows:
+        yield Finding(
+            "given_up",
+            f"{row.type} for {row.name}",
+            row.last_error or "It could not be sent.",
+            row.created_at,
+            message_id=row.id,
         )
 
 
@@ -306,5 +325,6 @@ SOURCES: tuple[Source, ...] = (
     _order_missing,
     _refunds,
     _given_up,
+    _not_taken,
     _paused,
 )

@@ -161,6 +161,19 @@ def replay_undone(
     return len(message_ids)
 
 
+def remove_endpoint(session: AnySession, shop_id: int, endpoint_id: int, wall: datetime) -> None:
+    """Never send to it again; what was given up for it needs nobody any more. Raises NotFound."""
+    endpoints.remove(session, shop_id, endpoint_id, wall)
+    failed = session.execute(
+        text(
+            "select id from endpoint_message where shop_id = :shop and endpoint_id = :endpoint and state <> 'delivered'"
+            " and state in ('failed', 'held')"
+        ),
+        {"shop": shop_id, "endpoint": endpoint_id},
+    ).scalars()
+    _forget_given_up(session, shop_id, list(failed))
+
+
 def forget(session: AnySession, shop_id: int, member_id: int) -> None:
     """Empty what was told of an erased person, and what endpoints answered. What still waits is not sent any more."""
     emptied = session.execute(
@@ -227,6 +240,7 @@ def _hand_over(session: AnySession, messages: list[tuple[int, int, int, str, int
 
 
 def _again(session: AnySession, shop_id: int, message_ids: list[int]) -> None:
+    _forget_given_up(session, shop_id, message_ids)
     rows = session.execute(
         text(
             "update endpoint_message set state = 'waiting', round = round + 1, ended_at = null"
@@ -236,6 +250,17 @@ def _again(session: AnySession, shop_id: int, message_ids: list[int]) -> None:
     ).all()
     outbox.put_all(
         session, OUTBOX_KIND, [(shop_id, _key(row.id, row.round), {"message_id": row.id}) for row in sorted(rows)]
+    )
+
+
+def _forget_given_up(session: AnySession, shop_id: int, message_ids: list[int]) -> None:
+    """Nobody has to look after these any more: what the outbox gave up is sent anew, or not wanted."""
+    session.execute(
+        text(
+            "delete from outbox o using endpoint_message m where m.shop_id = :shop and m.id = any(:ids)"
+            " and o.shop_id = m.shop_id and o.key = 'webhook:' || m.id || ':' || m.round and o.state = 'parked'"
+        ),
+        {"shop": shop_id, "ids": message_ids},
     )
 
 

@@ -37,12 +37,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class FullMessage:
-    """A message with what it said (None: erased), whom it is about, when it goes out next, and every attempt."""
+    """A message with what it said (None: erased), whom it is about, when it goes out next, whether that is just now
+    (`is_going_out`), and every attempt."""
 
     message: Message
     body: str | None
     member_id: int | None
     next_try_at: datetime | None
+    is_going_out: bool
     attempts: list[Any]
 
 
@@ -100,7 +102,8 @@ def message(session: AnySession, shop_id: int, message_id: int) -> FullMessage:
     """One message, in full. Raises NotFound."""
     row = session.execute(
         text(
-            f"select {_COLUMNS}, n.body, n.member_id, o.next_try_at from endpoint_message m"  # noqa: S608 - our own words
+            f"select {_COLUMNS}, n.body, n.member_id, o.next_try_at,"  # noqa: S608 - our own words
+            " o.lease_until is not null as is_going_out from endpoint_message m"
             " join outgoing_event n on n.shop_id = m.shop_id and n.id = m.event_id"
             " left join outbox o on o.shop_id = m.shop_id and o.key = 'webhook:' || m.id || ':' || m.round"
             " and o.state = 'waiting' where m.shop_id = :shop and m.id = :id"
@@ -110,7 +113,7 @@ def message(session: AnySession, shop_id: int, message_id: int) -> FullMessage:
     if row is None:
         raise NotFound()
     fields = dict(row._mapping)
-    body, member_id, next_try_at = (fields.pop(name) for name in ("body", "member_id", "next_try_at"))
+    beside = {name: fields.pop(name) for name in ("body", "member_id", "next_try_at", "is_going_out")}
     attempts = session.execute(
         text(
             "select number, at, milliseconds, status, error, answer from endpoint_attempt"
@@ -118,7 +121,7 @@ def message(session: AnySession, shop_id: int, message_id: int) -> FullMessage:
         ),
         {"shop": shop_id, "id": message_id},
     ).all()
-    return FullMessage(Message(**fields), body, member_id, next_try_at, list(attempts))
+    return FullMessage(Message(**fields), **beside, attempts=list(attempts))
 
 
 def counts(session: AnySession, shop_id: int, endpoint_id: int) -> Counts:

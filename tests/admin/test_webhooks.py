@@ -140,11 +140,15 @@ def test_everything_that_failed_since_a_moment_is_sent_again(desk: Desk, shop: T
         session.execute(text("update endpoint set failing_since = null where shop_id = :shop"), {"shop": shop.id})
     send()
     receiver.always("fine")
+    parked = "select 1 from outbox where shop_id = :shop and state = 'parked'"
+    assert len(rows(shop, parked)) == 3
+    assert desk.page("/deliveries/gaps").text.count("member.created for") == 3
     long_ago = (clock.wall() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
     assert "3 events go out again." in desk.done(f"/webhooks/{made.id}/replay", since=long_ago)
     send()
     states = rows(shop, "select distinct state from endpoint_message where shop_id = :shop")
     assert [each.state for each in states] == ["delivered"]
+    assert rows(shop, parked) == []
     assert "Nothing failed" in desk.done(f"/webhooks/{made.id}/replay", since=long_ago)
 
 
