@@ -18,11 +18,12 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import retrying, transaction
-from backend.jobs import discounts, mail, webhooks
+from backend.jobs import discounts, mail, staff_mail, webhooks
 from backend.jobs.calls import Call, Line, Send
 from backend.jobs.draining import has_time_left, in_batches
 from backend.loyalty import coupons, outgoing_events
 from backend.platforms.base import Never, TryAgain
+from backend.staff import letters
 
 BATCH = 20
 LEASE = timedelta(seconds=60)
@@ -54,6 +55,7 @@ class Sender:
 
 SENDERS = {
     "mail": Sender(line=mail.line, done=mail.went_out, never=mail.cannot_go_out),
+    letters.KIND: Sender(line=staff_mail.line, done=staff_mail.went_out, never=staff_mail.cannot_go_out),
     coupons.OUTBOX_KIND: Sender(
         line=discounts.line, done=discounts.done, never=discounts.never, at_once=discounts.AT_ONCE
     ),

@@ -115,8 +115,8 @@ def compose(kind: Kind, locale: str | None, context: Context) -> Message:
     shown = {
         "language": language,
         "is_rtl": is_rtl(language),
-        "subject": _one_line(own["subject"].format_map(blanks))[:_LONGEST_SUBJECT],
-        "shop_name": _one_line(context.shop_name),
+        "subject": one_line(own["subject"].format_map(blanks))[:_LONGEST_SUBJECT],
+        "shop_name": one_line(context.shop_name),
         "shop_url": context.shop_url,
         "headline": own["headline"].format_map(blanks),
         "greeting": words["greeting_by_name" if context.first_name else "greeting"].format_map(blanks),
@@ -253,5 +253,6 @@ def _last_day(expires_at: datetime, timezone: str, locale: str, language: str) -
     return format_date(day, format="long", locale=spoken if is_same else ours)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text without line breaks, as a subject needs it."""
     return " ".join(text.split())

@@ -22,7 +22,7 @@ from backend.models.remembered_answer import RememberedAnswer
 from backend.models.reward import Image, Reward
 from backend.models.segment import Segment
 from backend.models.shop import Installation, Shop
-from backend.models.staff import Staff, StaffSession
+from backend.models.staff import Staff, StaffSession, TeamChange
 
 __all__ = [
     "Account",
@@ -56,6 +56,7 @@ __all__ = [
     "Shop",
     "Staff",
     "StaffSession",
+    "TeamChange",
     "Tombstone",
     "VerifiedAddress",
 ]

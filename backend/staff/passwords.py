@@ -19,6 +19,14 @@ def hashed(password: str) -> str:
     return _hasher.hash(password)
 
 
+def chosen(password: str, repeated: str) -> str:
+    """The hash of a password that was typed twice. Raises BadInput."""
+    if password != repeated:
+        message = "The two are not the same."
+        raise BadInput(message, [{"field": "repeated", "message": message}])
+    return hashed(password)
+
+
 def matches(password_hash: str | None, password: str) -> bool:
     """Whether the password is the one. Takes as long for somebody who has none."""
     try:

@@ -1,9 +1,12 @@
 """Being signed in: a row that can be ended at any time, and a random token of which only the hash is kept."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+
+from sqlalchemy import func, select, update
 
 from backend import db
 from backend.ledger.posting import AnySession
@@ -73,6 +76,44 @@ def end(session: AnySession, shop_id: int, session_id: int, wall: datetime) -> N
     row = session.get(StaffSession, (shop_id, session_id))
     if row is not None and row.ended_at is None:
         row.ended_at = wall
+
+
+def end_all(session: AnySession, shop_id: int, staff_id: int, wall: datetime, *, besides: int | None = None) -> int:
+    """Sign somebody out everywhere, but for the session `besides`; how many ended."""
+    ended = session.execute(
+        update(StaffSession)
+        .where(
+            StaffSession.shop_id == shop_id,
+            StaffSession.staff_id == staff_id,
+            StaffSession.ended_at.is_(None),
+            StaffSession.id != (besides or 0),
+        )
+        .values(ended_at=wall)
+        .returning(StaffSession.id)
+    )
+    return len(ended.all())
+
+
+def of(session: AnySession, shop_id: int, staff_id: int, wall: datetime) -> Sequence[StaffSession]:
+    """Where somebody is signed in, where they were last first."""
+    asked = (
+        select(StaffSession)
+        .where(
+            StaffSession.shop_id == shop_id,
+            StaffSession.staff_id == staff_id,
+            StaffSession.ended_at.is_(None),
+            StaffSession.expires_at > wall,
+            StaffSession.seen_at > wall - IDLE,
+        )
+        .order_by(StaffSession.seen_at.desc())
+    )
+    return session.execute(asked).scalars().all()
+
+
+def last_seen(session: AnySession, shop_id: int) -> dict[int, datetime]:
+    """When each person of the team was last here, by their id."""
+    asked = select(StaffSession.staff_id, func.max(StaffSession.seen_at)).where(StaffSession.shop_id == shop_id)
+    return {row[0]: row[1] for row in session.execute(asked.group_by(StaffSession.staff_id))}
 
 
 def _hash(token: str) -> bytes:

@@ -76,6 +76,7 @@ LEFT = frozenset(
         "api_key",
         "staff",
         "staff_session",
+        "team_change",
         "remembered_answer",
         "referral_visit",
         "member_connection",

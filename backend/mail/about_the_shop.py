@@ -1,0 +1,136 @@
+"""Mails to the merchant's team, in English as the admin is: one function for each kind, named in `LETTERS`.
+
+A function looks up what its mail is about and says it. It raises NothingToTell if it is not so any more, Never if it
+never was. Names and texts come from people: the templates escape them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from backend.ledger.posting import AnySession
+from backend.loyalty.shops import ShopFacts
+from backend.mail.asking import NothingToTell
+from backend.mail.messages import DEFAULT_ACCENT, Message, one_line, readable_on, templates
+from backend.staff import invitations
+from backend.staff.invitations import Links
+
+LONGEST_SUBJECT = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a mail says. `url` is where its button leads, `facts` are lines of a small table."""
+
+    subject: str
+    headline: str
+    paragraphs: tuple[str, ...]
+    button: str
+    url: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Which mail it is, for whom, and where to look."""
+
+    session: AnySession
+    shop: ShopFacts
+    payload: Mapping[str, Any]
+    staff_id: int
+    name: str
+    now: datetime
+    wall: datetime
+    links: Links
+
+    def page(self, path: str) -> str:
+        """The whole address of a page, by its path below /admin."""
+        return f"{self.links.base_url}/admin{path}"
+
+
+def invitation(asked: Inquiry) -> Letter:
+    """Come in: the link makes a password."""
+    url = invitations.link_for(asked.session, asked.links, asked.shop.id, asked.staff_id)
+    if url is None:
+        raise NothingToTell("the invitation was taken up, or taken back")
+    return Letter(
+        f"Join {asked.shop.name} on Lagniappe",
+        f"You are invited to {asked.shop.name}",
+        (
+            f"You can help to run the loyalty program of {asked.shop.name}. Choose a password, and you are in.",
+            f"The link works once, for {invitations.LIFETIME.days} days.",
+        ),
+        "Choose a password",
+        url,
+    )
+
+
+def password_reset(asked: Inquiry) -> Letter:
+    """Somebody has said that they forgot their password."""
+    url = invitations.reset_link_for(asked.session, asked.links, asked.shop.id, asked.staff_id)
+    if url is None:
+        raise NothingToTell("the account is not active any more")
+    return Letter(
+        "Choose a new password",
+        "Choose a new password",
+        (
+            f"Somebody, probably you, has asked for a new password for {asked.shop.name}.",
+            "The link works once, for an hour. If it was not you, do nothing: your password stays as it is.",
+        ),
+        "Choose a password",
+        url,
+    )
+
+
+def account_changed(asked: Inquiry) -> Letter:
+    """What protects the account was changed: so that nobody else does it unseen."""
+    what = {
+        "password": "Your password was changed",
+        "two_factor_on": "Two-factor sign-in was turned on",
+        "two_factor_off": "Two-factor sign-in was turned off",
+        "recovery_code": "A recovery code was used to sign in",
+    }[asked.payload["what"]]
+    return Letter(
+        f"{what} ({asked.shop.name})",
+        what,
+        ("If it was you, all is well. If not, choose a new password now, and tell whoever looks after your team.",),
+        "Your account",
+        asked.page("/account"),
+    )
+
+
+LETTERS: Mapping[str, Callable[[Inquiry], Letter]] = {
+    "invitation": invitation,
+    "password_reset": password_reset,
+    "account_changed": account_changed,
+}
+"""What each kind is about."""
+
+
+def compose(asked: Inquiry, letter: Letter) -> Message:
+    """The mail as text and as HTML, in the look of our mails."""
+    subject = one_line(letter.subject)[:LONGEST_SUBJECT]
+    shown = {
+        "language": "en",
+        "is_rtl": False,
+        "subject": subject,
+        "shop_name": one_line(asked.shop.name),
+        "shop_url": letter.url,
+        "headline": letter.headline,
+        "greeting": f"Hello {asked.name},",
+        "paragraphs": list(letter.paragraphs),
+        "code": None,
+        "list": [],
+        "list_name": "",
+        "facts": list(letter.facts),
+        "button": letter.button,
+        "footer": f"You get this because you work with Lagniappe for {asked.shop.name}.",
+        "service": None,
+        "unsubscribe": "",
+        "unsubscribe_url": None,
+        "accent": DEFAULT_ACCENT,
+        "on_accent": readable_on(DEFAULT_ACCENT),
+    }
+    text = templates().get_template("message.txt").render(shown)
+    return Message(subject, text, templates().get_template("message.html").render(shown))
