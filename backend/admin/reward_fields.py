@@ -86,13 +86,13 @@ def document(form: Fields, tz: ZoneInfo) -> dict[str, Any]:
         "is_active": form.get("is_active", "1") == "1",
         "active_from": _when(form, "active_from", tz) if is_limited else None,
         "active_to": _when(form, "active_to", tz) if is_limited else None,
-        "labels": [_only(row, ("key", "value")) for row in _rows(whole.get("labels")) if any(row.values())],
+        "labels": [_only(row, ("key", "value")) for row in rows(whole.get("labels")) if any(row.values())],
         "categories": split(form.get("categories", "")),
         "brand": _without_empty(_only(whole.get("brand"), BRAND)) or None,
         "translations": _translations(whole.get("translations")),
         "target": _target(form),
         _ATTRIBUTES: _attributes(whole.get(_ATTRIBUTES)),
-        _RULES: _rules(whole.get(_RULES)),
+        _RULES: eligibility(whole.get(_RULES)),
     }
     for name in OF_SOME_TYPES - FITS[reward_type]:
         if name in said:
@@ -112,7 +112,7 @@ def tidied(form: Fields, tz: ZoneInfo) -> Fields:
 
 
 def nested(form: Fields) -> dict[str, Any]:
-    """Names with dots as objects in objects; those of numbers stay objects, whose keys `_rows` sorts."""
+    """Names with dots as objects in objects; those of numbers stay objects, whose keys `rows` sorts."""
     whole: dict[str, Any] = {}
     for name, value in form.items():
         *above, last = name.split(".")
@@ -154,7 +154,8 @@ def _when(form: Fields, name: str, tz: ZoneInfo) -> str | None:
         return f"{day} {time}"
 
 
-def _rows(found: Any) -> list[dict[str, Any]]:
+def rows(found: Any) -> list[dict[str, Any]]:
+    """Numbered rows in their order."""
     if not isinstance(found, dict):
         return []
     numbered = sorted((int(key), row) for key, row in found.items() if key.isdecimal() and len(key) < 5)
@@ -191,20 +192,20 @@ def _target(form: Fields) -> dict[str, Any] | None:
 
 def _attributes(found: Any) -> list[dict[str, Any]]:
     said = []
-    for row in _rows(found):
+    for row in rows(found):
         if row.get("attribute_name") or row.get("attribute_id"):
             attribute = _without_empty(_only(row, _ATTRIBUTE[:3]))
             said.append({**attribute, "is_attribute_mandatory": bool(row.get("is_attribute_mandatory"))})
     return said
 
 
-def _rules(found: Any) -> list[dict[str, Any]]:
+def eligibility(found: Any) -> list[dict[str, Any]]:
     """Rules with at least one condition, and those without any that are kept as they came."""
     said = []
-    for row in _rows(found):
+    for row in rows(found):
         conditions: list[Any] = []
         word = "AND"
-        for item in _rows(row.get("conditions")):
+        for item in rows(row.get("conditions")):
             if "" in item:
                 word = item[""] if item[""] in ("AND", "OR") else "AND"
             elif item.get("attribute"):

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import func, select, text
 
 from backend import db
+from backend.errors import NotFound
 from backend.ledger.posting import AnySession
 from backend.loyalty import settings as program_settings
 from backend.loyalty import tier_due
@@ -106,6 +107,22 @@ def by_number(session: AnySession, shop_id: int, version: int) -> ProgramVersion
     row = session.get_one(ProgramVersion, (shop_id, version))
     session.info.setdefault("program_versions", {})[shop_id, version] = row  # or it would be forgotten at once
     return row
+
+
+def numbered(session: AnySession, shop_id: int, version: int) -> ProgramVersion:
+    """That version of the shop's program. Raises NotFound."""
+    found = session.get(ProgramVersion, (shop_id, version))
+    if found is None:
+        raise NotFound("There is no version of this number.")
+    return found
+
+
+def newest(session: AnySession, shop_id: int, *, before: int | None, limit: int) -> list[ProgramVersion]:
+    """Versions from the newest on, those below the number `before` if it is given."""
+    wanted = select(ProgramVersion).where(ProgramVersion.shop_id == shop_id)
+    if before is not None:
+        wanted = wanted.where(ProgramVersion.version < before)
+    return list(session.execute(wanted.order_by(ProgramVersion.version.desc()).limit(limit)).scalars())
 
 
 def settings_of(version: ProgramVersion) -> ProgramSettings:

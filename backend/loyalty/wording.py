@@ -78,6 +78,18 @@ def pick_language(available: Iterable[str], wanted: str | None, shop_locale: str
     return languages[0] if languages else None
 
 
+def own_language(available: Iterable[str], shop_locale: str) -> str:
+    """Under which tag a merchant's texts in the shop's own language stand, or should."""
+    return _closest(list(available), shop_locale) or shop_locale
+
+
+def forms_of(language: str) -> tuple[str, ...]:
+    """Which plural forms the language tells everyday numbers apart by, `other` included."""
+    locale = _babel_locale(language)
+    used = {locale.plural_form(number) for number in range(201)} if locale is not None else set()
+    return tuple(form for form in PLURAL_FORMS if form in used or form == "other")
+
+
 def points_name(names: Mapping[str, Mapping[str, str]], points: int, wanted: str | None, shop_locale: str) -> str:
     """What this many points are called ("point", "points"), by the plural rules of the language that is picked.
 

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import db
-from backend.models.columns import At, Document, ShopId, Str
+from backend.models.columns import At, Document, ShopId, Str, Texts
 
 
 class ProgramDraft(db.Model):  # type: ignore[name-defined,misc]
@@ -14,3 +14,4 @@ class ProgramDraft(db.Model):  # type: ignore[name-defined,misc]
     based_on: Mapped[int] = mapped_column()
     author: Mapped[Str]
     saved_at: Mapped[At]
+    guided: Mapped[Texts] = mapped_column(default=list)

@@ -83,9 +83,12 @@ LEFT = frozenset(
         "transfer",
         "transfer_chunk",
         "transfer_report",
+        "widget_sighting",
         # made again as entries are written
-        "points_day",
-        "points_change",
+        "day_sum",
+        "month_sum",
+        "sum_change",
+        "active_members",
         # who is told of what, from where the shop stands
         "endpoint",
         "outgoing_event",

@@ -2,8 +2,14 @@
 create table program_draft (
     shop_id bigint primary key references shop,
     settings jsonb not null,        -- the whole document (contract section 8), checked like a version
-    based_on integer not null,      -- the version that it started from
+    based_on integer not null,      -- the number of the version that it started from; the defaults may be gone since
     author text not null,
     saved_at timestamptz not null,
-    foreign key (shop_id, based_on) references program_version
+    guided text[] not null default '{}'  -- the steps of the set-up guide that were gone through
+);
+
+-- When a page of the store first loaded the widget: what the set-up guide waits for.
+create table widget_sighting (
+    shop_id bigint primary key references shop,
+    first_at timestamptz not null
 );
