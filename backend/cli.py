@@ -14,6 +14,7 @@ from backend.cli_demo import demo
 from backend.cli_machine import up
 from backend.cli_processes import clock as clock_process
 from backend.cli_processes import time_commands, worker
+from backend.cli_staff import staff
 from backend.command import application
 from backend.config import Config
 from backend.db import retrying, transaction
@@ -22,6 +23,8 @@ from backend.ledger import check as ledger_check
 from backend.loyalty import coupons, deliveries, programs, rewards, shops
 from backend.loyalty.coupons import UploadReport
 from backend.models import Delivery, Shop
+from backend.staff import invitations
+from backend.staff.invitations import Links
 from backend.transfer import archive, exports, restoring
 
 CODES_AT_ONCE = 10_000
@@ -86,7 +89,7 @@ def create_shop(
                 "widget_key": made.shop.widget_key,
                 "identity_secret": made.identity_secret,
                 "api_key": made.api_key,
-                "admin_login_url": f"{config.base_url}/admin",
+                "admin_login_url": invitations.first_link(Links(config.secret_keys, config.base_url), made.shop.id),
             }
         )
 
@@ -343,6 +346,7 @@ def _text(at: Any) -> str | None:
 
 main.add_command(up)
 main.add_command(demo)
+main.add_command(staff)
 main.add_command(worker)
 main.add_command(clock_process, "clock")
 main.add_command(time_commands, "time")

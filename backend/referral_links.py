@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, request
 from backend import clock
 from backend.config import Config
 from backend.loyalty import referral_codes, referral_visits, shops
-from backend.widget_api import addresses
+from backend.visitor_address import visitor_address
 from backend.widget_api.rate_limits import RateLimits
 
 blueprint = Blueprint("referral_links", __name__)
@@ -29,7 +29,7 @@ _NOBODYS = (
 @blueprint.get("/r/<code>")
 def follow(code: str) -> Response:
     """To the shop of whoever has the code; a small page for a code that nobody has. The limit comes before either."""
-    address = addresses.visitor(request.environ)
+    address = visitor_address(request.environ)
     limits: RateLimits = current_app.extensions["widget_api"].limits
     limits.hit("links", address)
     known = referral_codes.read(code)

@@ -18,7 +18,8 @@ from backend.errors import LagniappeError, NotFound, TooManyRequests
 from backend.loyalty import notices, programs, shops
 from backend.mail.page import PageShop, State, unsubscribe_page
 from backend.mail.unsubscribing import PATH, UnsubscribeLinks
-from backend.widget_api import addresses, reading
+from backend.visitor_address import visitor_address
+from backend.widget_api import reading
 from backend.widget_api.rate_limits import RateLimits
 
 blueprint = Blueprint("unsubscribe", __name__, url_prefix=PATH)
@@ -80,7 +81,7 @@ def _finish(said: Response) -> Response:
 def _admit(token: str, kind: str) -> tuple[int, int]:
     """The shop and member of the link. Raises NotFound, TooManyRequests."""
     settings: _Settings = current_app.extensions["unsubscribe"]
-    settings.limits.hit("address", addresses.visitor(request.environ))
+    settings.limits.hit("address", visitor_address(request.environ))
     shop_id, member_id = settings.links.read(token)
     settings.limits.hit(kind, (shop_id, member_id))
     return shop_id, member_id

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -24,7 +24,13 @@ from backend.vault import vault
 
 FACTS_TTL_SECONDS = 5.0
 """How long a process may go on with what it knew of a shop."""
-ALL_SCOPES = ("read", "write", "points:assign")
+SCOPES: Mapping[str, str] = {
+    "read": "Read members, rewards and the program",
+    "write": "Change members, rewards and the program, and redeem",
+    "points:assign": "Add and take points",
+}
+"""What a key of the merchant API may do (contract section 4)."""
+ALL_SCOPES = tuple(SCOPES)
 MAX_NAME_CHARACTERS = 255
 _MAX_CACHED_SHOPS = 10_000
 
@@ -142,6 +148,21 @@ def new_api_key(session: AnySession, shop_id: int, now: datetime, *, label: str,
     session.add(ApiKey(shop_id=shop_id, label=label, key_hash=api_key_hash(key), scopes=list(scopes), created_at=now))
     session.flush()
     return key
+
+
+def api_keys(session: AnySession, shop_id: int) -> Sequence[ApiKey]:
+    """The keys that work, newest first."""
+    asked = select(ApiKey).where(ApiKey.shop_id == shop_id, ApiKey.revoked_at.is_(None)).order_by(ApiKey.id.desc())
+    return session.execute(asked).scalars().all()
+
+
+def revoke_api_key(session: AnySession, shop_id: int, key_id: int, now: datetime) -> str:
+    """Let that key work no more; returns its label. Raises NotFound."""
+    key = session.get(ApiKey, (shop_id, key_id))
+    if key is None or key.revoked_at is not None:
+        raise NotFound()
+    key.revoked_at = now
+    return key.label
 
 
 def revoke_api_keys(session: AnySession, shop_id: int, label: str, now: datetime) -> int:

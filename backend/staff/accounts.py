@@ -9,7 +9,7 @@ from sqlalchemy import select
 from backend.errors import BadInput, Conflict, NotFound
 from backend.ledger.posting import AnySession
 from backend.models import Staff
-from backend.staff import letters, passwords, sessions, team_log
+from backend.staff import letters, passwords, sessions, team_log, throttle
 from backend.staff.rights import Right
 
 MAX_NAME_CHARACTERS = 120
@@ -164,8 +164,9 @@ def change_password(
     return person
 
 
-def require_password(person: Staff, password: str) -> None:
-    """Raises BadInput unless it is theirs: what protects an account is changed by nobody who finds it open."""
+def require_password(person: Staff, password: str, wall: datetime) -> None:
+    """What protects an account is changed by nobody who finds it open. Raises BadInput, TooManyTries."""
+    throttle.count("own password", f"{person.shop_id}-{person.id}", wall)
     if not passwords.matches(person.password_hash, password):
         message = "This is not your password."
         raise BadInput(message, [{"field": "password", "message": message}])

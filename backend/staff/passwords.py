@@ -21,10 +21,15 @@ def hashed(password: str) -> str:
 
 def chosen(password: str, repeated: str) -> str:
     """The hash of a password that was typed twice. Raises BadInput."""
-    if password != repeated:
-        message = "The two are not the same."
-        raise BadInput(message, [{"field": "repeated", "message": message}])
+    require_same(password, repeated)
     return hashed(password)
+
+
+def require_same(password: str, repeated: str) -> None:
+    """Raises BadInput unless it was typed twice alike."""
+    if password != repeated:
+        message = "The two passwords are not the same."
+        raise BadInput(message, [{"field": "repeated", "message": message}])
 
 
 def matches(password_hash: str | None, password: str) -> bool:

@@ -17,14 +17,27 @@ class Right(StrEnum):
     REDEMPTIONS = "redemptions"
     """The grid of redeemed rewards: see it, mark used, deliver."""
     SETTINGS = "settings"
-    """The program's settings, deliveries, webhooks, API keys."""
+    """The program's settings, deliveries, webhooks."""
     REPORTS = "reports"
     """Dashboard's figures and the accountant's reports."""
     EXPORT = "export"
     """Take data out of the shop, or bring it in, in bulk."""
     STAFF = "staff"
-    """Invite people, change their rights, let them go. Whoever has it can have every right."""
+    """Invite people, change their rights, let them go; make API keys. Whoever has it can have every right."""
 
+
+SAID: dict[Right, str] = {
+    Right.VIEW_CUSTOMERS: "see customers and their points",
+    Right.MANAGE_CUSTOMERS: "block, merge and erase customers",
+    Right.ASSIGN_POINTS: "add and take points, redeem for customers",
+    Right.REWARDS: "reward and points campaigns",
+    Right.REDEMPTIONS: "redeemed rewards and their delivery",
+    Right.SETTINGS: "the program, deliveries and webhooks",
+    Right.REPORTS: "reports and figures",
+    Right.EXPORT: "import and export",
+    Right.STAFF: "the team and API keys",
+}
+"""What each allows, to follow "may look after" or stand in a list."""
 
 ROLES: dict[str, frozenset[Right]] = {
     "Owner": frozenset(Right),

@@ -9,6 +9,7 @@ from hashlib import sha256
 from sqlalchemy import func, select, update
 
 from backend import db
+from backend.errors import NotFound
 from backend.ledger.posting import AnySession
 from backend.models import StaffSession
 from backend.staff.rights import Right
@@ -76,6 +77,14 @@ def end(session: AnySession, shop_id: int, session_id: int, wall: datetime) -> N
     row = session.get(StaffSession, (shop_id, session_id))
     if row is not None and row.ended_at is None:
         row.ended_at = wall
+
+
+def end_own(session: AnySession, shop_id: int, staff_id: int, session_id: int, wall: datetime) -> None:
+    """Sign that session out, if it is this person's. Raises NotFound."""
+    row = session.get(StaffSession, (shop_id, session_id))
+    if row is None or row.staff_id != staff_id:
+        raise NotFound()
+    end(session, shop_id, session_id, wall)
 
 
 def end_all(session: AnySession, shop_id: int, staff_id: int, wall: datetime, *, besides: int | None = None) -> int:

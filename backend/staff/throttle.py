@@ -25,6 +25,7 @@ LIMITS: Mapping[str, Limit] = {
     "place": Limit(60, timedelta(minutes=15)),  # a network address, whomever it tries
     "person": Limit(100, timedelta(hours=1)),  # an e-mail address, from wherever: many places share the work
     "code": Limit(5, timedelta(minutes=15)),  # a second factor of one person
+    "own password": Limit(10, timedelta(minutes=15)),  # of who is signed in
     "forgot": Limit(3, timedelta(hours=1)),  # mails to one address
 }
 KEPT = max(limit.window for limit in LIMITS.values())

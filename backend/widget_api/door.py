@@ -18,7 +18,8 @@ from backend.config import Config
 from backend.errors import BadInput, NotFound, TooLarge
 from backend.loyalty import shops
 from backend.loyalty.shops import ShopFacts
-from backend.widget_api import addresses, answers, cors, reading
+from backend.visitor_address import visitor_address
+from backend.widget_api import answers, cors, reading
 from backend.widget_api.hot_path import HotPath
 from backend.widget_api.rate_limits import RateLimits
 from backend.widget_api.tokens import Session, SessionExpired, SessionTokens, bearer
@@ -70,7 +71,7 @@ def _admit() -> Response | None:
     g.widget_shop = None
     settings = configured()
     environ = request.environ
-    settings.limits.hit("address", addresses.visitor(environ))
+    settings.limits.hit("address", visitor_address(environ))
     if environ["REQUEST_METHOD"] == "OPTIONS":
         return cors.preflight(
             environ.get("HTTP_ORIGIN"),

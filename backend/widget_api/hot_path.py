@@ -13,7 +13,8 @@ from flask import Flask
 
 from backend import clock, strict_json
 from backend.loyalty import shops
-from backend.widget_api import addresses, answers, reading
+from backend.visitor_address import visitor_address
+from backend.widget_api import answers, reading
 from backend.widget_api.rate_limits import RateLimits
 from backend.widget_api.tokens import SessionTokens, bearer
 
@@ -44,7 +45,7 @@ class HotPath:
         session = self._tokens.read(bearer(environ.get("HTTP_AUTHORIZATION")))
         with self._app.app_context():
             shop = shops.facts(session.shop_id)
-            self._limits.hit("address", addresses.visitor(environ))
+            self._limits.hit("address", visitor_address(environ))
             self._limits.hit("reads", (session.shop_id, session.member_id))
             wanted = reading.first_language(environ.get("HTTP_ACCEPT_LANGUAGE"))
             body = strict_json.dumps(reading.me(shop, session, wanted, clock.now()))

@@ -13,8 +13,8 @@ from backend.ledger.posting import AnySession
 from backend.loyalty import members, programs, referral_visits, referrals, shops
 from backend.loyalty.shops import ShopFacts
 from backend.platforms.events import time_text
+from backend.visitor_address import visitor_address
 from backend.widget_api import (
-    addresses,
     answers,
     assets,
     cors,
@@ -158,7 +158,7 @@ def _note_connection(session: AnySession, shop: ShopFacts, member_id: int, now: 
     if not program_of_today.referral.enabled:
         return
     key = current_app.config["LAGNIAPPE"].secret_keys[0]
-    connection = referral_visits.connection_hash(key, shop.id, addresses.visitor(request.environ))
+    connection = referral_visits.connection_hash(key, shop.id, visitor_address(request.environ))
     if connection is not None:
         referrals.connected(session, shop.id, member_id, connection, now)
 

@@ -6,8 +6,8 @@ import pytest
 
 from backend.app import create_app
 from backend.errors import ConfigError, TooManyRequests
+from backend.visitor_address import visitor_address
 from backend.widget_api import rate_limits
-from backend.widget_api.addresses import visitor
 from backend.widget_api.rate_limits import DEFAULTS, Limit, RateLimits, Window
 from tests.conftest import TestShop
 from tests.widget_api.conftest import ORIGIN, Widget
@@ -196,4 +196,4 @@ class TestWhoseAddress:
     )
     def test_is_told(self, peer: str, forwarded: str | None, address: str) -> None:
         environ = {"REMOTE_ADDR": peer} | ({} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded})
-        assert visitor(environ) == address
+        assert visitor_address(environ) == address

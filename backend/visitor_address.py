@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 
-def visitor(environ: Mapping[str, Any]) -> str:
+def visitor_address(environ: Mapping[str, Any]) -> str:
     """The visitor's address, or the peer's if no proxy names another."""
     peer = str(environ.get("REMOTE_ADDR") or "")
     forwarded = environ.get("HTTP_X_FORWARDED_FOR")
