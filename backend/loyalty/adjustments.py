@@ -1,5 +1,6 @@
 """Points added or taken by hand, with who did it and why (S3.21, S3.22)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,8 +27,13 @@ def adjust(
     key: str,
     now: datetime,
     expires_at: datetime | None = None,
+    *,
+    is_told: bool = True,
+    more_why: Mapping[str, Any] | None = None,
 ) -> int:
     """Give `points` to a member, or take them if negative, and tell the member by mail. Returns the entry's id.
+
+    Who gets points is not told if `is_told` is false; who loses some always is. `more_why` is kept beside the sum.
 
     `key` names this adjustment among the member's: the same one again has no second effect and returns the same entry.
     What is given ends by the program in force unless `expires_at` is given (contract section 8).
@@ -47,21 +53,23 @@ def adjust(
     if done is None:
         if member.status == "erased":
             raise Conflict("This member has been erased: the account is closed.", code="member_erased")
-        _move(session, shop_id, member_id, points, reason, author, source_key, now, expires_at)
+        why = {"rule": "adjustment", "points": points, **(more_why or {})}
+        _move(session, shop_id, member_id, points, reason, author, source_key, now, expires_at, why)
         done = _entry(session, shop_id, source_key)
         assert done is not None
     if done.points != abs(points) or (done.kind == "grant") != (points > 0) or done.reason != reason:
         raise IdempotencyKeyReused("This key was used for another adjustment of the same member.")
-    notices.tell(
-        session,
-        shop_id,
-        member_id,
-        "points_adjusted",
-        f"mail:points_adjusted:{done.id}",
-        entry_id=done.id,
-        points=points,
-        reason=reason,
-    )
+    if is_told or points < 0:
+        notices.tell(
+            session,
+            shop_id,
+            member_id,
+            "points_adjusted",
+            f"mail:points_adjusted:{done.id}",
+            entry_id=done.id,
+            points=points,
+            reason=reason,
+        )
     return done.id
 
 
@@ -75,8 +83,8 @@ def _move(
     source_key: str,
     now: datetime,
     expires_at: datetime | None,
+    why: dict[str, Any],
 ) -> None:
-    why: dict[str, Any] = {"rule": "adjustment", "points": points}
     if points < 0:
         entry_id = posting.deduct(
             session, shop_id, member_id, -points, at=now, key=source_key, author=author, reason=reason, why=why

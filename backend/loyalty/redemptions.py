@@ -19,12 +19,13 @@ from sqlalchemy.engine import Connection
 from backend import clock, db, strict_json
 from backend.errors import BadInput, Conflict, IdempotencyKeyReused, NotEnoughPoints, NotFound, Unauthorized
 from backend.hot_statement import HotStatement
-from backend.ledger.posting import Author
+from backend.ledger.posting import AnySession, Author
 from backend.loyalty import (
     campaigns,
     coupons,
     eligibility,
     endings,
+    expiry,
     issuing,
     member_facts,
     notices,
@@ -32,11 +33,13 @@ from backend.loyalty import (
     reward_attributes,
     rewards,
 )
+from backend.loyalty.eligibility import Facts
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.rewards import Reward
+from backend.loyalty.settings import ProgramSettings
 from backend.loyalty.shops import ShopFacts
 from backend.models import Redemption
-from backend.queue import ring
+from backend.queue import enqueue_after_commit, ring
 
 LONGEST_WAIT = timedelta(hours=24)
 """How long points are held for a code that cannot be made; then they are free again (reliability F-68)."""
@@ -45,13 +48,12 @@ _TIMES = ("requested_at", "issued_at", "used_at", "ended_at", "expires_at", "hol
 
 Row = dict[str, Any]
 """A redemption's columns as JSON says them: times as ISO texts, money as numbers' text."""
-_REDEEM = HotStatement(
-    """
+_REDEEM_SQL = """
     select outcome, redemption::text, available from redeem(%(shop)s, %(member)s, %(token_version)s, %(reward)s,
         %(version)s, %(campaign)s, %(key)s, %(hash)s, %(now)s, %(expires)s, %(hold_until)s, %(frozen)s, %(attributes)s,
         %(actor)s, %(actor_name)s, %(mail_at)s)
-    """
-)
+"""
+_REDEEM = HotStatement(_REDEEM_SQL)
 _KNOWN = HotStatement(
     "select request_hash, to_jsonb(r)::text from redemption r where r.shop_id = %(shop)s and r.key = %(key)s"
 )
@@ -103,26 +105,7 @@ def redeem(
             if (known := _known(shop.id, key, request_hash)) is not None:
                 return known  # it was had when it could be
             raise
-        found = _have(
-            {
-                "shop": shop.id,
-                "member": who.member_id,
-                "token_version": who.token_version,
-                "reward": reward.id,
-                "version": reward.version,
-                "campaign": campaign_id,
-                "key": key,
-                "hash": request_hash,
-                "now": now,
-                "expires": issuing.valid_until(shop, reward.coupon_valid_days, now),
-                "hold_until": now + LONGEST_WAIT,
-                "frozen": orjson.dumps(freeze(reward)).decode(),
-                "attributes": strict_json.dumps(said).decode(),
-                "actor": who.author.actor,
-                "actor_name": who.author.name,
-                "mail_at": clock.wall() if notices.is_on("reward_issued", settings) else None,
-            }
-        )
+        found = _have(_parameters(shop, who, reward, campaign_id, key, request_hash, said, now, settings))
         assert found is not None
         outcome, redemption, available = found
         match outcome:
@@ -138,6 +121,84 @@ def redeem(
                     rewards.forget_current()  # what is shown next must not promise it again
                 raise _refusal(outcome or "", reward, int(available or 0))
     raise Conflict("This reward is being changed right now. Please try again.", code="reward_inactive")
+
+
+def redeem_within(
+    session: AnySession,
+    shop: ShopFacts,
+    who: Redeemer,
+    reward_id: int,
+    attributes: Mapping[str, Any],
+    key: str,
+    now: datetime,
+) -> Row:
+    """`redeem` in a transaction of the caller's, for what must happen together with it. The redemption's row.
+
+    The caller sees to it that the key is used once. Raises what `redeem` raises, but for MustExpireFirst: what is past its
+    date is written off first.
+    """
+    _, settings = programs.current(shop.id)
+    expiry.expire_of(session, shop.id, who.member_id, now)
+    reward = rewards.find(session, shop.id, reward_id)
+    facts = member_facts.facts(
+        session, shop, who.member_id, with_orders=eligibility.needs_orders(reward.rules), now=now
+    )
+    said = _judge(shop, who, reward, attributes, now, facts)
+    parameters = _parameters(
+        shop,
+        who,
+        reward,
+        _campaign_of(shop, reward, now),
+        key_of(who.member_id, key),
+        _request_hash(reward_id, attributes),
+        said,
+        now,
+        settings,
+    )
+    outcome, redemption, available = session.connection().exec_driver_sql(_REDEEM_SQL, parameters).one()
+    match outcome:
+        case "issued" | "again":
+            return _row(redemption)
+        case "requested":
+            enqueue_after_commit(coupons.REFILL)
+            return _row(redemption)
+        case "stale":
+            raise Conflict("This reward is being changed right now. Please try again.", code="reward_inactive")
+    if outcome in ("limit_reached", "out_of_stock"):
+        rewards.forget_current()
+    raise _refusal(outcome, reward, int(available or 0))
+
+
+def _parameters(
+    shop: ShopFacts,
+    who: Redeemer,
+    reward: Reward,
+    campaign_id: int | None,
+    key: str,
+    request_hash: str,
+    said: Mapping[str, Any],
+    now: datetime,
+    settings: ProgramSettings,
+) -> dict[str, Any]:
+    """Of the redeeming function."""
+    return {
+        "shop": shop.id,
+        "member": who.member_id,
+        "token_version": who.token_version,
+        "reward": reward.id,
+        "version": reward.version,
+        "campaign": campaign_id,
+        "key": key,
+        "hash": request_hash,
+        "now": now,
+        "expires": issuing.valid_until(shop, reward.coupon_valid_days, now),
+        "hold_until": now + LONGEST_WAIT,
+        "frozen": orjson.dumps(freeze(reward)).decode(),
+        "attributes": strict_json.dumps(said).decode(),
+        "actor": who.author.actor,
+        "actor_name": who.author.name,
+        "mail_at": clock.wall() if notices.is_on("reward_issued", settings) else None,
+    }
 
 
 def status_at(redemption: Redemption, now: datetime) -> str:
@@ -192,27 +253,33 @@ def _find(shop_id: int, reward_id: int) -> Reward:
 
 
 def _judge(
-    shop: ShopFacts, who: Redeemer, reward: Reward, attributes: Mapping[str, Any], now: datetime
+    shop: ShopFacts,
+    who: Redeemer,
+    reward: Reward,
+    attributes: Mapping[str, Any],
+    now: datetime,
+    facts: Facts | None = None,
 ) -> dict[str, Any]:
-    """Refuse what the rules refuse; the attributes as they are kept."""
+    """Refuse what the rules refuse; the attributes as they are kept. Without `facts` the member's are read if needed."""
     if reward.type == CASHBACK:
         raise Conflict("Cashback is used at the checkout.", code="reward_inactive")
     if not rewards.is_available(reward, now):
         raise Conflict("This reward is not available at the moment.", code="reward_inactive")
     if reward.rules or reward.target is not None:
-        refuse_ineligible(shop, who.member_id, reward, now, who.language)
+        refuse_ineligible(reward, facts or _facts(shop, who.member_id, reward, now), who.language)
     return reward_attributes.checked(reward.definition.custom_transaction_attributes, attributes)
 
 
-def refuse_ineligible(shop: ShopFacts, member_id: int, reward: Reward, now: datetime, language: str = "en") -> None:
-    """Raises Conflict `not_eligible` with the sentence that says what the member lacks."""
+def _facts(shop: ShopFacts, member_id: int, reward: Reward, now: datetime) -> Facts:
     session = db.db.session()
     try:
-        facts = member_facts.facts(
-            session, shop, member_id, with_orders=eligibility.needs_orders(reward.rules), now=now
-        )
+        return member_facts.facts(session, shop, member_id, with_orders=eligibility.needs_orders(reward.rules), now=now)
     finally:
         session.rollback()
+
+
+def refuse_ineligible(reward: Reward, facts: Facts, language: str = "en") -> None:
+    """Raises Conflict `not_eligible` with the sentence that says what the member lacks."""
     if reward.target is not None and not eligibility.is_in_target(reward.target, facts):
         raise Conflict(eligibility.target_missing(reward.target, language), code="not_eligible")
     verdict = eligibility.judge(reward.rules, facts, language)

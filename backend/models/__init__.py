@@ -10,6 +10,7 @@ from backend.models.coupon import Coupon, FreeCoupon
 from backend.models.delivery import Delivery
 from backend.models.entry import Entry, EntryLot
 from backend.models.lot import Lot
+from backend.models.manual_change import ApprovalLimit, ManualChange
 from backend.models.member import Member, Tombstone, VerifiedAddress
 from backend.models.member_event import MemberEvent
 from backend.models.order import Order, Refund
@@ -27,6 +28,7 @@ from backend.models.staff import Staff, StaffSession, TeamChange
 __all__ = [
     "Account",
     "ApiKey",
+    "ApprovalLimit",
     "Award",
     "BirthdayRound",
     "Bonus",
@@ -40,6 +42,7 @@ __all__ = [
     "Image",
     "Installation",
     "Lot",
+    "ManualChange",
     "Member",
     "MemberEvent",
     "Order",

@@ -77,6 +77,9 @@ LEFT = frozenset(
         "staff",
         "staff_session",
         "team_change",
+        # who asked whom of the team that stays here; what became of it stands in the entries, with both names
+        "manual_change",
+        "approval_limit",
         "remembered_answer",
         "referral_visit",
         "member_connection",
