@@ -44,6 +44,8 @@ def with_password(session: AnySession, email: str, password: str, from_where: st
         passwords.matches(None, password)
     if not right:
         raise BadInput("The address or the password is wrong.")
+    throttle.give_back("place", from_where)
+    throttle.give_back("person", whom)
     throttle.forget("person here", here)
     for row in right:
         if passwords.is_outdated(row.Staff.password_hash):

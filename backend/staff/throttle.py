@@ -60,8 +60,16 @@ def count(kind: str, whom: str, wall: datetime) -> None:
         raise TooManyTries(max(1, math.ceil(left.total_seconds())))
 
 
+def give_back(kind: str, whom: str) -> None:
+    """It was them: this try does not count. Those before it do, so that a right one among many wrong ones frees nobody."""
+    db.one_statement(
+        "update sign_in_try set tries = greatest(tries - 1, 0) where key = %(key)s returning tries",
+        {"key": _key(kind, whom)},
+    )
+
+
 def forget(kind: str, whom: str) -> None:
-    """It was them: their tries count no more."""
+    """It was them, and nobody else tries: those before it do not count either."""
     db.one_statement("delete from sign_in_try where key = %(key)s returning tries", {"key": _key(kind, whom)})
 
 
