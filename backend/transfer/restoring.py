@@ -13,10 +13,12 @@ from typing import IO, Any
 
 import orjson
 import psycopg
+from flask import current_app
 from psycopg import sql
 
+from backend.config import Config
 from backend.errors import BadInput, Conflict
-from backend.loyalty import referral_codes
+from backend.loyalty import images, referral_codes
 from backend.transfer import archive
 from backend.transfer.tables import REPLACED, TAKEN
 
@@ -102,6 +104,7 @@ def restore(
                 if counts[table.name] != described.tables.get(table.name):
                     raise BadInput(f"{table.name} has {counts[table.name]} rows, and the manifest says otherwise.")
                 _move_sequence(connection, shop_id, table.name)
+        _readdress_pictures(connection, shop_id)
         connection.execute(
             "insert into former_shop (shop_id, former_id) values (%s, %s) on conflict do nothing",
             [shop_id, int(shop["id"])],
@@ -115,7 +118,8 @@ def restore(
 
 
 def take_over_settings(connection: psycopg.Connection[Any], shop_id: int, described: Described) -> None:
-    """The shop's currency, zone and language become the file's. Raises Conflict `not_empty`.
+    """The shop's currency, zone and language become the file's, and where its store takes codes, unless that is said
+    already. Raises Conflict `not_empty`.
 
     Another zone holds up everybody's ledger until its transaction ends (0013), so a long restoring does this before.
     """
@@ -125,6 +129,11 @@ def take_over_settings(connection: psycopg.Connection[Any], shop_id: int, descri
         "update shop set currency = %s, timezone = %s, locale = %s where id = %s"
         " and (currency, timezone, locale) is distinct from (%s, %s, %s)",
         [*said, shop_id, *said],
+    )
+    # without it the shop would hand out codes that its store has never heard of
+    connection.execute(
+        "update shop set discounts_url = %s where id = %s and discounts_url is null",
+        [described.shop.get("discounts_url"), shop_id],
     )
 
 
@@ -186,6 +195,26 @@ def _with_free_codes(connection: psycopg.Connection[Any], document: bytes) -> by
         if each.get("referral_code") in taken:
             each["referral_code"] = referral_codes.new_code()
     return json.dumps(members).encode()
+
+
+def _readdress_pictures(connection: psycopg.Connection[Any], shop_id: int) -> None:
+    """Rewards name pictures that we keep by the address of the shop that this one was: they are here now."""
+    config: Config = current_app.config["LAGNIAPPE"]
+    connection.execute(
+        "update reward r set details = cast(regexp_replace(cast(r.details as text), %(theirs)s, %(ours)s, 'g') as jsonb)"
+        " where r.shop_id = %(shop)s and cast(r.details as text) ~ %(theirs)s",
+        {
+            "shop": shop_id,
+            "theirs": r'https?://[^"\\\s]+?' + images.path("[A-Za-z0-9_-]+", "([0-9a-f]+)"),
+            "ours": config.base_url + images.path(_key_of(connection, shop_id), r"\1"),
+        },
+    )
+
+
+def _key_of(connection: psycopg.Connection[Any], shop_id: int) -> str:
+    found = connection.execute("select widget_key from shop where id = %s", [shop_id]).fetchone()
+    assert found is not None
+    return str(found[0])
 
 
 def _move_sequence(connection: psycopg.Connection[Any], shop_id: int, table: str) -> None:
