@@ -50,10 +50,10 @@ def _register_doors(app: Flask) -> None:
     from backend.admin import routes as admin
     from backend.merchant_api import routes as merchant_api
     from backend.webhooks import routes as webhooks
-    from backend.widget_api import claiming, routes, spending  # noqa: F401 - they put their routes on the door's blueprint
+    from backend.widget_api import claiming, preview, routes, spending  # noqa: F401 - they put their routes on the door's
     from backend.widget_api import door as widget_api
 
-    for door in (health, webhooks, widget_api, merchant_api, admin, unsubscribe, referral_links):
+    for door in (health, webhooks, widget_api, preview, merchant_api, admin, unsubscribe, referral_links):
         app.register_blueprint(door.blueprint)
 
 

@@ -5,11 +5,14 @@
 calls now(); it is given a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 _NO_OFFSET = timedelta()
 _offset_source: Callable[[], timedelta] | None = None
+_standing: ContextVar[datetime | None] = ContextVar("standing", default=None)
 
 
 def wall() -> datetime:
@@ -19,7 +22,18 @@ def wall() -> datetime:
 
 def now() -> datetime:
     """The business clock, aware, UTC. Equal to `wall()` in production."""
-    return wall() + offset()
+    return _standing.get() or wall() + offset()
+
+
+@contextmanager
+def standing_at(moment: datetime | None) -> Iterator[None]:
+    """Let the business clock of the running request stand at another moment: for a preview, which only reads
+    (`db.reading_only`). None changes nothing."""
+    token = _standing.set(moment)
+    try:
+        yield
+    finally:
+        _standing.reset(token)
 
 
 def offset() -> timedelta:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -22,9 +23,10 @@ from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.rows import dict_row
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +46,7 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate()
 _threads = threading.local()
+_reading_only: ContextVar[bool] = ContextVar("reading_only", default=False)
 
 
 def init_app(app: Flask, database_url: str) -> None:
@@ -94,6 +97,30 @@ def transaction() -> Iterator[Any]:
         session.info.pop("in_transaction")
     for effect in afterwards:
         effect()
+
+
+@contextmanager
+def reading_only() -> Iterator[None]:
+    """Until it ends, PostgreSQL refuses whatever the running request would write, by the session and the direct line."""
+    token = _reading_only.set(True)
+    db.session.rollback()  # what began before may still write
+    try:
+        direct().execute("set default_transaction_read_only = on")
+        yield
+    finally:
+        _reading_only.reset(token)
+        db.session.rollback()
+        line = direct()
+        try:
+            line.execute("set default_transaction_read_only = off")
+        except psycopg.Error:
+            line.close()  # the next one to ask gets a fresh line
+
+
+@event.listens_for(Session, "after_begin")
+def _begin(session: Session, _transaction: Any, connection: Any) -> None:
+    if _reading_only.get():
+        connection.exec_driver_sql("set transaction read only")
 
 
 def after_commit(effect: Callable[[], object]) -> None:

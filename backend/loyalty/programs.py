@@ -1,6 +1,10 @@
 """A shop's program: versions that are written once, and which of them an order or a moment falls under."""
 
+import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -22,6 +26,7 @@ CURRENT_TTL_SECONDS = 3.0
 """How long a process may go on showing the program that it knew. Orders never use this cache."""
 
 _current: dict[int, tuple[float, tuple[int, ProgramSettings]]] = {}
+_shown: ContextVar[tuple[int, tuple[int, ProgramSettings]] | None] = ContextVar("shown_program", default=None)
 
 
 def start(session: AnySession, shop: Shop, now: datetime) -> ProgramVersion:
@@ -132,6 +137,9 @@ def settings_of(version: ProgramVersion) -> ProgramSettings:
 
 def current(shop_id: int) -> tuple[int, ProgramSettings]:
     """The newest version and its settings, for showing. A process may know it for three seconds."""
+    shown = _shown.get()
+    if shown is not None and shown[0] == shop_id:
+        return shown[1]
     known = _current.get(shop_id)
     if known is not None and known[0] > time.monotonic():
         return known[1]
@@ -144,6 +152,21 @@ def current(shop_id: int) -> tuple[int, ProgramSettings]:
     found = row["version"], _settings(shop_id, row["version"], orjson.dumps(row["settings"]))
     _current[shop_id] = (time.monotonic() + CURRENT_TTL_SECONDS, found)
     return found
+
+
+@contextmanager
+def showing(shop_id: int, settings: ProgramSettings) -> Iterator[None]:
+    """Let the running request show these settings in place of the newest version: a draft, in a preview.
+
+    Its number is below 0 and differs with what it says, so that whoever remembers by number keeps them apart.
+    """
+    document = orjson.dumps(program_settings.to_document(settings), option=orjson.OPT_SORT_KEYS)
+    number = -1 - int.from_bytes(hashlib.sha256(document).digest()[:7])
+    token = _shown.set((shop_id, (number, settings)))
+    try:
+        yield
+    finally:
+        _shown.reset(token)
 
 
 def forget_current() -> None:

@@ -20,6 +20,7 @@ from flask import Request, Response
 
 from backend.errors import NotFound
 from backend.loyalty import programs
+from backend.loyalty.settings import ProgramSettings
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import pick
 from backend.widget_api.colours import ink_on
@@ -91,28 +92,37 @@ def loader(request: Request, shop: ShopFacts, base_url: str) -> Response:
     version, settings = programs.current(shop.id)
     asset = _loaders.get((shop, version, base_url))
     if asset is None:
-        if settings.enabled:
-            words = sentences(None, shop.locale)
-            look: dict[str, object] = {
-                "key": shop.widget_key,
-                "base": base_url,
-                "panel": f"{base_url}/widget/v1/assets/{widget_files().version}/{ENTRY}",
-                "label": pick(settings.appearance.launcher_label or {}, None, shop.locale) or words["label"],
-                "accent": settings.appearance.accent,
-                "ink": ink_on(settings.appearance.accent),
-                "position": settings.appearance.position,
-                "locale": shop.locale,
-                "sorry": words["sorry"],
-            }
-            if settings.referral.enabled:
-                look["referral"] = {"enabled": True}
-            asset = _script(_filled_in(widget_files().loader, look))
-        else:
-            asset = _script("/* This shop's loyalty program is switched off. */\n")
+        asset = _loader(shop, settings, base_url, base_url)
         if len(_loaders) >= _MAX_LOADERS:
             _loaders.clear()
         _loaders[(shop, version, base_url)] = asset
     return _answer(request, asset, BRIEF)
+
+
+def previewing_loader(request: Request, shop: ShopFacts, base: str) -> Response:
+    """The same script for one preview, whose calls go to addresses below `base`. The modules are those of everybody."""
+    _, settings = programs.current(shop.id)
+    return _answer(request, _loader(shop, settings, base, ""), "no-store")
+
+
+def _loader(shop: ShopFacts, settings: ProgramSettings, base: str, files_base: str) -> Asset:
+    if not settings.enabled:
+        return _script("/* This shop's loyalty program is switched off. */\n")
+    words = sentences(None, shop.locale)
+    look: dict[str, object] = {
+        "key": shop.widget_key,
+        "base": base,
+        "panel": f"{files_base}/widget/v1/assets/{widget_files().version}/{ENTRY}",
+        "label": pick(settings.appearance.launcher_label or {}, None, shop.locale) or words["label"],
+        "accent": settings.appearance.accent,
+        "ink": ink_on(settings.appearance.accent),
+        "position": settings.appearance.position,
+        "locale": shop.locale,
+        "sorry": words["sorry"],
+    }
+    if settings.referral.enabled:
+        look["referral"] = {"enabled": True}
+    return _script(_filled_in(widget_files().loader, look))
 
 
 def no_loader(request: Request) -> Response:

@@ -5,7 +5,7 @@ checked by the same statement that answers (design section 8, performance 2.3).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -119,10 +119,17 @@ _ME, _SEEN = HotStatement(ME_SQL), HotStatement(SEEN_SQL)
 _IS_GOOD = HotStatement(f"select 1 from member m where {WHO}")  # noqa: S608
 
 
-def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> dict[str, Any]:
+def me(
+    shop: ShopFacts,
+    session: Session,
+    wanted: str | None,
+    now: datetime,
+    revise: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
     """The member's dashboard: balance, ways to earn, rewards, what is new. Raises Unauthorized if the token was revoked.
 
-    Only `expires_at` decides what is gone, whether or not the sweep has run.
+    Only `expires_at` decides what is gone, whether or not the sweep has run. `revise` puts into `member`, `balance` and
+    `tier`, as they were read, what a preview sees there.
     """
     shown = program_document.of(shop, None)
     offer = shown.offer
@@ -148,6 +155,8 @@ def me(shop: ShopFacts, session: Session, wanted: str | None, now: datetime) -> 
         raise revoked()
     locale, code, has_birthday, paid, times_had, known, taken, body = row
     answer: dict[str, Any] = orjson.loads(body or "")
+    if revise is not None:
+        revise(answer)
     document = program_document.of(shop, wanted or locale)
     for promised in answer["balance"]["pending"]:
         said = document.occasion(promised.pop("rule"), promised.pop("order"))
