@@ -200,7 +200,10 @@ def run(declared: Declared, path: Mapping[str, Any]) -> Response:
     except (BadInput, Conflict, TooManyRequests) as refusal:
         if declared.again is None:
             raise
-        return _answer(visit.run(declared.again, path, refusal), refusal.status)
+        answer = _answer(visit.run(declared.again, path, refusal), refusal.status)
+        if isinstance(refusal, TooManyRequests):
+            answer.headers["Retry-After"] = str(refusal.retry_after_seconds)
+        return answer
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Desk:
 
     def get(self, path: str, **query: Any) -> TestResponse:
         """A page, by its address below /admin."""
-        _forget_request()
+        forget_request()
         return self.client.get(f"/admin{path}", query_string=query)
 
     def page(self, path: str, **query: Any) -> BeautifulSoup:
@@ -43,14 +43,14 @@ class Desk:
     def post(self, path: str, **fields: Any) -> TestResponse:
         """Send a form. Lists are fields that are given several times; a file is a (stream, name) pair."""
         data = {"csrf_token": self.csrf(), **fields}
-        _forget_request()
+        forget_request()
         return self.client.post(f"/admin{path}", data=data)
 
     def done(self, path: str, **fields: Any) -> str:
         """Send a form that must succeed; what the next page says of it."""
         answer = self.post(path, **fields)
         assert answer.status_code == 303, (answer.status_code, said(answer))
-        _forget_request()
+        forget_request()
         return said(self.client.get(answer.headers["Location"]))
 
     def csrf(self) -> str:
@@ -61,7 +61,7 @@ class Desk:
         return self._token
 
 
-def _forget_request() -> None:
+def forget_request() -> None:
     """A test's requests share one application context, in which Flask-WTF would keep the token of the first."""
     for name in ("csrf_token", "csrf_valid"):
         g.pop(name, None)
@@ -96,7 +96,7 @@ def sign_in(app: Flask, shop: TestShop) -> Callable[..., Desk]:
             staff_id = person.id
         client = app.test_client()
         desk = Desk(owner, client, address, staff_id)
-        _forget_request()
+        forget_request()
         token = BeautifulSoup(client.get("/admin/log-in").text, "html.parser").find("meta", {"name": "csrf-token"})
         assert token is not None
         desk._token = str(token["content"])
