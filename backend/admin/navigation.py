@@ -31,6 +31,7 @@ SECTIONS = (
             Entry("Customers", "customers"),
             Entry("Member points", "member_points"),
             Entry("Approvals", "approvals"),
+            Entry("Referrals to review", "referral_reviews"),
             Entry("Missing points?", "missing_points"),
         ),
     ),

@@ -172,7 +172,9 @@ def _ask(
             wanted.points,
             reason,
         ):
-            raise Conflict("This form was sent before with something else in it. Open the page again.", code="form_reused")
+            raise Conflict(
+                "This form was sent before with something else in it. Open the page again.", code="form_reused"
+            )
         return known
     refuse_own(session, shop.id, person.id, wanted.member_id)
     needs_another = _needs_another(session, shop, person.id, wanted.points, now)

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from babel.dates import format_datetime
+
 from backend.ledger.posting import AnySession
+from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.shops import ShopFacts
 from backend.mail.asking import NothingToTell
 from backend.mail.messages import DEFAULT_ACCENT, Message, one_line, readable_on, templates
+from backend.models import ManualChange
+from backend.platforms.base import Never
 from backend.staff import invitations
 from backend.staff.invitations import Links
 
@@ -100,10 +105,36 @@ def account_changed(asked: Inquiry) -> Letter:
     )
 
 
+def approval_waiting(asked: Inquiry) -> Letter:
+    """A change above the limit waits for a second person (docs/decisions/0020). Whom it is for is said on the page alone."""
+    change = asked.session.get(ManualChange, (asked.shop.id, asked.payload["change_id"]))
+    if change is None:
+        raise Never("There is no such change.")
+    if change.state != "waiting" or change.waits_until is None or change.waits_until <= asked.now:
+        raise NothingToTell("it does not wait any more")
+    until = format_datetime(change.waits_until, "medium", tzinfo=timezone(asked.shop.timezone), locale="en")
+    return Letter(
+        f"{change.staff_name} asks for your approval",
+        "A change waits for a second person",
+        (
+            f"{change.staff_name} wants to change a customer’s points above the limit of {asked.shop.name}. Nothing has"
+            " happened yet: somebody else has to agree.",
+        ),
+        "See and decide",
+        asked.page("/approvals"),
+        (
+            ("Points", f"{change.points:+,}".replace("-", "−")),
+            ("Reason", change.reason),
+            ("Waits until", until),
+        ),
+    )
+
+
 LETTERS: Mapping[str, Callable[[Inquiry], Letter]] = {
     "invitation": invitation,
     "password_reset": password_reset,
     "account_changed": account_changed,
+    "approval_waiting": approval_waiting,
 }
 """What each kind is about."""
 

@@ -16,13 +16,20 @@ from backend.staff.rights import Right
 KIND = "staff_mail"
 
 
-def tell(session: AnySession, shop_id: int, right: Right, kind: str, key: str, **facts: Any) -> int:
-    """A mail to everybody in the shop who has the right; how many were written.
+def tell(
+    session: AnySession, shop_id: int, right: Right, kind: str, key: str, *, besides: int | None = None, **facts: Any
+) -> int:
+    """A mail to everybody in the shop who has the right, but for the person `besides`; how many were written.
 
     `key` says what has happened: the same once more is told nobody again.
     """
     people = session.execute(
-        select(Staff.id).where(Staff.shop_id == shop_id, Staff.status == "active", Staff.rights.contains([right.value]))
+        select(Staff.id).where(
+            Staff.shop_id == shop_id,
+            Staff.status == "active",
+            Staff.rights.contains([right.value]),
+            Staff.id != (besides or 0),
+        )
     ).scalars()
     return outbox.put_all(
         session,

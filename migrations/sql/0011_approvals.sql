@@ -65,3 +65,6 @@ create index member_search_phone on member
 create index member_search_phone_end on member (shop_id, phone_key) where phone_key is not null;
 create index member_search_external on member (shop_id, lower(external_id) text_pattern_ops) where external_id is not null;
 create index member_not_active on member (shop_id, status, id) where status <> 'active';
+
+-- What was written to a member, for the profile. Ids alone stand in there.
+create index outbox_of_member on outbox (shop_id, (payload ->> 'member_id'), id) where kind = 'mail';
