@@ -47,7 +47,7 @@ def run(stage: Stage, rounds: int) -> Result:
     give(database, one, lots, ceil(rounds * most / lots) * LOT)  # no more lots than the others have
     stage.empty_database(PGBENCH)
     initialize(stage, PGBENCH, 1 if database.members < 100_000 else PGBENCH_SCALE)
-    redeem = _Redeem(stage, database)
+    redeem = Redeem(stage, database)
     # A shop that has redeemed before: plans that are made while a table is empty are poor, and kept until it is analysed.
     redeem(pools["few"], few, many)
     variants = interleaved(
@@ -86,7 +86,7 @@ def _builtin(stage: Stage, name: str) -> Sample:
     return pgbench(stage, PGBENCH, CONNECTIONS, stage.sizes.seconds, [f"--builtin={name}"])[0]
 
 
-class _Redeem:
+class Redeem:
     """The product's call, by all the clients at once, and how often it was made."""
 
     def __init__(self, stage: Stage, database: Database) -> None:

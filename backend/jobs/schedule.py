@@ -12,6 +12,7 @@ from importlib import import_module
 from backend import queue
 from backend.jobs import upkeep
 from backend.loyalty import announcements, outgoing_events, referral_rewards
+from backend.reports import activity
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ SCHEDULE = (
         waits="select shop_id, id, run from transfer where next_at <= %(wall)s and kind in ('export', 'shop')"
         " order by next_at limit 1",
     ),
-    Periodic("upkeep.sum_points", every=5, waits="select shop_id, id from points_change order by shop_id, id limit 1"),
+    Periodic("upkeep.sum_up", every=5, waits="select shop_id, id from sum_change order by shop_id, id limit 1"),
+    Periodic("upkeep.count_active", every=60, waits=activity.WAITS),
     Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),
     Periodic("upkeep.check_ledger", every=24 * 3600),
 )

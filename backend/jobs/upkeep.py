@@ -10,7 +10,8 @@ from backend.db import transaction
 from backend.jobs.draining import in_batches
 from backend.ledger import check
 from backend.loyalty import outgoing_events
-from backend.reports import movements
+from backend.reports import activity, kept
+from backend.staff import throttle
 from backend.transfer import exports, imports
 
 CHUNK = 2000
@@ -20,7 +21,8 @@ SENT_KEPT = timedelta(days=90)
 ANSWERS_KEPT = timedelta(days=30)
 """How long an Idempotency-Key is remembered."""
 VISITORS_KEPT = timedelta(days=30)
-"""How long salted hashes of visitors are kept: who opened a friend's link, and where members come from."""
+"""How long salted hashes of visitors are kept: who opened a friend's link, and where members come from. So long, too,
+it is known where somebody of the team was signed in."""
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,11 @@ OLDEST = """
      order by published_at limit 1)
     union all
     (select shop_id, id::text from endpoint where removed_at < %(wall)s - interval '31 days' order by removed_at limit 1)
+    union all
+    (select 0, since::text from sign_in_try where since < %(wall)s - interval '1 hour' order by since limit 1)
+    union all
+    (select shop_id, id::text from staff_session where expires_at < %(wall)s - interval '30 days'
+     order by expires_at limit 1)
     union all
     (select shop_id, id::text from transfer where expires_at <= %(wall)s order by expires_at limit 1)
     limit 1
@@ -107,6 +114,23 @@ _PURGES = (
     ),
     (
         """
+        delete from sign_in_try t
+        using (select key from sign_in_try where since < :before order by since limit :chunk for update skip locked) old
+        where t.key = old.key
+        """,
+        throttle.KEPT,
+    ),
+    (
+        """
+        delete from staff_session s
+        using (select shop_id, id from staff_session where expires_at < :before
+               order by expires_at limit :chunk for update skip locked) old
+        where s.shop_id = old.shop_id and s.id = old.id
+        """,
+        VISITORS_KEPT,
+    ),
+    (
+        """
         delete from endpoint p
         using (select shop_id, id from endpoint where removed_at < :before
                order by removed_at limit :chunk for update skip locked) old
@@ -125,9 +149,9 @@ def purge() -> int:
 
 def _purge() -> int:
     gone = 0
-    for statement, kept in _PURGES:
+    for statement, lifetime in _PURGES:
         with transaction() as session:
-            done = session.execute(text(statement), {"before": clock.wall() - kept, "chunk": CHUNK})
+            done = session.execute(text(statement), {"before": clock.wall() - lifetime, "chunk": CHUNK})
             gone += done.rowcount
     with transaction() as session:
         gone += exports.purge(session, clock.wall(), 10)
@@ -159,11 +183,21 @@ def make_exports() -> int:
     return in_batches(exports.JOB, exports.work)
 
 
-def sum_points() -> int:
-    """Move the movements of points into their sums by day."""
-    return in_batches("upkeep.sum_points", _sum_points)
+def sum_up() -> int:
+    """Move what was noted for reports into their sums by day and month."""
+    return in_batches("upkeep.sum_up", _sum_up)
 
 
-def _sum_points() -> int:
+def _sum_up() -> int:
     with transaction() as session:
-        return movements.sum_up(session, CHUNK)
+        return kept.sum_up(session, CHUNK)
+
+
+def count_active() -> int:
+    """Count the members who were active lately, of shops where that is an hour old."""
+    return in_batches("upkeep.count_active", _count_active)
+
+
+def _count_active() -> int:
+    with transaction() as session:
+        return activity.count(session, clock.now())

@@ -1,6 +1,6 @@
 """Points by day: what opened, what moved, what closed, to the point (design section 4, invariant 9).
 
-The sums are kept as entries are written (`migrations/sql/0013_reports.sql`), so no report reads the entries.
+The sums are kept as entries are written (`kept.py`), so no report reads the entries.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from typing import Literal
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
+from backend.reports import kept
 
 Step = Literal["day", "week", "month"]
 
@@ -26,11 +27,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """The accountant's columns and the kinds of entries in each. Kinds that are in none move points inside of an account."""
 ADDING = ("promised", "granted", "returned")
-
-_KEPT = """
-    select day, kind, points from points_day where shop_id = :shop
-    union all select day, kind, points from points_change where shop_id = :shop
-"""
 
 
 @dataclass(frozen=True)
@@ -60,21 +56,16 @@ def by_day(session: AnySession, shop_id: int, first: date, last: date) -> Iterat
 
 def by_step(session: AnySession, shop_id: int, first: date, last: date, step: Step) -> Iterator[Movements]:
     """Every day, week (from Monday) or month from `first` to `last`; the first and the last one may be cut off."""
-    rows = session.execute(
-        text(f"select day, kind, sum(points) from ({_KEPT}) kept where day <= :last group by day, kind"),  # noqa: S608
-        {"shop": shop_id, "last": last},
-    ).all()
     column_of = {kind: name for name, kinds in COLUMNS.items() for kind in kinds}
-    moved: dict[date, dict[str, int]] = {}
     opening = 0
-    for day, kind, points in rows:
-        if (name := column_of.get(kind)) is None:
-            continue
-        if day < first:
-            opening += int(points) if name in ADDING else -int(points)
-            continue
-        sums = moved.setdefault(_start(day, first, step), dict.fromkeys(COLUMNS, 0))
-        sums[name] += int(points)
+    if first > date.min:
+        for kind, found in kept.between(session, shop_id, "entry", date.min, first - timedelta(days=1)).items():
+            if (name := column_of.get(kind)) is not None:
+                opening += found.points if name in ADDING else -found.points
+    moved: dict[date, dict[str, int]] = {}
+    for day, kind, points in kept.by_day(session, shop_id, "entry", first, last):
+        if (name := column_of.get(kind)) is not None:
+            moved.setdefault(_start(day, first, step), dict.fromkeys(COLUMNS, 0))[name] += points
     return _steps(first, last, step, opening, moved)
 
 
@@ -93,28 +84,32 @@ def outstanding(session: AnySession, shop_id: int) -> int:
     return next(by_step(session, shop_id, date.max, date.max, "day")).closing
 
 
-def sum_up(session: AnySession, limit: int) -> int:
-    """Move up to `limit` changes into the sums by day; returns how many."""
-    moved: int = session.execute(
-        text(
-            """
-            with due as materialized (
-                select shop_id, id from points_change order by shop_id, id limit :limit for update skip locked
-            ), gone as (
-                delete from points_change c using due where c.shop_id = due.shop_id and c.id = due.id
-                returning c.shop_id, c.day, c.kind, c.points, c.entries
-            ), kept as (
-                insert into points_day (shop_id, day, kind, points, entries)
-                select shop_id, day, kind, sum(points), sum(entries) from gone group by 1, 2, 3 order by 1, 2, 3
-                on conflict (shop_id, day, kind) do update
-                set points = points_day.points + excluded.points, entries = points_day.entries + excluded.entries
-            )
-            select count(*) from gone
-            """
-        ),
-        {"limit": limit},
-    ).scalar_one()
-    return moved
+@dataclass(frozen=True)
+class Standing:
+    """Where the points that are outstanding stand. `owed` is negative or zero."""
+
+    pending: int
+    available: int
+    on_hold: int
+    owed: int
+
+    @property
+    def outstanding(self) -> int:
+        return self.pending + self.available + self.on_hold + self.owed
+
+
+def standing(session: AnySession, shop_id: int) -> Standing:
+    """What all accounts hold together, without reading any. What is available is the sum of the open lots."""
+    points = {kind: found.points for kind, found in kept.between(session, shop_id, "entry", *kept.ALWAYS).items()}
+    lots = sum(found.points for found in kept.between(session, shop_id, "lot", *kept.ALWAYS).values())
+
+    def total(*kinds: str) -> int:
+        return sum(points.get(kind, 0) for kind in kinds)
+
+    pending = total("promise") - total("post", "void")
+    on_hold = total("hold") - total("release", "capture")
+    outstanding = sum(total(*kinds) * (1 if name in ADDING else -1) for name, kinds in COLUMNS.items())
+    return Standing(pending, lots, on_hold, outstanding - pending - on_hold - lots)
 
 
 def _start(day: date, first: date, step: Step) -> date:

@@ -81,7 +81,7 @@ def test_whatever_happens_each_day_opens_as_the_day_before_closed(
 ) -> None:
     walk(book, moves)
     if is_summed:
-        upkeep.sum_points()
+        upkeep.sum_up()
     found = whole(book)
 
     assert found[0].opening == 0
@@ -126,12 +126,12 @@ def test_what_is_committed_late_is_summed_all_the_same(book: Book) -> None:
             {"shop": book.shop_id, "member": late, "now": book.now - days(40)},
         )
         book.grant(early, 10)
-        assert upkeep.sum_points() == 1
+        upkeep.sum_up()
         assert whole(book)[-1].closing == 10
         open_transaction.commit()
 
     assert _outstanding(book) == 17
-    assert upkeep.sum_points() == 1
+    assert upkeep.sum_up() == 1
     assert _outstanding(book) == 17
 
 
@@ -139,7 +139,7 @@ def test_what_is_dated_back_changes_the_days_since(book: Book) -> None:
     member = book.member()
     book.now = START + days(10)
     book.grant(member, 10)
-    upkeep.sum_points()
+    upkeep.sum_up()
     book.now = START
     book.grant(member, 5)
     book.now = START + days(10)
@@ -149,7 +149,7 @@ def test_what_is_dated_back_changes_the_days_since(book: Book) -> None:
 def test_in_another_zone_the_days_hold_other_entries(book: Book) -> None:
     book.now = datetime(2026, 1, 5, 23, tzinfo=UTC)
     book.grant(book.member(), 10)
-    upkeep.sum_points()
+    upkeep.sum_up()
     book.execute("update shop set timezone = 'America/New_York' where id = :shop")
     (moved,) = [each for each in whole(book) if each.moved["granted"]]
     assert moved.first == date(2026, 1, 5)
@@ -173,20 +173,32 @@ def test_weeks_and_months_are_the_sums_of_their_days(book: Book) -> None:
 
 
 @pytest.mark.parametrize(
-    "planted",
+    ("planted", "found"),
     [
-        "update points_day set points = points + 1 where shop_id = :shop",
-        "delete from points_day where shop_id = :shop",
-        "update points_day set day = day + 1 where shop_id = :shop",
-        "insert into points_change (shop_id, day, kind, points, entries) values (:shop, '2026-01-05', 'grant', 1, 1)",
+        (
+            "update day_sum set points = points + 1 where shop_id = :shop and what = 'entry'",
+            "the sums of entry (grant)",
+        ),
+        ("delete from day_sum where shop_id = :shop", "the sums of lot (never)"),
+        ("update day_sum set day = day + 1 where shop_id = :shop and what = 'member'", "the sums of member ()"),
+        (
+            "update day_sum set key = '2026-02-01' where shop_id = :shop and what = 'lot'",
+            "the sums of lot (2026-02-01)",
+        ),
+        ("update month_sum set points = points - 1 where shop_id = :shop and what = 'lot'", "sums lot (never)"),
+        (
+            "insert into sum_change (shop_id, what, day, key, number, points)"
+            " values (:shop, 'entry', '2026-01-05', 'grant', 1, 1)",
+            "the sums of entry (grant)",
+        ),
     ],
 )
-def test_the_check_finds_sums_that_are_not_the_entries(book: Book, planted: str) -> None:
+def test_the_check_finds_sums_that_are_not_what_they_sum(book: Book, planted: str, found: str) -> None:
     book.grant(book.member(), 10)
-    upkeep.sum_points()
+    upkeep.sum_up()
     assert violations(book) == []
     book.execute(planted)
-    assert any("the sums of grant say" in each for each in violations(book))
+    assert any(found in each for each in violations(book))
 
 
 def _outstanding(book: Book) -> int:

@@ -1,0 +1,185 @@
+"""How the program does: who takes part, what friends bring, which rules and rewards matter. Exact, from kept sums."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import text
+
+from backend.ledger.posting import AnySession
+from backend.loyalty import stock_health
+from backend.loyalty.coupons import LOW_STOCK
+from backend.reports import kept
+from backend.reports.movements import COLUMNS
+
+COUNTED_CODES = 1000
+"""Free codes of one reward are counted up to so many."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What became of points in a period. Shares of what was issued; None while nothing was."""
+
+    issued: int
+    spent: int
+    expired: int
+
+    @property
+    def redemption_rate(self) -> float | None:
+        """Spent, less what came back, of what was issued."""
+        return self.spent / self.issued if self.issued > 0 else None
+
+    @property
+    def breakage(self) -> float | None:
+        """Expired unspent, of what was issued."""
+        return self.expired / self.issued if self.issued > 0 else None
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Friends of a period: links opened, friends who signed up by one, and what has become of these since."""
+
+    visits: int
+    claims: int
+    waiting: int
+    """Registered or qualified: nothing was paid yet."""
+    rewarded: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A rule, `order` or `referral`, with what it promised less what was voided."""
+
+    rule: str
+    times: int
+    points: int
+
+
+@dataclass(frozen=True)
+class Had:
+    """A reward with how often it was had, less what came back, and for how many points."""
+
+    id: int
+    name: str
+    times: int
+    points: int
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The codes of a reward that members can have. `free` is counted up to `COUNTED_CODES`."""
+
+    id: int
+    name: str
+    free: int
+    had: int
+    """In the last `stock_health.PACE_DAYS` days."""
+    health: stock_health.Health
+
+
+def flow(session: AnySession, shop_id: int, first: date, last: date) -> Flow:
+    sums = kept.between(session, shop_id, "entry", first, last)
+
+    def total(*columns: str) -> int:
+        return sum(sums[kind].points for name in columns for kind in COLUMNS[name] if kind in sums)
+
+    return Flow(total("promised", "granted") - total("voided"), total("spent") - total("returned"), total("expired"))
+
+
+def members(session: AnySession, shop_id: int, first: date = date.min, last: date = date.max) -> dict[str, int]:
+    """Those who enrolled in the period and were not erased, by the id of the level they have now; "" for none."""
+    return {level: found.number for level, found in kept.between(session, shop_id, "member", first, last).items()}
+
+
+def funnel(session: AnySession, shop_id: int, first: date, last: date) -> Funnel:
+    states = {state: found.number for state, found in kept.between(session, shop_id, "referral", first, last).items()}
+    visits = kept.between(session, shop_id, "visit", first, last)
+    return Funnel(
+        visits=sum(found.number for found in visits.values()),
+        claims=sum(states.values()),
+        waiting=states.get("registered", 0) + states.get("qualified", 0),
+        rewarded=states.get("rewarded", 0),
+        rejected=states.get("rejected", 0),
+    )
+
+
+def rules(session: AnySession, shop_id: int, first: date, last: date) -> Sequence[Paid]:
+    """All that paid in the period, most points first."""
+    found = kept.between(session, shop_id, "rule", first, last)
+    paid = [Paid(rule, each.number, each.points) for rule, each in found.items()]
+    return sorted(paid, key=lambda each: (-each.points, each.rule))
+
+
+def rewards(session: AnySession, shop_id: int, first: date, last: date, limit: int) -> Sequence[Had]:
+    """Those that were had most in the period."""
+    found = kept.between(session, shop_id, "redemption", first, last)
+    most = sorted(found.items(), key=lambda each: (-each[1].number, int(each[0])))[:limit]
+    rows = session.execute(
+        text("select id, name from reward where shop_id = :shop and id = any(:ids)"),
+        {"shop": shop_id, "ids": [int(key) for key, _ in most]},
+    )
+    names: dict[int, str] = {row.id: row.name for row in rows}
+    return [Had(int(key), names[int(key)], each.number, each.points) for key, each in most if int(key) in names]
+
+
+def stock(session: AnySession, shop_id: int, now: datetime, today: date, limit: int) -> Sequence[Stock]:
+    """Rewards with codes that members can have, in the merchant's order."""
+    lately = kept.between(session, shop_id, "redemption", today - timedelta(stock_health.PACE_DAYS - 1), today)
+    rows = session.execute(
+        text(
+            """
+            select r.id, r.name, r.coupon_source as source, f.free
+            from reward r cross join lateral (
+                select count(*) as free from (select from coupon_free c
+                    where (c.shop_id, c.reward_id, c.coupon_id) > (r.shop_id, r.id, 0)
+                        and (c.shop_id, c.reward_id, c.coupon_id) < (r.shop_id, r.id + 1, 0)
+                    order by c.shop_id, c.reward_id, c.coupon_id limit :counted) counted) f
+            where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
+                and (r.active_from is null or r.active_from <= :now) and (r.active_to is null or r.active_to > :now)
+            order by r.rank, r.id limit :limit
+            """
+        ),
+        {"shop": shop_id, "now": now, "counted": COUNTED_CODES, "limit": limit},
+    )
+    found = []
+    for row in rows:
+        had = lately[str(row.id)].number if str(row.id) in lately else 0
+        found.append(Stock(row.id, row.name, row.free, had, stock_health.health(row.free, had, row.source)))
+    return found
+
+
+def low_pools(session: AnySession, shop_id: int, now: datetime, today: date, limit: int) -> int:
+    """How many rewards' codes run low or are out (as `stock_health.running_low` lists them), up to `limit`."""
+    lately = kept.between(session, shop_id, "redemption", today - timedelta(stock_health.PACE_DAYS - 1), today)
+    counted: int = session.execute(
+        text(
+            """
+            select count(*) from (
+                select from reward r
+                left join unnest(cast(:ids as bigint[]), cast(:many as bigint[])) l (reward_id, many) on l.reward_id = r.id
+                cross join lateral (select case when r.coupon_source = 'made' then 1
+                    else greatest(:low, coalesce(l.many, 0) * :soon / :pace + 1) end as enough) e
+                cross join lateral (select count(*) as free from (select from coupon_free c
+                    where (c.shop_id, c.reward_id, c.coupon_id) > (r.shop_id, r.id, 0)
+                        and (c.shop_id, c.reward_id, c.coupon_id) < (r.shop_id, r.id + 1, 0)
+                    order by c.shop_id, c.reward_id, c.coupon_id limit e.enough) counted) f
+                where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
+                    and (r.active_from is null or r.active_from <= :now) and (r.active_to is null or r.active_to > :now)
+                    and f.free < e.enough
+                limit :limit
+            ) low
+            """
+        ),
+        {
+            "shop": shop_id,
+            "now": now,
+            "ids": [int(key) for key in lately],
+            "many": [found.number for found in lately.values()],
+            "low": LOW_STOCK,
+            "soon": stock_health.SOON_DAYS,
+            "pace": stock_health.PACE_DAYS,
+            "limit": limit,
+        },
+    ).scalar_one()
+    return counted
