@@ -10,8 +10,10 @@ from sqlalchemy import text
 from backend.admin.door import Visit, form, page
 from backend.errors import BadInput, Conflict, Forbidden
 from backend.loyalty import calendar_rules
+from backend.loyalty.approvals import Person
+from backend.staff import letters
 from backend.staff.rights import Right
-from backend.transfer import csv_files, exports, fields, files
+from backend.transfer import csv_files, exports, fields, files, second_person
 from backend.transfer import imports as bringing
 from backend.transfer.imports import KINDS, Transfer
 
@@ -24,6 +26,7 @@ STATES = {
     "ready": ("Not begun", "calm"),
     "checking": ("Trying out", "calm"),
     "checked": ("Tried out", "calm"),
+    "waiting": ("Waits for a second person", "warn"),
     "running": ("Under way", "calm"),
     "done": ("Done", "good"),
     "cancelled": ("Stopped", "warn"),
@@ -116,8 +119,12 @@ def import_file(visit: Visit, transfer_id: int) -> str:
         return visit.render("import_shop.html", **context)
     context["refused"] = bringing.first_refused(visit.session, visit.shop_id, transfer)
     context["earlier"] = bringing.earlier_with(visit.session, visit.shop_id, transfer)
+    context["may_decide"] = visit.may(Right.ASSIGN_POINTS) and transfer.staff_id != visit.who.staff_id
+    context["needs_another"] = second_person.is_needed(visit.session, visit.shop_id, transfer.kind)
     if transfer.state in ("ready", "checked"):
         context |= _preview(visit, transfer)
+    elif transfer.state == "waiting":
+        context["waits"] = _preview(visit, transfer)
     return visit.render("import_file.html", **context)
 
 
@@ -130,15 +137,32 @@ def set_columns(visit: Visit, transfer_id: int) -> Response:
 @form("/import/<row_id:transfer_id>/try", right=Right.EXPORT, again=import_file)
 def try_import(visit: Visit, transfer_id: int) -> Response:
     _set(visit, transfer_id)
-    bringing.begin(visit.session, visit.shop_id, transfer_id, visit.wall, trial=True)
+    bringing.begin(visit.session, visit.shop_id, transfer_id, visit.wall, trial=True, person=_person(visit))
     return visit.go("import_file", transfer_id=transfer_id)
 
 
 @form("/import/<row_id:transfer_id>/start", right=Right.EXPORT, again=import_file)
 def start_import(visit: Visit, transfer_id: int) -> Response:
     _set(visit, transfer_id)
-    bringing.begin(visit.session, visit.shop_id, transfer_id, visit.wall, trial=False)
-    return visit.go("import_file", transfer_id=transfer_id)
+    if bringing.begin(visit.session, visit.shop_id, transfer_id, visit.wall, trial=False, person=_person(visit)):
+        return visit.go("import_file", transfer_id=transfer_id)
+    letters.tell(
+        visit.session,
+        visit.shop_id,
+        Right.ASSIGN_POINTS,
+        "import_waiting",
+        str(transfer_id),
+        transfer_id=transfer_id,
+        asked_by=visit.who.staff_id,
+    )
+    return visit.done("Somebody else has to let it in now.", "import_file", transfer_id=transfer_id)
+
+
+@form("/import/<row_id:transfer_id>/approve", right=Right.EXPORT, again=import_file)
+def approve_import(visit: Visit, transfer_id: int) -> Response:
+    _require_right(visit, _find(visit, transfer_id).kind)
+    bringing.approve(visit.session, visit.shop_id, transfer_id, _person(visit), visit.wall)
+    return visit.done("You have let it in.", "import_file", transfer_id=transfer_id)
 
 
 @form("/import/<row_id:transfer_id>/cancel", right=Right.EXPORT, again=import_file)
@@ -155,6 +179,10 @@ def import_report(visit: Visit, transfer_id: int) -> Response:
     answer = Response(stream_with_context(bringing.report(visit.shop_id, transfer)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="import-{transfer.id}-report.csv"'
     return answer
+
+
+def _person(visit: Visit) -> Person:
+    return Person(visit.who.staff_id, visit.who.name)
 
 
 def _find(visit: Visit, transfer_id: int) -> Transfer:

@@ -250,8 +250,8 @@ def purge(session: AnySession, wall: datetime, limit: int) -> int:
         files.drop(session, each.shop_id, each.id)
         session.execute(
             text(
-                "update transfer set expires_at = null, state = case when state in ('ready', 'checked') then 'cancelled'"
-                " else state end where shop_id = :shop and id = :id"
+                "update transfer set expires_at = null, state = case when state in ('ready', 'checked', 'waiting')"
+                " then 'cancelled' else state end where shop_id = :shop and id = :id"
             ),
             {"shop": each.shop_id, "id": each.id},
         )

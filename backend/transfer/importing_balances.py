@@ -12,6 +12,7 @@ from backend.ledger.posting import AnySession, Imported
 from backend.loyalty import calendar_rules, notices, programs
 from backend.loyalty.notices import Notice
 from backend.platforms.events import time_text
+from backend.transfer import second_person
 from backend.transfer.outcomes import Outcome, Run
 
 DEFAULT_REASON = "Imported balance"
@@ -34,6 +35,8 @@ def take(session: AnySession, run: Run, rows: list[tuple[int, dict[str, Any]]]) 
     """Grant or take the points of each row, once. The members must be known."""
     outcomes: dict[int, Outcome] = {}
     members = _members(session, run.shop.id, rows)
+    everybody = {each for ids in members.values() for each in ids}
+    of_ours = second_person.own_among(session, run.shop.id, run.people, everybody)
     version = programs.version_for(session, run.shop.id, run.now)
     expiry = programs.settings_of(version).expiry
     wanted: list[_Wanted] = []
@@ -44,6 +47,9 @@ def take(session: AnySession, run: Run, rows: list[tuple[int, dict[str, Any]]]) 
         if len(found) != 1:
             why = "Nobody here has this id or address." if not found else "Several members have this address."
             outcomes[place] = Outcome("refused", why if about else "The row names nobody.", about)
+            continue
+        if found[0] in of_ours:
+            outcomes[place] = Outcome("refused", "Nobody brings points for their own account.", about)
             continue
         if values["points"] == 0:
             outcomes[place] = Outcome("same", "Zero points: nothing to do.", about)
@@ -103,7 +109,7 @@ def take(session: AnySession, run: Run, rows: list[tuple[int, dict[str, Any]]]) 
         outcomes[each.place] = _deduct(session, run, each, entries)
     entries += _grant(session, run, granted, version.version)
     for each, _ in entries:
-        outcomes.setdefault(each.place, Outcome("made", f"{each.points:+d} points", each.about))
+        outcomes.setdefault(each.place, Outcome("made", f"{each.points:+d} points", each.about, each.points))
     if run.options.get("tell"):
         notices.tell_all(
             session,
@@ -153,7 +159,7 @@ def _deduct(session: AnySession, run: Run, each: _Wanted, entries: list[tuple[_W
         return Outcome("refused", f"Only {error.available} points are there to be taken.", each.about)
     if entry_id is not None:
         entries.append((each, entry_id))
-    return Outcome("made", f"{each.points:+d} points", each.about)
+    return Outcome("made", f"{each.points:+d} points", each.about, each.points)
 
 
 def _known(session: AnySession, shop_id: int, keys: list[str]) -> set[str]:

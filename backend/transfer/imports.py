@@ -8,7 +8,7 @@ the file's hash and its number. A trial runs the same batches and takes back eve
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -22,8 +22,17 @@ from backend.db import transaction
 from backend.errors import BadInput, Conflict, NotFound, TooLarge
 from backend.ledger.posting import AnySession, Author
 from backend.loyalty import calendar_rules, shops
+from backend.loyalty.approvals import Person
 from backend.queue import enqueue_after_commit
-from backend.transfer import csv_files, fields, files, importing_balances, importing_codes, importing_members
+from backend.transfer import (
+    csv_files,
+    fields,
+    files,
+    importing_balances,
+    importing_codes,
+    importing_members,
+    second_person,
+)
 from backend.transfer.outcomes import Outcome, Run, harmless
 
 JOB = "upkeep.import_rows"
@@ -34,6 +43,8 @@ KEPT = timedelta(days=30)
 """How long a file that is not being imported is kept."""
 KINDS = ("members", "balances", "codes")
 ENCODINGS = ("utf-8", "cp1252")
+TRIED = ("checking", "checked", "waiting")
+"""In these states all that a report can be of is a trial."""
 
 _DOERS = {
     "members": importing_members.take,
@@ -54,12 +65,16 @@ class Transfer:
     file_bytes: int
     options: Mapping[str, Any]
     author: str
+    staff_id: int | None
+    approved_by: int | None
+    approved_name: str | None
     created_at: datetime
     position: int
     line: int
     rows_done: int
     rows_total: int | None
     counts: Mapping[str, int]
+    begun_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime | None
     problem: str | None
@@ -69,8 +84,8 @@ class Transfer:
         return self.state in ("checking", "running")
 
 
-_COLUMNS = """id, kind, state, file_name, file_hash, file_bytes, options, author, created_at, position, line, rows_done,
-    rows_total, counts, finished_at, expires_at, problem"""
+_COLUMNS = """id, kind, state, file_name, file_hash, file_bytes, options, author, staff_id, approved_by,
+    approved_name, created_at, position, line, rows_done, rows_total, counts, begun_at, finished_at, expires_at, problem"""
 
 
 def find(session: AnySession, shop_id: int, transfer_id: int, *, lock: bool = False) -> Transfer:
@@ -236,23 +251,58 @@ def set_options(session: AnySession, shop_id: int, transfer_id: int, changes: Ma
     )
 
 
-def begin(session: AnySession, shop_id: int, transfer_id: int, wall: datetime, *, trial: bool) -> None:
-    """Have the file imported, or tried out, from its first row on. Raises Conflict if it was, or is being."""
+def begin(
+    session: AnySession, shop_id: int, transfer_id: int, wall: datetime, *, trial: bool, person: Person | None = None
+) -> bool:
+    """Have the file imported, or tried out, from its first row on; False if somebody else has to let it in first:
+    then it is tried out, and waits.
+
+    `person` answers for it from now on; None is a program. Raises Conflict if it was begun, or is being.
+    """
     transfer = find(session, shop_id, transfer_id, lock=True)
     if transfer.state not in ("ready", "checked"):
         raise Conflict("This import has begun already.")
     set_options(session, shop_id, transfer_id, {})
-    if trial:
+    waits = not trial and person is not None and second_person.is_needed(session, shop_id, transfer.kind)
+    if trial or waits:
         session.execute(
             text("delete from transfer_report where shop_id = :shop and transfer_id = :id"),
             {"shop": shop_id, "id": transfer_id},
         )
     session.execute(
         text(
-            "update transfer set state = :state, next_at = :wall, position = 0, line = 0, rows_done = 0, counts = '{}'"
+            "update transfer set state = :state, next_at = :wall, position = 0, line = 0, rows_done = 0, counts = '{}',"
+            " options = case when :waits then options || '{\"asked\": true}' else options end,"
+            " begun_at = :wall, author = coalesce(:name, author), staff_id = coalesce(:staff, staff_id)"
             " where shop_id = :shop and id = :id"
         ),
-        {"state": "checking" if trial else "running", "wall": wall, "shop": shop_id, "id": transfer_id},
+        {
+            "state": "checking" if trial or waits else "running",
+            "waits": waits,
+            "wall": wall,
+            "name": person.name if person else None,
+            "staff": person.id if person else None,
+            "shop": shop_id,
+            "id": transfer_id,
+        },
+    )
+    enqueue_after_commit(JOB)
+    return not waits
+
+
+def approve(session: AnySession, shop_id: int, transfer_id: int, person: Person, wall: datetime) -> None:
+    """A second person lets it in. Raises NotFound; Conflict `decided`, `own_request`, `asker_gone`."""
+    transfer = find(session, shop_id, transfer_id, lock=True)
+    if transfer.state != "waiting":
+        raise Conflict("This import does not wait for anybody any more.", code="decided")
+    second_person.refuse_same(session, shop_id, person.id, transfer.staff_id)
+    session.execute(
+        text(
+            "update transfer set state = 'running', next_at = :wall, begun_at = :wall, counts = '{}',"
+            " position = 0, line = 0, rows_done = 0, approved_by = :person, approved_name = :name"
+            " where shop_id = :shop and id = :id"
+        ),
+        {"wall": wall, "person": person.id, "name": person.name, "shop": shop_id, "id": transfer_id},
     )
     enqueue_after_commit(JOB)
 
@@ -260,7 +310,7 @@ def begin(session: AnySession, shop_id: int, transfer_id: int, wall: datetime, *
 def cancel(session: AnySession, shop_id: int, transfer_id: int, wall: datetime) -> None:
     """Stop after the batch that is under way. What was imported stays, and so does its report."""
     transfer = find(session, shop_id, transfer_id, lock=True)
-    if not transfer.is_under_way and transfer.state not in ("ready", "checked"):
+    if not transfer.is_under_way and transfer.state not in ("ready", "checked", "waiting"):
         raise Conflict("This import has ended already.")
     session.execute(
         text(
@@ -270,8 +320,16 @@ def cancel(session: AnySession, shop_id: int, transfer_id: int, wall: datetime) 
     )
 
 
-def step(session: AnySession, now: datetime, wall: datetime) -> int:
-    """The next batch of whichever import waits longest; how many rows it had, at least 1 while there is an import."""
+def step(
+    session: AnySession,
+    now: datetime,
+    wall: datetime,
+    ended: Callable[[AnySession, int, Transfer], None] = lambda session, shop_id, transfer: None,
+) -> int:
+    """The next batch of whichever import waits longest; how many rows it had, at least 1 while there is an import.
+
+    `ended` is called in the same transaction for an import that is over now.
+    """
     waiting = session.execute(
         text(
             "select shop_id, id from transfer where next_at <= :wall and kind in ('members', 'balances', 'codes')"
@@ -310,11 +368,17 @@ def step(session: AnySession, now: datetime, wall: datetime) -> int:
             "done": done,
             "is_over": is_over,
             "is_trial": is_trial,
-            "end": "checked" if is_trial else "failed" if problem else "done",
+            "end": ("waiting" if transfer.options.get("asked") else "checked")
+            if is_trial
+            else "failed"
+            if problem
+            else "done",
             "wall": wall,
             "problem": problem,
         },
     )
+    if is_over and not is_trial:
+        ended(session, shop_id, find(session, shop_id, transfer.id))
     return max(len(rows), 1)
 
 
@@ -326,13 +390,14 @@ def _write(session: AnySession, shop_id: int, transfer: Transfer, rows: list[csv
         file_hash=(transfer.file_hash or b"").hex(),
         first_row=transfer.rows_done + 1,
         options=transfer.options,
-        author=Author("staff", transfer.author),
+        author=Author("staff", _authors(transfer)),
         now=now,
         reading=fields.Reading(
             calendar_rules.timezone(shop.timezone),
             transfer.options.get("dates", ""),
             bool(transfer.options.get("decimal_comma")),
         ),
+        people=tuple(each for each in (transfer.staff_id, transfer.approved_by) if each is not None),
     )
     good: list[tuple[int, dict[str, Any]]] = []
     outcomes: dict[int, Outcome] = {}
@@ -355,6 +420,9 @@ def _write(session: AnySession, shop_id: int, transfer: Transfer, rows: list[csv
         for place, row in enumerate(rows)
     ]
     counts = Counter(each[1] for each in report)
+    for each in outcomes.values():
+        counts["points_in"] += max(each.points, 0)
+        counts["points_out"] += max(-each.points, 0)
     session.execute(
         text(
             """
@@ -376,6 +444,11 @@ def _write(session: AnySession, shop_id: int, transfer: Transfer, rows: list[csv
     )
 
 
+def _authors(transfer: Transfer) -> str:
+    """As entries name them."""
+    return f"{transfer.author}, approved by {transfer.approved_name}" if transfer.approved_name else transfer.author
+
+
 def report(shop_id: int, transfer: Transfer) -> Iterator[bytes]:
     """The report per row as CSV, in pieces: of the import, or of its trial while that is all there is.
 
@@ -393,7 +466,7 @@ def report(shop_id: int, transfer: Transfer) -> Iterator[bytes]:
                 {
                     "shop": shop_id,
                     "id": transfer.id,
-                    "is_trial": transfer.state in ("checking", "checked"),
+                    "is_trial": transfer.state in TRIED,
                     "after": after,
                 },
             ).first()
@@ -415,7 +488,7 @@ def first_refused(session: AnySession, shop_id: int, transfer: Transfer, limit: 
         {
             "shop": shop_id,
             "id": transfer.id,
-            "is_trial": transfer.state in ("checking", "checked"),
+            "is_trial": transfer.state in TRIED,
             "limit": limit,
         },
     ).scalars()

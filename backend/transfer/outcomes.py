@@ -20,6 +20,8 @@ class Outcome:
     what: What
     why: str = ""
     about: str = ""
+    points: int = 0
+    """That it moves, below zero if it takes them."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Run:
     author: Author
     now: datetime
     reading: Reading
+    people: tuple[int, ...] = ()
+    """Who of the team brings it, and who agreed."""
 
 
 def harmless(text: str) -> str:

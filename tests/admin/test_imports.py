@@ -4,10 +4,16 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import text
+
+from backend import clock
+from backend.db import transaction
 from backend.jobs import upkeep
+from backend.loyalty import approvals
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import TestShop
+from tests.loyalty.rewards_world import free_codes, member_with, reward, rows
 
 PEOPLE = b"Customer ID;First Name;Note\n1;Zo\xeb;x\n2;Bob;y\n"
 
@@ -66,6 +72,79 @@ def test_points_need_the_right_to_assign_points(sign_in: Callable[..., Desk]) ->
     assert _posted(accountant, "balances", b"id,points\n1,5\n").status_code == 403
     assert _posted(accountant, "members", PEOPLE).status_code == 303
     assert sign_in(Right.REPORTS).get("/import").status_code == 403
+
+
+def test_above_a_limit_a_second_person_lets_points_in(desk: Desk, sign_in: Callable[..., Desk], shop: TestShop) -> None:
+    both = (Right.EXPORT, Right.ASSIGN_POINTS)
+    ada, ben, reader = sign_in(*both), sign_in(*both), sign_in(Right.EXPORT)
+    _limit(shop, 100)
+    member_with(shop, customer="c-1")
+    where = _upload(ada, "balances", b"id,points\nc-1,5\n")
+    assert "has to let it in" in ada.done(f"{where}/start")
+    upkeep.import_rows()
+    page = ben.page(where)
+    assert "Nothing has happened yet" in page.text
+    assert [dd.text for dd in page.select(".figure dd")] == ["1", "0", "0", "5", "0"]
+    assert rows(shop, "select 1 from entry where shop_id = :shop") == []
+    own = ada.post(f"{where}/approve")
+    assert (own.status_code, "somebody else has to decide" in said(own)) == (409, True)
+    assert reader.post(f"{where}/approve").status_code == 403
+    assert ada.page(where).select_one("form[action$=approve]") is None
+    assert "You have let it in" in ben.done(f"{where}/approve")
+    assert ben.post(f"{where}/approve").status_code == 409
+    upkeep.import_rows()
+    (entry,) = rows(shop, "select points, actor_name from entry where shop_id = :shop")
+    assert (entry.points, entry.actor_name) == (5, f"{_name(shop, ada)}, approved by {_name(shop, ben)}")
+
+
+def test_who_may_not_bring_points_any_more_asked_in_vain(
+    desk: Desk, sign_in: Callable[..., Desk], shop: TestShop
+) -> None:
+    ada, ben = (sign_in(Right.EXPORT, Right.ASSIGN_POINTS) for _ in range(2))
+    _limit(shop, 100)
+    where = _upload(ada, "balances", b"id,points\nc-1,5\n")
+    ada.done(f"{where}/start")
+    upkeep.import_rows()
+    with transaction() as session:
+        session.execute(
+            text("update staff set rights = '{}' where shop_id = :shop and id = :id"),
+            {"shop": shop.id, "id": ada.staff_id},
+        )
+    assert "may not change points any more" in said(ben.post(f"{where}/approve"))
+    assert "is stopped" in ben.done(f"{where}/cancel")
+
+
+def test_nobody_brings_points_for_their_own_account(desk: Desk, shop: TestShop) -> None:
+    name, domain = desk.email.split("@")
+    shop.tell("customer.created", {"id": "me", "email": f"{name}+x@{domain}".upper()})
+    shop.tell("customer.created", {"id": "other", "email": "other@example.com"})
+    where = _upload(desk, "balances", b"id,points\nme,5\nother,7\n")
+    desk.post(f"{where}/start")
+    upkeep.import_rows()
+    assert "Nobody brings points for their own account" in desk.page(where).text
+    assert [row.points for row in rows(shop, "select points from entry where shop_id = :shop")] == [7]
+
+
+def test_codes_go_into_the_pool_that_was_chosen(desk: Desk, shop: TestShop) -> None:
+    pool = reward(shop, coupons=["A-1"])
+    answer = desk.post("/import", kind="codes", reward_id=str(pool.id), file=(io.BytesIO(b"B-1\na-1\nB-2\n"), "c.txt"))
+    where = str(answer.headers["Location"]).removeprefix("/admin")
+    desk.post(f"{where}/start")
+    upkeep.import_rows()
+    assert free_codes(shop, pool) == ["A-1", "B-1", "B-2"]
+    assert [dd.text for dd in desk.page(where).select(".figure dd")] == ["2", "0", "1"]
+    other = desk.post("/import", kind="codes", reward_id="999", file=(io.BytesIO(b"B-1\n"), "c.txt"))
+    assert other.status_code == 422
+
+
+def _limit(shop: TestShop, points: int) -> None:
+    with transaction() as session:
+        approvals.set_limit(session, shop.id, points, "Ada", clock.now())
+
+
+def _name(shop: TestShop, desk: Desk) -> str:
+    (row,) = rows(shop, "select name from staff where shop_id = :shop and id = :id", id=desk.staff_id)
+    return str(row.name)
 
 
 def test_another_shops_import_is_not_there(

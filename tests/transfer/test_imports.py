@@ -121,12 +121,12 @@ def test_a_trial_says_what_would_happen_and_does_nothing(bring: Imports) -> None
     bring.start(trial=True)
     while bring.batch():
         pass
-    assert (bring.now.state, bring.now.counts) == ("checked", {"made": 3, "refused": 1})
+    assert (bring.now.state, bring.now.counts) == ("checked", {"made": 3, "refused": 1, "points_in": 1520, "points_out": 500})
     assert bring.member("1")["available"] == 0
     bring.start()
     while bring.batch():
         pass
-    assert (bring.now.state, bring.now.counts) == ("done", {"made": 3, "refused": 1})
+    assert (bring.now.state, bring.now.counts) == ("done", {"made": 3, "refused": 1, "points_in": 1520, "points_out": 500})
     assert bring.member("1")["available"] == 1000
 
 
