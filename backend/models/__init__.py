@@ -15,7 +15,7 @@ from backend.models.member import Member, Tombstone, VerifiedAddress
 from backend.models.member_event import MemberEvent
 from backend.models.order import Order, Refund
 from backend.models.outbox import OutboxMessage
-from backend.models.program_draft import ProgramDraft
+from backend.models.program_draft import ProgramDraft, WidgetSighting
 from backend.models.program_version import ProgramVersion
 from backend.models.redemption import Redemption
 from backend.models.referral import Referral, ReferralPayout
@@ -62,4 +62,5 @@ __all__ = [
     "TeamChange",
     "Tombstone",
     "VerifiedAddress",
+    "WidgetSighting",
 ]

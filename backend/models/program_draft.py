@@ -15,3 +15,12 @@ class ProgramDraft(db.Model):  # type: ignore[name-defined,misc]
     author: Mapped[Str]
     saved_at: Mapped[At]
     guided: Mapped[Texts] = mapped_column(default=list)
+
+
+class WidgetSighting(db.Model):  # type: ignore[name-defined,misc]
+    """When a page of the store first loaded the widget."""
+
+    __tablename__ = "widget_sighting"
+
+    shop_id: Mapped[ShopId]
+    first_at: Mapped[At]

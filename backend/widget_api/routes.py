@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend import clock, db, strict_json
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import members, programs, referral_visits, referrals, shops
+from backend.loyalty import members, programs, referral_visits, referrals, shops, sightings
 from backend.loyalty.shops import ShopFacts
 from backend.platforms.events import time_text
 from backend.visitor_address import visitor_address
@@ -87,6 +87,7 @@ def loader() -> Response:
         shop = shops.facts_by_widget_key(key)
     except NotFound:
         return assets.no_loader(request)
+    sightings.note(shop, request.referrer, clock.now())
     return assets.loader(request, shop, configured().base_url)
 
 

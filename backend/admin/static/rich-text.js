@@ -1,6 +1,6 @@
 // Texts that may hold HTML get buttons for what they may hold. The text stays what it is, HTML to be read and written.
 
-const RICH = 'textarea:is([name$="_html"], [name$="short_description"], [name$="brand.description"], [name^="terms."])';
+const RICH = 'textarea:is([name$="_html"], [name$="short_description"], [name$="brand.description"], [name^="terms."], [name^="rules_text."])';
 
 const around = (before, after) => (text, selected) => before + (selected || text) + after;
 const BUTTONS = {
