@@ -238,7 +238,7 @@ def shown(known: Mapping[str, Any], foreseen: Balance, at: datetime) -> dict[str
         "owed": foreseen.owed,
         "pending": [each for each in known["pending"] if datetime.fromisoformat(each["due_at"]) > at],
         "expiring": [
-            {"points": each.points, "expires_at": time_text(each.expires_at)}
+            {"points": each.points, "expires_at": time_text(each.expires_at.replace(microsecond=0))}
             for each in foreseen.expiring
             if each.expires_at is not None
         ],

@@ -1,0 +1,318 @@
+"""“See as this customer”: the widget's own answers for other eyes, another day or a draft, which change nothing."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from werkzeug.test import TestResponse
+
+from backend import clock, db
+from backend.db import transaction
+from backend.jobs import points
+from backend.loyalty import drafts, foresight, rewards
+from backend.loyalty.foresight import Coming
+from backend.staff.rights import Right
+from backend.widget_api.preview import SENTENCE, SHOWN
+from tests.admin.conftest import Desk
+from tests.conftest import PROGRAM, BusinessTime, TestShop
+from tests.loyalty.rewards_world import CASHBACK, GIFT, grant, hold, member_with, redeem, reward, rows
+from tests.loyalty.tiers_world import GOLD, SILVER, buy, enrol, program, settle
+from tests.widget_api.conftest import Widget
+
+
+class Preview:
+    """The widget in the frame: it knows the address that the frame's page names, and nothing else."""
+
+    def __init__(self, desk: Desk, **query: Any) -> None:
+        self.page = desk.get("/preview/frame", **query)
+        assert self.page.status_code == 200, self.page.text
+        found = re.search(r'src="(/preview/[^"/]+)/widget/v1/loader\.js', self.page.text)
+        assert found is not None
+        self.base = found[1]
+        self.client = desk.client.application.test_client()  # no cookie
+        self.key = desk.shop.facts.widget_key
+
+    def call(self, path: str, method: str = "GET", **options: Any) -> TestResponse:
+        return self.client.open(f"{self.base}/widget/v1/{path}", method=method, **options)
+
+    def program(self) -> Any:
+        return self.call(f"{self.key}/program").json
+
+    def me(self) -> Any:
+        begun = self.call(f"{self.key}/session", "POST", json={"identity": "preview"})
+        assert begun.status_code == 200, begun.text
+        assert begun.json["me"] == self.call("me").json
+        return begun.json["me"]
+
+
+def day_in(shop: TestShop, days: int) -> str:
+    return str((clock.now().astimezone(ZoneInfo(shop.facts.timezone)) + timedelta(days=days)).date())
+
+
+def written(shop: TestShop) -> dict[str, Any]:
+    """All rows of a member's tables."""
+    tables = (
+        "member",
+        "account",
+        "entry",
+        "lot",
+        "award",
+        "redemption",
+        "referral",
+        "bonus",
+        "tier_standing",
+        "outbox",
+    )
+    return {table: rows(shop, f"select * from {table} t where shop_id = :shop order by t::text") for table in tables}
+
+
+def test_it_is_what_the_customer_sees(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 700)
+    had = redeem(shop, member, reward(shop))
+    seen = Preview(desk, member=member)
+    real = Widget(shop)
+    assert seen.me() == real.call("me").json
+    for path in ("me/activity", "me/redemptions", "me/activity?kind=spent&limit=1"):
+        assert seen.call(path).json == real.call(path).json, path
+    assert seen.call("me/redemptions").json["items"][0]["code"] == had.code
+    assert seen.program() == shop.client.get(f"/widget/v1/{real.key}/program").json
+
+
+def test_a_new_visitor_has_no_points(desk: Desk, shop: TestShop) -> None:
+    member_with(shop, 700)
+    seen = Preview(desk, visitor=1)
+    assert "data-identity" not in seen.page.text
+    assert seen.program()["program"]["enabled"] is True
+    assert seen.call("me").status_code == 401
+
+
+def test_every_route_of_the_widget_that_is_not_shown_is_refused(desk: Desk, shop: TestShop, app: Flask) -> None:
+    """Whoever adds a route to the widget's API decides here whether a preview may have it."""
+    member = member_with(shop, 700)
+    which = reward(shop)
+    had = redeem(shop, member, which)
+    seen = Preview(desk, member=member)
+    before = written(shop)
+    named = {
+        "widget_key": seen.key, "rule_id": "signup", "redemption_id": had.id, "path": "lagniappe.js", "version": "v",
+        "image_id": "1",
+    }  # fmt: skip
+    refused = set()
+    for rule in app.url_map.iter_rules():
+        name = rule.endpoint.removeprefix("widget_api.")
+        if name == rule.endpoint or name in SHOWN:
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: str(named[match[1]]), rule.rule).removeprefix("/widget/v1/")
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            answer = seen.call(path, method, json={"reward_id": which.public_id, "order_total": "10.00"})
+            assert answer.status_code == 403, (path, answer.text)
+            assert answer.json["code"] == "preview"
+            assert answer.json["detail"] == SENTENCE
+            refused.add(name)
+    assert {"redeem", "return_redemption", "hold_cashback", "claim", "seen", "activity_table"} <= refused
+    posts = {
+        rule.endpoint.removeprefix("widget_api.")
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("widget_api.") and "POST" in (rule.methods or ())
+    }
+    assert posts & set(SHOWN) == {"begin_session", "quote_cashback"}  # they only read
+    assert written(shop) == before
+
+
+def test_its_credentials_open_nothing_of_the_widgets_own_api(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 700)
+    which = reward(shop)
+    seen = Preview(desk, member=member)
+    token = seen.base.removeprefix("/preview/")
+    for bearer in (token, "preview"):
+        answer = shop.client.post(
+            "/widget/v1/me/redemptions",
+            json={"reward_id": which.public_id},
+            headers={"Authorization": f"Bearer {bearer}"},
+        )
+        assert answer.status_code == 401
+    assert shop.client.post(f"/widget/v1/{seen.key}/session", json={"identity": token}).status_code == 401
+
+
+def test_looking_writes_nothing_and_postgresql_holds_it_to_that(desk: Desk, shop: TestShop) -> None:
+    shop.set_program(**{**program(), "referral": {"enabled": True}})
+    member = member_with(shop, 700)
+    settle()
+    Widget(shop).begin()
+    reward(shop, CASHBACK)
+    seen = Preview(desk, member=member, at=day_in(shop, 30))
+    before = written(shop)
+    seen.program()
+    seen.me()
+    for name in ("me/activity", "me/redemptions", "me/referral"):
+        assert seen.call(name).status_code == 200, name
+    assert seen.call("me/cashback/quote", "POST", json={"order_total": "10.00"}).status_code == 200
+    assert written(shop) == before
+    with db.reading_only(), pytest.raises(DBAPIError) as refusal:
+        db.db.session().execute(text("update member set first_name = 'x'"))
+    assert db.sqlstate(refusal.value) == db.READ_ONLY
+    with transaction() as session:  # and afterwards all is as before
+        session.execute(text("update member set first_name = first_name"))
+
+
+def test_no_answer_passes_for_the_shops_word(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 5)
+    seen = Preview(desk, member=member)
+    foreign = {"Origin": "https://shop.example"}
+    for path in ("me", f"{seen.key}/program", "me/activity"):
+        answer = seen.call(path, headers=foreign)
+        assert answer.status_code == 200
+        assert "Lagniappe-Signature" not in answer.headers
+        assert answer.headers.getlist("Access-Control-Allow-Origin") == ["null"]
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_frame_is_a_sandbox_that_only_this_admin_frames(desk: Desk, shop: TestShop) -> None:
+    policy = Preview(desk, visitor=1).page.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox allow-scripts allow-forms;")
+    assert "frame-ancestors 'self'" in policy
+    assert "allow-same-origin" not in policy + desk.get("/preview").text
+    assert "frame-ancestors 'none'" in desk.get("/preview").headers["Content-Security-Policy"]
+
+
+# Who may -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_customer_is_seen_only_with_the_right_to_see_customers(sign_in: Callable[..., Desk], shop: TestShop) -> None:
+    member = member_with(shop, 5, email="ines@shop.example")
+    marketing = sign_in(Right.REWARDS, Right.SETTINGS)
+    for query in ({"member": member}, {"customer": "ines@shop.example"}):
+        assert marketing.get("/preview/frame", **query).status_code == 403
+        assert marketing.get("/preview", **query).status_code == 403
+    assert Preview(marketing, visitor=1, draft=1).program()["program"]["enabled"]
+    assert marketing.page("/preview").find("input", {"name": "customer"}) is None
+
+
+def test_the_draft_is_seen_only_with_the_right_to_change_settings(sign_in: Callable[..., Desk], shop: TestShop) -> None:
+    care = sign_in(Right.VIEW_CUSTOMERS)
+    assert care.get("/preview/frame", visitor=1, draft=1).status_code == 403
+    assert Preview(care, visitor=1).program()
+
+
+def test_a_preview_ends_with_the_session_or_the_right_of_who_looks(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 5)
+    seen = Preview(desk, member=member)
+    with transaction() as session:
+        session.execute(
+            text("update staff set rights = '{settings}' where shop_id = :shop and id = :id"),
+            {"shop": shop.id, "id": desk.staff_id},
+        )
+    assert seen.call("me").status_code == 403
+    plain = Preview(desk, visitor=1)
+    desk.post("/log-out")
+    assert plain.call(f"{plain.key}/program").status_code == 401
+
+
+def test_another_shops_customer_is_nobody(desk: Desk, new_shop: Callable[..., TestShop]) -> None:
+    theirs = member_with(new_shop(), 5)
+    assert desk.get("/preview/frame", member=theirs).status_code == 404
+    assert "no customer" in desk.page("/preview", member=theirs).get_text()
+    seen = Preview(desk, visitor=1)
+    other = new_shop().facts.widget_key
+    assert seen.call(f"{other}/program").status_code == 404
+    assert seen.client.get(f"/preview/forged/widget/v1/{seen.key}/program").status_code == 401
+
+
+# Another day, and the draft ------------------------------------------------------------------------------------------
+
+
+def test_a_day_to_come_is_shown_as_it_will_be(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
+    """The proof of what is foreseen: the day comes, the jobs run, and the widget says what the preview said."""
+    time.set("2026-03-02T09:00:00+01:00")
+    shop.set_program(
+        **{
+            **program(SILVER, GOLD, window="rolling_12_months", downgrade={"policy": "grace", "grace_days": 10}),
+            "assign": {"delay_days": 20, "on": "paid"},
+            "expiry": {"kind": "days", "days": 60},
+        }
+    )
+    time.advance(hours=1)
+    member = enrol(shop)
+    buy(shop, "120.00")
+    with transaction() as session:
+        grant(session, shop, member, 400, expires_at=clock.now() + timedelta(days=15))
+        grant(session, shop, member, 30)
+    reward(shop, CASHBACK)
+    reward(shop, active_from=(clock.now() + timedelta(days=25)).isoformat())
+    reward(shop, GIFT, active_to=(clock.now() + timedelta(days=25)).isoformat())
+    hold(shop, member, "20.00")
+    days = (0, 10, 19, 20, 21, 30, 79, 80, 200, 385, 400)
+    foreseen = {days_on: Preview(desk, member=member, at=day_in(shop, days_on)).me() for days_on in days}
+    start = time.now
+    zone = ZoneInfo(shop.facts.timezone)
+    widget = Widget(shop)
+    for days_on in days[1:]:
+        day = (start + timedelta(days=days_on)).astimezone(zone)
+        time.set(day.replace(hour=12, minute=0, second=0, microsecond=0))
+        for _ in range(2):
+            points.release_holds()
+            settle()
+            points.expire()
+        rewards.forget_current()
+        widget.begin()
+        real = widget.call("me").json
+        for part in ("balance", "member", "tier", "rewards", "earn", "summary"):
+            assert foreseen[days_on][part] == real[part], (days_on, part)
+    assert [each["points"] for each in foreseen[0]["balance"]["pending"]] == [120]
+    assert foreseen[30]["balance"]["available"] == 150
+    assert foreseen[30]["member"]["tier"] == "silver"
+    assert foreseen[400]["member"]["tier"] is None
+
+
+def test_owed_points_are_settled_by_those_that_come() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    coming = [Coming(30, now + timedelta(days=2), None), Coming(50, now + timedelta(days=1), now + timedelta(days=3))]
+    found = foresight.ahead(-60, 0, [], coming, now + timedelta(days=2))
+    assert (found.owed, found.available, found.expiring) == (0, 20, ())
+    found = foresight.ahead(-60, 0, [], coming, now + timedelta(days=1))
+    assert (found.owed, found.available) == (-10, 0)
+
+
+def test_the_draft_is_shown_to_who_looks_and_to_nobody_else(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 5)
+    with transaction() as session:
+        drafts.save(
+            session,
+            shop.id,
+            {**PROGRAM, "points_name": {"en": {"one": "star", "other": "stars"}}, "appearance": {"accent": "#0a7d4f"}},
+            author="a test",
+            now=clock.now(),
+        )
+    drafted = Preview(desk, member=member, draft=1)
+    assert drafted.program()["appearance"]["accent"] == "#0a7d4f"
+    assert drafted.me()["summary"]["points_text"] == "5 stars"
+    assert "#0a7d4f" in drafted.call(f"loader.js?shop={drafted.key}").text
+    assert Preview(desk, member=member).me()["summary"]["points_text"] == "5 points"
+    assert shop.client.get(f"/widget/v1/{drafted.key}/program").json["appearance"]["accent"] != "#0a7d4f"
+
+
+def test_a_program_that_is_switched_off_says_so(desk: Desk, shop: TestShop) -> None:
+    shop.set_program(enabled=False)
+    assert "switched off" in desk.page("/preview").get_text()
+    page = desk.page("/preview/frame", visitor=1)
+    assert "switched off" in page.get_text()
+    assert page.find("script") is None
+
+
+def test_the_page_says_what_is_foreseen_and_what_is_not(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 5, email="ines@shop.example")
+    page = desk.page("/preview", customer="INES@shop.example", at=day_in(shop, 30))
+    assert "points and codes that will have expired" in page.get_text()
+    assert "new orders, refunds" in page.get_text()
+    frame = page.find("iframe", {"sandbox": True})
+    assert frame is not None
+    assert f"member={member}" in frame["src"]
+    assert f"at={day_in(shop, 30)}" in frame["src"]
+    for odd in (day_in(shop, -3), "soon", day_in(shop, 0)):
+        assert "at=" not in desk.page("/preview", member=member, at=odd).find("iframe")["src"]
