@@ -13,6 +13,7 @@ from backend.models import Redemption
 
 UseState = Literal["delivered", "used"]
 DeliveryStatus = Literal["ordered", "shipped", "delivered", "canceled"]
+_STEPS: tuple[DeliveryStatus, ...] = ("ordered", "shipped", "delivered", "canceled")
 _FURTHER: Mapping[str | None, tuple[str, ...]] = {
     "ordered": ("ordered", "shipped", "delivered"),
     "shipped": ("shipped", "delivered"),
@@ -51,6 +52,14 @@ def mark(
         _deliver(redemption, delivery_status)
     session.flush()
     return redemption
+
+
+def next_steps(reward_type: str, use_state: str, delivery_status: str | None) -> tuple[DeliveryStatus, ...]:
+    """What a delivery can be set to now, besides what it is. Nothing but a used gift is delivered (S1.15, S1.35, S1.36)."""
+    if reward_type != "gift" or use_state != "used":
+        return ()
+    onwards = (*_FURTHER[delivery_status], "canceled")
+    return tuple(step for step in _STEPS if step in onwards and step != delivery_status)
 
 
 def _deliver(redemption: Redemption, delivery_status: DeliveryStatus) -> None:

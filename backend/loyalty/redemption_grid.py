@@ -16,15 +16,30 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
+from backend.loyalty import marks
+from backend.loyalty.cashback_status import cashback_status
+from backend.loyalty.endings import CASHBACK
 from backend.loyalty.marks import DeliveryStatus, UseState
 
 Sort = Literal["redeemed", "used", "delivery", "cost"]
 SORTS: tuple[Sort, ...] = ("redeemed", "used", "delivery", "cost")
+TYPES: Mapping[str, str] = {
+    "percentage_discount": "Percentage discount code",
+    "cashback": "Cashback",
+    "fixed_amount_discount": "Discount code",
+    "free_shipping": "Free delivery",
+    "gift": "Gift",
+    "event_invitation": "Invitation for the event",
+    "value_code": "Value code",
+    "custom": "Custom campaign",
+}
+"""Exactly eight (S1.31), by their kind: the sub type of what has a code, else the type."""
 FEW = 2_000
 """Up to so many redemptions are picked and sorted. Beyond, the walk to a full page is short if they lie evenly."""
 MOST_MEMBERS = 100
@@ -49,7 +64,7 @@ class Wanted:
     use_state: UseState | None = None
     delivery_status: DeliveryStatus | None = None
     kind: str | None = None
-    """A sub type of those with codes, or another type."""
+    """A key of `TYPES`."""
     reward_id: int | None = None
     member_id: int | None = None
     search: str | None = None
@@ -102,15 +117,32 @@ class Redeemed:
         return name if self.code is None else f"{name} ({self.code})"
 
     @property
-    def kind(self) -> str:
-        """The sub type of what has a code, else the type."""
-        kind: str = self.frozen["sub_type"] or self.frozen["type"]
-        return kind
+    def type(self) -> str:
+        """As people read it (S1.31)."""
+        return TYPES[self.frozen["sub_type"] or self.frozen["type"]]
 
     @property
-    def is_active(self) -> bool:
-        """Whether it may be marked at all (S1.12, S1.13)."""
-        return self.status == "issued" and self.ending is None
+    def tax_value(self) -> Decimal | None:
+        """In the shop's currency."""
+        value = self.frozen.get("tax_value")
+        return None if value is None else Decimal(value)
+
+    @property
+    def cashback_status(self) -> str:
+        """A dash for all but cashback (S1.37)."""
+        return cashback_status(self)
+
+    @property
+    def is_markable(self) -> bool:
+        """Whether it can be marked used or unmarked: only while it is active (S1.12, S1.13). Cashback is its order's."""
+        return self.status == "issued" and self.ending is None and self.frozen["type"] != CASHBACK
+
+    @property
+    def next_steps(self) -> tuple[DeliveryStatus, ...]:
+        """What its delivery can be set to now."""
+        if not self.is_markable:
+            return ()
+        return marks.next_steps(self.frozen["type"], self.use_state, self.delivery_status)
 
 
 @dataclass(frozen=True)

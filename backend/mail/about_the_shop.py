@@ -12,11 +12,12 @@ from typing import Any
 from babel.dates import format_datetime
 
 from backend.ledger.posting import AnySession
+from backend.loyalty import postal
 from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.shops import ShopFacts
 from backend.mail.asking import NothingToTell
 from backend.mail.messages import DEFAULT_ACCENT, Message, one_line, readable_on, templates
-from backend.models import ManualChange
+from backend.models import ManualChange, Member, Redemption
 from backend.platforms.base import Never
 from backend.staff import invitations
 from backend.staff.invitations import Links
@@ -130,11 +131,42 @@ def approval_waiting(asked: Inquiry) -> Letter:
     )
 
 
+def reward_redeemed(asked: Inquiry) -> Letter:
+    """A gift is marked as used: it has to be sent (S1.42). Names the customer and where it goes, as the document says."""
+    redemption = asked.session.get(Redemption, (asked.shop.id, asked.payload["redemption_id"]))
+    if redemption is None:
+        raise Never("There is no such redemption.")
+    if redemption.use_state != "used" or redemption.delivery_status != "ordered":
+        raise NothingToTell("it is sent already, or not to be sent any more")
+    member = asked.session.get_one(Member, (asked.shop.id, redemption.member_id))
+    if member.status == "erased":
+        raise NothingToTell("the customer was erased")
+    reward = redemption.frozen["name"]
+    facts = (
+        ("Reward", reward if redemption.code is None else f"{reward} ({redemption.code})"),
+        ("Customer", " ".join(filter(None, (member.first_name, member.last_name)))),
+        ("E-mail", member.email or ""),
+        ("Phone", member.phone or ""),
+        ("Address", postal.one_line(redemption.address or member.address) or "not known: ask the customer"),
+    )
+    return Letter(
+        f"Reward Redeemed: {reward}",
+        "Reward Redeemed",
+        (
+            f"A customer of {asked.shop.name} has redeemed a gift. It is marked as used and its delivery is Ordered: send it.",
+        ),
+        "See the reward",
+        asked.page(f"/redeemed-rewards/{redemption.id}"),
+        tuple(fact for fact in facts if fact[1]),
+    )
+
+
 LETTERS: Mapping[str, Callable[[Inquiry], Letter]] = {
     "invitation": invitation,
     "password_reset": password_reset,
     "account_changed": account_changed,
     "approval_waiting": approval_waiting,
+    "reward_redeemed": reward_redeemed,
 }
 """What each kind is about."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import endings, marks, shops
+from backend.loyalty import endings, shops
 from backend.loyalty.cashback_status import cashback_status
 from backend.loyalty.marks import DeliveryStatus, UseState
 from backend.loyalty.reward_definition import RewardSubType, RewardType
@@ -17,6 +17,7 @@ from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cursor
 from backend.merchant_api.shapes import LARGEST_ID, NO_CONTROLS, Given, GivenTime, Id, Shown, Time, example
 from backend.models import Redemption as Row
+from backend.staff import marking
 
 Type = Literal[
     "Percentage discount code",
@@ -277,7 +278,7 @@ def show_redemption(call: Call, id: int) -> Redemption:
 def update_redemption(call: Call, id: int, body: MarkRedemption) -> Redemption:
     """Marks a reward as used, such as a gift that is sent off, or takes the mark away; tells how far a gift's delivery is.
     Only while the reward is active: neither is possible once it has expired."""
-    marks.mark(call.session, shops.facts(call.shop_id), id, call.now, body.use_state, body.delivery_status)
+    marking.mark(call.session, shops.facts(call.shop_id), id, call.now, body.use_state, body.delivery_status)
     return show_redemption(call, id)
 
 
