@@ -150,7 +150,10 @@ def save(visit: Visit, place: Place, again: Callable[[], Answer]) -> Answer:
         return again()
     levels = [each["id"] for each in (standing(visit).edited["tiers"] or {}).get("levels", [])]
     parts = program_fields.said(visit.form, place.keys, levels)
-    after = change(visit, parts, seen=visit.form.get("seen") or None, guided=place.guided)
+    is_shown = do == "show"  # in the widget beside the form: it is saved, and the page stays
+    after = change(visit, parts, seen=visit.form.get("seen") or None, guided=None if is_shown else place.guided)
+    if is_shown:
+        return visit.go(place.name, **place.path)
     if place.next is not None:
         return place.next(visit)
     return finish(visit, after, parts, place.name, **place.path)
