@@ -7,7 +7,6 @@ from typing import Any
 
 import flask_migrate
 import psycopg
-from flask import Flask
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.orm import Session
 
@@ -18,6 +17,9 @@ REDEMPTIONS = 1_000_000
 REWARDS = 10_000
 MEMBERS = 100_000
 SHOP = 1
+SMALL_SHOP = 2
+"""Has some hundreds of redemptions of the same kinds: few enough to be put in order by Python."""
+SMALL_REDEMPTIONS = 700
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 FIRST = NOW - timedelta(days=730)
 """The redemptions lie evenly over two years."""
@@ -29,7 +31,7 @@ RARE_KIND = "event_invitation"
 _SHOP = """
 insert into shop (id, platform, name, domain, currency, timezone, locale, widget_key, webhook_secret,
     identity_secret, created_at)
-values (%(shop)s, 'custom', 'Big', 'big.example', 'EUR', 'Europe/Paris', 'en', 'wk_big', 'x', 'x', %(first)s)
+values (%(shop)s, 'custom', 'Big', 'big.example', 'EUR', 'Europe/Paris', 'en', 'wk_' || %(shop)s, 'x', 'x', %(first)s)
 """
 _MEMBERS = """
 insert into member (shop_id, id, external_id, email, phone, first_name, last_name, enrolled_at)
@@ -71,7 +73,7 @@ _TABLES = ("member", "reward", "redemption")
 
 
 @contextmanager
-def big_shop(app: Flask, environ: dict[str, str]) -> Iterator[Session]:
+def big_shop(environ: dict[str, str]) -> Iterator[Session]:
     """A session on the database, which is dropped afterwards."""
     address = make_url(environ["DATABASE_URL"])
     with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as connection:
@@ -94,13 +96,14 @@ def big_shop(app: Flask, environ: dict[str, str]) -> Iterator[Session]:
 
 
 def _fill(database_url: str) -> None:
-    given: dict[str, Any] = {
+    big: dict[str, Any] = {
         "shop": SHOP,
         "first": FIRST,
         "members": MEMBERS,
         "rewards": REWARDS,
         "redemptions": REDEMPTIONS,
     }
+    small = big | {"shop": SMALL_SHOP, "members": 40, "rewards": 30, "redemptions": SMALL_REDEMPTIONS}
     with psycopg.connect(database_url, autocommit=True) as connection:
         client = psycopg.ClientCursor(connection)
         for setting in (
@@ -116,8 +119,9 @@ def _fill(database_url: str) -> None:
         for name, _ in indexes:
             client.execute(f"drop index {name}")
         client.execute("select setseed(0.5)")
-        for statement in (_SHOP, _MEMBERS, _REWARDS, _REDEMPTIONS):
-            client.execute(statement, given)
+        for given in (big, small):
+            for statement in (_SHOP, _MEMBERS, _REWARDS, _REDEMPTIONS):
+                client.execute(statement, given)
         for _, definition in indexes:
             client.execute(definition)
         for table in _TABLES:
