@@ -16,7 +16,12 @@ from backend.staff.rights import Right
 PAGE_SIZE = 50
 PART_SIZE = 10
 """Orders and rewards on the profile, page by page."""
-STATUSES = {"active": ("Active", "good"), "blocked": ("Blocked", "bad"), "erased": ("Erased", "calm")}
+STATUSES = {
+    "active": ("Active", "good"),
+    "blocked": ("Blocked", "bad"),
+    "merged": ("Merged", "calm"),
+    "erased": ("Erased", "calm"),
+}
 WHO = {"system": "Lagniappe", "customer": "The customer", "platform": "The store", "staff": "Your team"}
 """Who moved points, where no name says it better."""
 GROUPS = (
@@ -27,6 +32,7 @@ GROUPS = (
     ("taken_back", "Taken back"),
     ("expired", "Expired"),
     ("by_hand", "Added and taken"),
+    ("merged", "Moved with an account"),
 )
 REDEMPTIONS = {
     "requested": ("Being made", "calm"),

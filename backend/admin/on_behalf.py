@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 from backend.admin import customers, reward_fields
 from backend.admin.assigning import Key, followed, me
 from backend.admin.door import Visit, form, page
-from backend.errors import Conflict, NotFound
+from backend.errors import BadInput, Conflict, NotFound
 from backend.loyalty import approvals, customer_profile, marks, rewards
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.marks import DeliveryStatus, UseState
+from backend.loyalty.reward_attributes import AttributesMissing
 from backend.loyalty.rewards import Reward
 from backend.staff.rights import Right
 
@@ -77,17 +78,13 @@ def redeem_for(visit: Visit, member_id: int) -> str:
 def redeem_on_behalf(visit: Visit, member_id: int) -> Response:
     given = visit.checked(Redeemed)
     reward = _find(visit, given.reward)
-    change = approvals.redeem(
-        visit.session,
-        visit.shop,
-        me(visit),
-        member_id,
-        reward.id,
-        _attributes(visit, reward),
-        given.reason,
-        given.key,
-        visit.now,
-    )
+    said = _attributes(visit, reward)
+    try:
+        change = approvals.redeem(
+            visit.session, visit.shop, me(visit), member_id, reward.id, said, given.reason, given.key, visit.now
+        )
+    except AttributesMissing as missing:  # of a form the field is wrong, which is no conflict
+        raise BadInput(missing.detail, missing.extra["errors"]) from None
     return followed(visit, change, said=f"“{reward.name}” was redeemed for the customer.")
 
 

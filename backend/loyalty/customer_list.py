@@ -15,7 +15,7 @@ from sqlalchemy import text
 from backend.ledger.posting import AnySession
 
 Sort = Literal["newest", "points"]
-Status = Literal["active", "blocked", "erased"]
+Status = Literal["active", "blocked", "merged", "erased"]
 
 MOST_FOUND = 50
 """Of a search; who has more has to say more."""

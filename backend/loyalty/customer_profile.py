@@ -41,6 +41,7 @@ KINDS: Mapping[str, str] = {
     "expire": "Expired",
     "claw_back": "Taken back",
     "settle": "Settled what was owed",
+    "merge": "Moved with a merged account",
 }
 """What each kind of entry is called in the log."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -50,6 +51,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "taken_back": ("claw_back", "void", "settle"),
     "expired": ("expire",),
     "by_hand": ("grant", "deduct"),
+    "merged": ("merge",),
 }
 """What the log may be narrowed down to."""
 
@@ -128,7 +130,8 @@ def entries_statement(
     shop_id: int, member_id: int, before: int | None, limit: int, group: str | None = None
 ) -> tuple[str, dict[str, Any]]:
     """The SQL of a page of the log, and what goes into it."""
-    columns = """e.id, e.at, e.kind, case when e.to_bucket in ('pending', 'available') then e.points else -e.points end
+    columns = """e.id, e.at, e.kind, case when e.to_bucket in ('pending', 'available')
+        or (e.kind = 'merge' and e.to_bucket = 'owed') then e.points else -e.points end
         as points, e.available_after, e.actor, e.actor_name, e.reason, e.expires_at, e.program_version,
         o.external_id as order_id, coalesce(o.number, o.external_id) as order_number"""
     parameters: dict[str, Any] = {

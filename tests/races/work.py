@@ -19,6 +19,7 @@ from backend.ledger import posting
 from backend.ledger.posting import Author
 from backend.loyalty import (
     adjustments,
+    approvals,
     claims,
     deliveries,
     earned_rewards,
@@ -400,6 +401,35 @@ def _levels_wait(shop_id: int) -> bool:
         )
 
 
+def approve(shop_id: int, staff_id: int, change_ids: list[int]) -> list[str]:
+    """Agree to each of these changes, as a second person; what came of each: `approved`, or the refusal's code."""
+    return [_approve(shop_id, staff_id, each) for each in change_ids]
+
+
+@retrying
+def _approve(shop_id: int, staff_id: int, change_id: int) -> str:
+    person = approvals.Person(staff_id, f"Person {staff_id}")
+    try:
+        with transaction() as session:
+            approvals.decide(session, shops.facts(shop_id), person, change_id, "approved", "", clock.now())
+    except Conflict as refusal:
+        return refusal.code
+    return "approved"
+
+
+def assign_by_hand(shop_id: int, staff_id: int, member_id: int, points_: int, keys: list[str]) -> list[str]:
+    """Add points by forms with these keys, one after the other; the state of each change."""
+    return [_assign_by_hand(shop_id, staff_id, member_id, points_, key) for key in keys]
+
+
+@retrying
+def _assign_by_hand(shop_id: int, staff_id: int, member_id: int, points_: int, key: str) -> str:
+    person = approvals.Person(staff_id, f"Person {staff_id}")
+    with transaction() as session:
+        made = approvals.adjust(session, shops.facts(shop_id), person, member_id, points_, "a race", key, clock.now())
+        return made.state
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
@@ -423,5 +453,7 @@ TASKS: dict[str, Callable[..., Any]] = {
         tell_the_store,
         erase,
         keep_levels,
+        approve,
+        assign_by_hand,
     )
 }
