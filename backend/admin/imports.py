@@ -153,7 +153,7 @@ def start_import(visit: Visit, transfer_id: int) -> Response:
         "import_waiting",
         str(transfer_id),
         transfer_id=transfer_id,
-        asked_by=visit.who.staff_id,
+        besides=visit.who.staff_id,
     )
     return visit.done("Somebody else has to let it in now.", "import_file", transfer_id=transfer_id)
 

@@ -126,6 +126,7 @@ SCHEDULE = (
         waits="select shop_id, id, run from transfer where next_at <= %(wall)s and kind in ('export', 'shop')"
         " order by next_at limit 1",
     ),
+    Periodic("upkeep.watch_codes", every=300),
     Periodic("upkeep.sum_up", every=5, waits="select shop_id, id from sum_change order by shop_id, id limit 1"),
     Periodic("upkeep.count_active", every=60, waits=activity.WAITS),
     Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),

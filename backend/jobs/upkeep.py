@@ -1,22 +1,26 @@
 """Keeping house: what is no longer needed goes, and the ledger is proved every day."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 
 from backend import clock
-from backend.db import transaction
+from backend.db import retrying, transaction
 from backend.jobs.draining import in_batches
 from backend.ledger import check
-from backend.loyalty import outgoing_events
+from backend.loyalty import outgoing_events, stock_health
 from backend.reports import activity, kept
-from backend.staff import throttle
+from backend.staff import letters, throttle
+from backend.staff.rights import Right
 from backend.transfer import exports, imports
 
 CHUNK = 2000
 BODIES_KEPT = timedelta(days=30)
 """A delivery's raw body holds personal data. What could not be handled keeps its body until it is."""
+LONG_IMPORT = timedelta(minutes=1)
+"""Who began an import that takes longer is told when it is over."""
 SENT_KEPT = timedelta(days=90)
 ANSWERS_KEPT = timedelta(days=30)
 """How long an Idempotency-Key is remembered."""
@@ -175,7 +179,32 @@ def import_rows() -> int:
 
 def _import_rows() -> int:
     with transaction() as session:
-        return imports.step(session, clock.now(), clock.wall())
+        return imports.step(session, clock.now(), clock.wall(), _tell_of_import)
+
+
+def _tell_of_import(session: Any, shop_id: int, transfer: imports.Transfer) -> None:
+    """Whoever began an import that took its time has gone on to something else."""
+    begun, ended = transfer.begun_at, transfer.finished_at
+    if transfer.staff_id is not None and begun is not None and ended is not None and ended - begun > LONG_IMPORT:
+        key = str(transfer.id)
+        letters.write_to(session, shop_id, transfer.staff_id, "import_done", key, transfer_id=transfer.id)
+
+
+def watch_codes() -> int:
+    """Tell teams whose codes have begun to run low; how many rewards that were."""
+    with transaction() as session:
+        shop_ids = stock_health.shops_with_codes(session)
+    return sum(_watch_codes_of(each, clock.now()) for each in shop_ids)
+
+
+@retrying
+def _watch_codes_of(shop_id: int, now: datetime) -> int:
+    with transaction() as session:
+        fallen = stock_health.fallen(session, shop_id, now)
+        for each in fallen:
+            key = f"{each.id}:{now.isoformat()}"
+            letters.tell(session, shop_id, Right.REWARDS, "codes_low", key, reward_id=each.id)
+    return len(fallen)
 
 
 def make_exports() -> int:

@@ -23,6 +23,8 @@ from backend.loyalty import endpoints
 from backend.platforms import outgoing
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.custom.signature import sign
+from backend.staff import letters
+from backend.staff.rights import Right
 
 AT_ONCE = 8
 SLOW_SECONDS = 2.0
@@ -190,6 +192,8 @@ def _judge_endpoint(
         because = "It has failed for 3 days without a break."
     if because is not None and endpoints.pause(session, shop_id, endpoint_id, because):
         log.error("endpoint %s of shop %s is paused: %s", endpoint_id, shop_id, because)
+        key = f"{endpoint_id}:{wall.isoformat()}"
+        letters.tell(session, shop_id, Right.SETTINGS, "endpoint_paused", key, endpoint_id=endpoint_id)
 
 
 def done(session: Any, call: Call) -> None:

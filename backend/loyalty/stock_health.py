@@ -153,6 +153,33 @@ def free_codes(session: AnySession, shop_id: int, reward_id: int) -> int:
     )
 
 
+def shops_with_codes(session: AnySession) -> list[int]:
+    """The shops whose codes can run low."""
+    found = session.execute(text("select distinct shop_id from reward where is_active and coupon_source <> 'none'"))
+    return sorted(found.scalars())
+
+
+def fallen(session: AnySession, shop_id: int, now: datetime) -> list[RunningLow]:
+    """The rewards whose codes have begun to run low since this was asked last; each fall is answered once."""
+    low = {each.id: each for each in running_low(session, shop_id, now)}
+    asked = {"shop": shop_id, "low": sorted(low), "now": now}
+    session.execute(
+        text(
+            "update reward set codes_low_since = null where shop_id = :shop and codes_low_since is not null"
+            " and not id = any(cast(:low as bigint[]))"
+        ),
+        asked,
+    )
+    new = session.execute(
+        text(
+            "update reward set codes_low_since = :now where shop_id = :shop and codes_low_since is null"
+            " and id = any(cast(:low as bigint[])) returning id"
+        ),
+        asked,
+    ).scalars()
+    return [low[each] for each in sorted(new)]
+
+
 def running_low(session: AnySession, shop_id: int, now: datetime) -> Sequence[RunningLow]:
     """Rewards to be had at `now` whose codes are out or run low, those that are empty first; at most 200."""
     rows = session.execute(

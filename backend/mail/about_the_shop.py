@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from babel.dates import format_datetime
 
+from backend.errors import NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import postal
+from backend.loyalty import endpoints, postal, rewards, stock_health
 from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.shops import ShopFacts
 from backend.mail.asking import NothingToTell
@@ -21,6 +23,8 @@ from backend.models import ManualChange, Member, Redemption
 from backend.platforms.base import Never
 from backend.staff import invitations
 from backend.staff.invitations import Links
+from backend.transfer import imports
+from backend.transfer.imports import Transfer
 
 LONGEST_SUBJECT = 150
 
@@ -161,12 +165,115 @@ def reward_redeemed(asked: Inquiry) -> Letter:
     )
 
 
+def import_waiting(asked: Inquiry) -> Letter:
+    """Somebody wants to bring points in, and a second person has to agree (docs/decisions/0020)."""
+    transfer = _transfer(asked)
+    if transfer.state not in ("checking", "waiting"):
+        raise NothingToTell("it does not wait any more")
+    if transfer.staff_id == asked.staff_id:
+        raise NothingToTell("it is their own")
+    return Letter(
+        f"{transfer.author} asks for your approval",
+        "An import of points waits for a second person",
+        (
+            f"{transfer.author} wants to bring points in from a file. {asked.shop.name} has a limit for changes by hand,"
+            " so somebody else has to agree. Nothing has happened yet.",
+        ),
+        "See and decide",
+        asked.page(f"/import/{transfer.id}"),
+        (("File", transfer.file_name),),
+    )
+
+
+def import_done(asked: Inquiry) -> Letter:
+    """An import that took its time is over: for whoever began it."""
+    transfer = _transfer(asked)
+    counts = transfer.counts
+    ends = {"done": "Your import is done", "failed": "Your import has failed", "cancelled": "Your import was stopped"}
+    if transfer.state not in ends:
+        raise NothingToTell("it is under way")
+    return Letter(
+        f"{ends[transfer.state]}: {transfer.file_name}",
+        ends[transfer.state],
+        ((transfer.problem,) if transfer.problem else ())
+        + ("The page has a report of every row, and says why rows were refused.",),
+        "See the report",
+        asked.page(f"/import/{transfer.id}"),
+        tuple(
+            (label, f"{counts.get(name, 0):,}")
+            for name, label in (("made", "Made"), ("changed", "Changed"), ("same", "No effect"), ("refused", "Refused"))
+        ),
+    )
+
+
+def _transfer(asked: Inquiry) -> Transfer:
+    try:
+        return imports.find(asked.session, asked.shop.id, asked.payload["transfer_id"])
+    except NotFound:
+        raise Never("There is no such import.") from None
+
+
+def endpoint_paused(asked: Inquiry) -> Letter:
+    """Nobody takes the webhooks at this address any more, and we have stopped sending them."""
+    try:
+        endpoint = endpoints.find(asked.session, asked.shop.id, asked.payload["endpoint_id"])
+    except NotFound:
+        raise NothingToTell("the endpoint was removed") from None
+    if endpoint.state != "paused":
+        raise NothingToTell("the endpoint is active again")
+    return Letter(
+        f"A webhook of {asked.shop.name} is paused",
+        "A webhook is paused",
+        (
+            endpoint.paused_because or "It was paused.",
+            "What happens meanwhile is held for it. Mend the receiver, then resume the endpoint: all of it is sent.",
+        ),
+        "See the endpoint",
+        asked.page(f"/webhooks/{endpoint.id}"),
+        # an address may hold a token: of one without a name only the host is told
+        (("Endpoint", endpoint.description or urlsplit(endpoint.url).hostname or ""),),
+    )
+
+
+def codes_low(asked: Inquiry) -> Letter:
+    """A reward's codes run out: once for each fall under the threshold."""
+    low = {each.id: each for each in stock_health.running_low(asked.session, asked.shop.id, asked.now)}
+    found = low.get(asked.payload["reward_id"])
+    if found is None:
+        raise NothingToTell("there are enough codes again")
+    lasts = "" if found.days_left is None else f" At the pace of the last days they last {_days(found.days_left)}."
+    rest = f"{found.free:,} {'code is' if found.free == 1 else 'codes are'} left."
+    mend = (
+        "Nobody can redeem it until you upload codes."
+        if found.source == "uploaded" and found.free == 0
+        else "Upload more, so that nobody has to wait."
+        if found.source == "uploaded"
+        else "They are made at your store, which does not take new ones: see what it says."
+    )
+    return Letter(
+        f"“{found.name}” has {'no codes left' if found.free == 0 else 'few codes left'}",
+        "No codes left" if found.free == 0 else "Few codes left",
+        ("No code is left." if found.free == 0 else rest + lasts, mend),
+        "See the codes",
+        asked.page(f"/reward-campaigns/{rewards.public_id(found.id)}/codes"),
+        (("Reward", found.name),),
+    )
+
+
+def _days(count: int) -> str:
+    return "less than a day" if count == 0 else "1 day" if count == 1 else f"{count} days"
+
+
 LETTERS: Mapping[str, Callable[[Inquiry], Letter]] = {
     "invitation": invitation,
     "password_reset": password_reset,
     "account_changed": account_changed,
     "approval_waiting": approval_waiting,
     "reward_redeemed": reward_redeemed,
+    "import_waiting": import_waiting,
+    "import_done": import_done,
+    "endpoint_paused": endpoint_paused,
+    "codes_low": codes_low,
 }
 """What each kind is about."""
 

@@ -2,6 +2,9 @@
 alter table reward add column archived_at timestamptz;
 alter table reward add constraint an_archived_reward_is_inactive check (archived_at is null or not is_active);
 
+-- Since when a reward's codes run low: its team is told once for each fall.
+alter table reward add column codes_low_since timestamptz;
+
 -- The orders of the merchant's list. By name there is reward_name, by age the primary key.
 create index reward_by_rank on reward (shop_id, rank, id);
 create index reward_by_points on reward (shop_id, points, id);

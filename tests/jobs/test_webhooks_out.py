@@ -17,6 +17,8 @@ from backend.errors import BadInput, Conflict, NotFound
 from backend.jobs import outbox, upkeep
 from backend.loyalty import endpoints, members, outgoing_events
 from backend.loyalty.endpoints import TYPES, NewEndpoint
+from backend.staff import accounts
+from backend.staff.rights import Right
 from tests.conftest import BusinessTime, TestShop
 from tests.jobs.receiver import Receiver, open_receiver
 from tests.loyalty.rewards_world import member_with, rows
@@ -200,6 +202,12 @@ def test_a_busy_endpoint_is_asked_again_when_it_says(shop: TestShop, receiver: R
 
 
 def test_after_three_days_it_is_given_up_and_the_endpoint_is_paused(shop: TestShop, receiver: Receiver) -> None:
+    with transaction() as session:
+        for number, right in enumerate((Right.SETTINGS, Right.REPORTS)):
+            address = f"{number}.of{shop.id}@shop.example"
+            accounts.create(
+                session, shop.id, clock.now(), email=address, name="Ada", password="x" * 20, rights=(right,)
+            )
     made = listen(shop, receiver.url, "member.created")
     receiver.always("500")
     member_with(shop)
@@ -211,6 +219,10 @@ def test_after_three_days_it_is_given_up_and_the_endpoint_is_paused(shop: TestSh
     endpoint = the_endpoint(shop, made)
     assert endpoint.state == "paused"
     assert "3 days" in (endpoint.paused_because or "")
+    told = rows(shop, "select payload from outbox where shop_id = :shop and kind = 'staff_mail'")
+    assert [each.payload | {"staff_id": 0} for each in told] == [
+        {"purpose": "endpoint_paused", "staff_id": 0, "right": "settings", "endpoint_id": made.id}
+    ]
 
 
 def test_one_success_in_between_keeps_it_active(shop: TestShop, receiver: Receiver) -> None:
