@@ -36,8 +36,7 @@ def test_many_versions_are_read_page_by_page(desk: Desk, shop: TestShop) -> None
     assert len(page.select("table tbody tr")) == 25
     older = page.select_one('[rel="next"]')
     assert older is not None
-    assert str(older["href"]).endswith("before=8")
-    page = desk.page("/program/versions", before=8)
+    page = desk.page("/program/versions", before=str(older["href"]).partition("before=")[2])
     assert len(page.select("table tbody tr")) == len(versions(shop)) - 25
     assert page.select_one('[rel="next"]') is None
 
