@@ -1,7 +1,8 @@
 """Somebody at the merchant's desk: signed in, with any rights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from backend import clock
-from backend.db import transaction
-from backend.staff import accounts
+from backend.app import create_app
+from backend.db import db, transaction
+from backend.jobs import outbox
+from backend.staff import accounts, letters
 from backend.staff.rights import Right
 from tests.conftest import TestShop
+from tests.mail.conftest import Mailbox
 
 PASSWORD = "correct horse battery staple"
 
@@ -106,6 +110,33 @@ def sign_in(app: Flask, shop: TestShop) -> Callable[..., Desk]:
         return desk
 
     return make
+
+
+@dataclass
+class PostOffice:
+    """Sends what waits for people of the team, and keeps what arrived."""
+
+    app: Flask
+    mailbox: Mailbox
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """Every letter that has come to that address so far, the oldest first."""
+        with self.app.app_context():
+            while outbox.send_some(letters.KIND, outbox.SENDERS[letters.KIND]):
+                pass
+            db.session.remove()
+        return [each for each in self.mailbox.letters if address in str(each["To"])]
+
+
+@pytest.fixture
+def post_office(app: Flask, environ: dict[str, str]) -> Iterator[PostOffice]:
+    """A real mail server, and the worker's part of the outbox that writes to the team."""
+    box = Mailbox()
+    made = create_app({**environ, "MAIL_URL": box.url})
+    yield PostOffice(made, box)
+    with made.app_context():
+        db.engine.dispose()
+    box.controller.stop()
 
 
 @pytest.fixture

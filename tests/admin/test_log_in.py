@@ -123,7 +123,7 @@ class TestSeveralShops:
         page = BeautifulSoup(visitor.client.get("/admin/log-in/shop").text, "html.parser")
         assert [each.get_text(strip=True) for each in page.select("button")] == ["Alpha", "Beta"]
         assert visitor.post("/log-in/shop", shop=second.id).headers["Location"] == "/admin/account"
-        assert "Beta" in visitor.client.get("/admin").text
+        assert "Beta" in visitor.client.get("/admin/account").text
 
     def test_nobody_chooses_a_shop_that_is_not_theirs(
         self, visitor: Visitor, sign_in: SignIn, new_shop: Callable[..., TestShop]
