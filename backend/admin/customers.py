@@ -1,6 +1,7 @@
 """Customers: found, listed, and all that is known of one (S3.20, S3.21)."""
 
 import secrets
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -47,7 +48,7 @@ REFERRALS = {
     "rewarded": ("Rewarded", "good"),
     "rejected": ("Not counted", "calm"),
 }
-MAILS = {"waiting": ("On its way", "calm"), "done": ("Sent", "good"), "parked": ("Not sent", "bad")}
+MAILS = {"waiting": ("On its way", "calm"), "done": ("Sent", "good"), "parked": ("Not sent", "warn")}
 
 
 class Asked(BaseModel):
@@ -164,6 +165,7 @@ def about(visit: Visit, member: Member) -> dict[str, Any]:
         "name": customer_profile.name_of(member),
         "status": STATUSES.get(member.status, (member.status.capitalize(), "calm")),
         "level_of": lambda level_id: _level(visit, level_id),
+        "an_instant": timedelta(microseconds=1),
     }
 
 
