@@ -22,6 +22,11 @@ class LagniappeError(Exception):
             self.code = code
         self.extra: Mapping[str, Any] = extra
 
+    @property
+    def errors(self) -> list[dict[str, str]]:
+        """`{"field", "message"}` of each field that is wrong; empty if no field is."""
+        return list(self.extra.get("errors", []))
+
     def as_problem(self) -> dict[str, Any]:
         """The body of the answer, as contract section 2 words it."""
         return {
@@ -50,7 +55,6 @@ class BadInput(LagniappeError):
 
     def __init__(self, detail: str | None = None, errors: list[dict[str, str]] | None = None, **extra: Any) -> None:
         super().__init__(detail, errors=errors or [], **extra)
-        self.errors = errors or []
 
 
 class MalformedJson(BadInput):
@@ -95,7 +99,6 @@ class Contradiction(Conflict):
 
     def __init__(self, detail: str, errors: list[dict[str, str]]) -> None:
         super().__init__(detail, errors=errors)
-        self.errors = errors
 
 
 class NotEnoughPoints(Conflict):

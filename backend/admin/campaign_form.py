@@ -201,7 +201,7 @@ def _kept_banner(visit: Visit) -> str | None:
 def _refusal(refusal: LagniappeError) -> LagniappeError:
     """The same refusal with the fields as the form has them."""
     errors = []
-    for each in getattr(refusal, "errors", None) or refusal.extra.get("errors", []):
+    for each in refusal.errors:
         top, *rest = each["field"].split(".")
         name = each["field"] if top in ("names", "terms") and rest else "names" if top == "names" else top
         label = _LABELS.get(top) or ("Name" if top == "names" else "Terms and conditions" if top == "terms" else top)

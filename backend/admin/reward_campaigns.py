@@ -83,7 +83,11 @@ def duplicate_reward_campaign(visit: Visit, reward: int) -> Answer:
     return visit.done(f"“{made.name}” was made. It is inactive until you say so.", "reward_campaign", reward=made.id)
 
 
-@form("/reward-campaigns/<reward_id:reward>/archive", right=Right.REWARDS)
+def _list_again(visit: Visit, reward: int) -> Answer:
+    return reward_campaigns(visit)
+
+
+@form("/reward-campaigns/<reward_id:reward>/archive", right=Right.REWARDS, again=_list_again)
 def archive_reward_campaign(visit: Visit, reward: int) -> Answer:
     archived = reward_shelf.archive(visit.session, visit.shop, reward, visit.now, rehearsal=is_rehearsal())
     said = f"“{archived.name}” is archived. What customers have of it goes on working."

@@ -198,7 +198,7 @@ def _render(visit: Visit, fields: Fields, reward: Reward | None) -> str:
 def _refusal(refusal: LagniappeError, fields: Fields) -> LagniappeError:
     """The same refusal, its fields named as the form has them and as people read them."""
     errors = []
-    for each in getattr(refusal, "errors", None) or refusal.extra.get("errors", []):
+    for each in refusal.errors:
         name = _field(each["field"])
         errors.append({"field": name, "message": each["message"], "label": _label(name)})
     if not errors:

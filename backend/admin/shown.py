@@ -46,7 +46,7 @@ def moment(context: Context, at: datetime | None) -> str:
     """Nov 26, 2026, 7:30 AM in the shop's zone."""
     if at is None:
         return NOTHING
-    return format_datetime(at, "medium", tzinfo=_zone(context), locale=LOCALE).replace("\u202f", " ")
+    return format_datetime(at, "MMM d, y, h:mm a", tzinfo=_zone(context), locale=LOCALE).replace("\u202f", " ")
 
 
 @pass_context

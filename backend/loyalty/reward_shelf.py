@@ -7,11 +7,13 @@ from sqlalchemy import func, select
 from sqlalchemy import update as change
 
 from backend import db
-from backend.errors import NotFound
+from backend.errors import Conflict, NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import reward_definition, rewards
+from backend.loyalty import campaigns, drafts, programs, reward_definition, rewards
 from backend.loyalty.rewards import Reward
+from backend.loyalty.settings import ProgramSettings
 from backend.loyalty.shops import ShopFacts
+from backend.loyalty.wording import pick
 from backend.models import Reward as Row
 
 _LONGEST_NAME = 200
@@ -19,11 +21,46 @@ _LONGEST_NAME = 200
 
 
 def archive(session: AnySession, shop: ShopFacts, reward_id: int, now: datetime, *, rehearsal: bool = False) -> Reward:
-    """Take the reward out of sight: it is inactive, and in no list. Again changes nothing. Raises NotFound."""
+    """Take the reward out of sight: it is inactive, and in no list. Again changes nothing.
+
+    Raises NotFound; Conflict `reward_promised` while the program or a points campaign promises it, with the
+    `places`.
+    """
     if rewards.find(session, shop.id, reward_id).archived_at is None:
+        if places := promised_by(session, shop, reward_id, now):
+            raise Conflict(
+                f"This reward is promised elsewhere: {', '.join(places)}. Choose another one there first.",
+                code="reward_promised",
+                places=places,
+            )
         rewards.update(session, shop, reward_id, {"is_active": False}, now, rehearsal=rehearsal)
         _put(session, shop.id, reward_id, now)
     return rewards.find(session, shop.id, reward_id)
+
+
+def promised_by(session: AnySession, shop: ShopFacts, reward_id: int, now: datetime) -> list[str]:
+    """Where the program in force, its draft, and points campaigns that are on or to come give this reward; for people."""
+    version = programs.version_for(session, shop.id, now)
+    found = _of_program(programs.settings_of(version), shop.locale, reward_id)
+    draft = drafts.read(session, shop.id)
+    if draft is not None:
+        of_draft = _of_program(drafts.settings_of(draft), shop.locale, reward_id)
+        found += [f"{place} in the draft of the program" for place in of_draft if place not in found]
+    return found + [
+        f"the points campaign “{pick(each.names, None, shop.locale)}”"
+        for each in campaigns.between(session, shop.id, now, None)
+        if reward_id in each.gifts
+    ]
+
+
+def _of_program(settings: ProgramSettings, locale: str, reward_id: int) -> list[str]:
+    shown = rewards.public_id(reward_id)
+    found = []
+    if settings.referral.enabled:
+        sides = {"who brings a friend": settings.referral.advocate, "the friend": settings.referral.friend}
+        found += [f"the referral program’s gift for {who}" for who, side in sides.items() if side.reward == shown]
+    levels = settings.tiers.levels if settings.tiers is not None else ()
+    return found + [f"the level “{pick(each.name, None, locale)}”" for each in levels if each.gift == shown]
 
 
 def restore(session: AnySession, shop: ShopFacts, reward_id: int) -> Reward:

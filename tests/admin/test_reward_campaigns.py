@@ -11,8 +11,8 @@ from backend.db import transaction
 from backend.loyalty import reward_list
 from backend.loyalty.reward_list import Wanted
 from backend.staff.rights import Right
-from tests.admin.conftest import Desk
-from tests.conftest import BusinessTime, TestShop
+from tests.admin.conftest import Desk, said
+from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import CASHBACK, GIFT, change, member_with, redeem, reward
 
 
@@ -137,6 +137,15 @@ def test_a_campaign_is_duplicated_without_its_codes(desk: Desk, shop: TestShop) 
     assert names(page) == ["5 off", "Copy of 5 off", "Copy of 5 off (2)"]
     assert "Inactive 0 free" in row(page, "Copy of 5 off (2)")
     assert names(desk.page("/reward-campaigns", label="Event:Birthday", status="inactive")) == names(page)[1:]
+
+
+def test_a_campaign_that_is_promised_elsewhere_is_not_archived(desk: Desk, shop: TestShop) -> None:
+    made = reward(shop, GIFT)
+    shop.set_program(**PROGRAM, referral={"enabled": True, "friend": {"reward": made.public_id}})
+    answer = desk.post(f"/reward-campaigns/{made.public_id}/archive")
+    assert answer.status_code == 409
+    assert "the referral program’s gift for the friend" in said(answer)
+    assert names(desk.page("/reward-campaigns")) == ["Water bottle"]
 
 
 def test_an_archived_campaign_is_out_of_sight_and_comes_back(desk: Desk, shop: TestShop) -> None:

@@ -7,10 +7,21 @@ import pytest
 from backend import clock
 from backend.db import transaction
 from backend.errors import Conflict, NotFound
-from backend.loyalty import reward_definition, reward_shelf, rewards
+from backend.loyalty import campaigns, drafts, reward_definition, reward_shelf, rewards
 from backend.loyalty.rewards import Reward
-from tests.conftest import TestShop
-from tests.loyalty.rewards_world import buy, change, free_codes, give_back, has, member_with, redeem, reward, violations
+from tests.conftest import PROGRAM, BusinessTime, TestShop
+from tests.loyalty.rewards_world import (
+    GIFT,
+    buy,
+    change,
+    free_codes,
+    give_back,
+    has,
+    member_with,
+    redeem,
+    reward,
+    violations,
+)
 
 
 def archive(shop: TestShop, which: Reward) -> Reward:
@@ -113,3 +124,41 @@ def test_another_shops_reward_is_not_found(shop: TestShop, new_shop: Callable[..
     for act in (archive, restore, copy):
         with pytest.raises(NotFound):
             act(shop, theirs)
+
+
+def test_what_is_promised_elsewhere_cannot_be_archived(new_shop: Callable[..., TestShop], time: BusinessTime) -> None:
+    shop = new_shop()
+    bowl, mug = reward(shop, GIFT, reward_name="Bowl"), reward(shop, GIFT, reward_name="Mug")
+    promised = {
+        **PROGRAM,
+        "referral": {"enabled": True, "advocate": {"points": 5}, "friend": {"reward": bowl.public_id}},
+        "tiers": {"levels": [{"id": "gold", "from": 100, "name": {"en": "Gold"}, "gift": bowl.public_id}]},
+    }
+    shop.set_program(**promised)
+    with transaction() as session:
+        wanted = {"names": {"en": "Spring"}, "starts_at": "2090-03-01", "ends_at": None, "gifts": [bowl.public_id]}
+        campaign = campaigns.create(session, shop.facts, wanted, clock.now())
+        leaves = {**PROGRAM, "referral": {"enabled": True, "advocate": {"reward": mug.public_id}}}
+        drafts.save(session, shop.id, leaves, author="Ada", now=clock.now())
+    time.advance(seconds=1)
+    assert places(shop, bowl) == [
+        "the referral program’s gift for the friend",
+        "the level “Gold”",
+        "the points campaign “Spring”",
+    ]
+    assert places(shop, mug) == ["the referral program’s gift for who brings a friend in the draft of the program"]
+    shop.set_program(**PROGRAM)
+    with transaction() as session:
+        drafts.discard(session, shop.id)
+        campaigns.update(session, shop.facts, campaign.id, {"gifts": []}, clock.now())
+    time.advance(seconds=1)
+    assert archive(shop, bowl).archived_at is not None
+
+
+def places(shop: TestShop, which: Reward) -> list[str]:
+    with pytest.raises(Conflict) as refused:
+        archive(shop, which)
+    assert refused.value.code == "reward_promised"
+    found: list[str] = refused.value.extra["places"]
+    assert ", ".join(found) in refused.value.detail
+    return found
