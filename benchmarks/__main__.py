@@ -15,7 +15,7 @@ from benchmarks.proof import prove
 from benchmarks.rounds import Result
 from benchmarks.stage import FULL, QUICK, Sizes, Stage, stage
 
-NAMES = ("accept", "read", "flat", "post", "expire", "redeem", "sums", "tiers", "peers_http")
+NAMES = ("accept", "read", "flat", "post", "expire", "redeem", "sums", "tiers", "admin_pages", "peers_http")
 """In this order: the later ones use up what waits."""
 
 

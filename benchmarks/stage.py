@@ -146,7 +146,7 @@ class Stage:
     def _make(self, members: int) -> Database:
         name = f"bench_{members}"
         url = self.empty_database(name)
-        environ = self._environ(url)
+        environ = self.environ(url)
         app = create_app(environ)
         now = clock.wall()
         with app.app_context():
@@ -174,7 +174,8 @@ class Stage:
         seeding.fill(url, shop.shop_id, members, now, histories)
         return Database(name, url, members, shop, widget_key, histories, environ, app)
 
-    def _environ(self, database_url: str) -> dict[str, str]:
+    def environ(self, database_url: str) -> dict[str, str]:
+        """That of production on this database."""
         return {
             "LAGNIAPPE_ENV": "production",
             "DATABASE_URL": database_url,

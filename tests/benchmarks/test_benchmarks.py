@@ -12,14 +12,17 @@ from benchmarks.rounds import Figure, Result, Sample, beside, faster, flat, inte
 from benchmarks.stage import TINY
 
 EXPECTED_FIGURES = {"accept": 3, "read": 3, "flat": 6, "post": 2, "expire": 2, "redeem": 5, "tiers": 2}
-"""All but `peers_http`, which gets other people's programs from the network."""
+"""All but `admin_pages`, which has one for each page that there is, and `peers_http`, which gets other people's programs from
+the network."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="CPU times come from /proc")
 def test_every_benchmark_runs_and_leaves_a_ledger_that_proves_itself() -> None:
-    assert set(benchmarks.NAMES) == {*EXPECTED_FIGURES, "peers_http"}
-    facts, results = benchmarks.run(list(EXPECTED_FIGURES), TINY, rounds=1)
+    assert set(benchmarks.NAMES) == {*EXPECTED_FIGURES, "admin_pages", "peers_http"}
+    facts, results = benchmarks.run([*EXPECTED_FIGURES, "admin_pages"], TINY, rounds=1)
 
+    pages = {figure.name.partition("?")[0] for figure in results.pop("admin_pages").figures}
+    assert {"/admin", "/admin/customers", "/admin/redeemed-rewards", "/admin/reports/points"} <= pages
     assert {name: len(result.figures) for name, result in results.items()} == EXPECTED_FIGURES
     assert all(figure.ratio > 0 for result in results.values() for figure in result.figures)
     assert facts["ledger check afterwards"].startswith("clean")
