@@ -116,6 +116,15 @@ class NotEnoughPoints(Conflict):
         self.wanted = wanted
 
 
+class MemberBlocked(Conflict):
+    """The member is blocked by the merchant: there is nothing to earn or to redeem until that is lifted."""
+
+    code = "member_blocked"
+
+    def __init__(self, detail: str = "This member is blocked: nothing is earned or redeemed until that is lifted.") -> None:
+        super().__init__(detail)
+
+
 class IdempotencyKeyReused(LagniappeError):
     """The same Idempotency-Key with another body."""
 

@@ -278,7 +278,8 @@ QUESTIONS = (
         left join lateral (select exists (select 1 from entry c where c.shop_id = a.shop_id
             and c.answers_entry_id = a.id and c.kind = 'capture') as captured) c on true
         left join entry w on w.shop_id = a.shop_id and w.source_key = a.source_key || '\\:owed' and w.kind = 'spend'
-        where e.kind in ('release', 'capture', 'return') and (a.id is null or a.member_id <> e.member_id
+        where e.kind in ('release', 'capture', 'return') and (a.id is null or a.member_id <> e.member_id and not exists (
+                select 1 from member m where m.shop_id = a.shop_id and m.id = a.member_id and m.merged_into = e.member_id)
             or a.points + coalesce(w.points, 0) <> e.points or a.kind not in ('hold', 'spend')
             or (e.kind in ('release', 'capture') and a.kind <> 'hold')
             or (e.kind = 'return' and a.kind = 'hold' and not c.captured))
@@ -298,6 +299,27 @@ QUESTIONS = (
             group by h.shop_id, h.member_id
         ) h using (shop_id, member_id)
         where a.on_hold <> coalesce(h.points, 0)
+        """,
+    ),
+    Question(
+        1,  # what a merge takes out of one account it puts into another
+        """
+        select shop_id, null::bigint as member_id, format('%s points are between two accounts that were merged',
+            sum(case when to_bucket = 'merged' then points else -points end)) as what
+        from entry where kind = 'merge' group by shop_id
+        having sum(case when to_bucket = 'merged' then points else -points end) <> 0
+        """,
+    ),
+    Question(
+        1,  # an account that was merged is empty, and what it stands for is no such account
+        """
+        select m.shop_id, m.id as member_id, format('the account was merged into %s, which is %s; it holds %s', m.merged_into,
+            k.status, a.pending + a.available + a.on_hold + a.owed) as what
+        from member m
+        join account a on a.shop_id = m.shop_id and a.member_id = m.id
+        join member k on k.shop_id = m.shop_id and k.id = m.merged_into
+        where (a.pending, a.available, a.on_hold, a.owed) <> (0, 0, 0, 0) or k.merged_into is not null
+            or (m.status = 'erased') <> (k.status = 'erased') and m.status <> 'erased'
         """,
     ),
     Question(

@@ -99,7 +99,8 @@ begin
 
     if p_answers is not null then
         for v_back in
-            select el.lot_id, el.points, l.order_id, l.earned_at, l.expires_at
+            select el.lot_id, el.points, l.order_id, l.earned_at, l.expires_at, l.reminded_early,
+                l.member_id = p_member as is_own
             from entry_lot el join lot l on l.shop_id = el.shop_id and l.id = el.lot_id
             where el.shop_id = p_shop and el.entry_id = p_answers order by el.lot_id
         loop
@@ -108,6 +109,13 @@ begin
                     reminder)
                 values (p_shop, p_member, v_entry, v_back.order_id, v_back.points, v_back.points, true, v_back.earned_at,
                     p_at + make_interval(days => p_grace), case when p_grace > 7 then 'waiting' else 'none' end);
+            elsif not v_back.is_own then -- of an account that was merged into this one: a lot of the same dates
+                insert into lot (shop_id, member_id, entry_id, order_id, points, remaining, open, earned_at, expires_at,
+                    reminder, reminded_early, moved_from)
+                select p_shop, p_member, v_entry, v_back.order_id, v_back.points, v_back.points, true, v_back.earned_at,
+                    v_back.expires_at, case when v_back.expires_at > p_at + interval '7 days' then 'waiting' else 'none' end,
+                    v_back.reminded_early, coalesce(l.moved_from, l.id)
+                from lot l where l.shop_id = p_shop and l.id = v_back.lot_id;
             else
                 update lot set remaining = remaining + v_back.points, open = true
                 where shop_id = p_shop and id = v_back.lot_id;
@@ -256,8 +264,10 @@ begin
     if not ledger_begin(p_shop, p_member, p_key) then
         return null;
     end if;
-    insert into award (shop_id, member_id, order_id, rule, promised, pending, due_at, expires_at, reason, program_version, why)
-    values (p_shop, p_member, p_order, p_rule, p_points, p_points, p_due, p_expires, p_reason, p_version, p_why)
+    insert into award (shop_id, member_id, order_id, rule, promised, pending, due_at, expires_at, reason, program_version, why,
+        held)
+    values (p_shop, p_member, p_order, p_rule, p_points, p_points, p_due, p_expires, p_reason, p_version, p_why,
+        exists (select 1 from member m where m.shop_id = p_shop and m.id = p_member and m.status = 'blocked'))
     returning id into v_award;
     update account set pending = pending + p_points where shop_id = p_shop and member_id = p_member;
     insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
@@ -327,8 +337,9 @@ begin
         return null;
     end if;
     select * into strict v_answered from entry
-    where shop_id = p_shop and id = p_answers and member_id = p_member
-        and (kind = 'hold' or kind = 'spend' and p_kind = 'return');
+    where shop_id = p_shop and id = p_answers and (kind = 'hold' or kind = 'spend' and p_kind = 'return')
+        and (member_id = p_member or exists (
+            select 1 from member m where m.shop_id = p_shop and m.id = entry.member_id and m.merged_into = p_member));
     if p_kind = 'return' and v_answered.kind = 'hold' and not exists (
         select 1 from entry where shop_id = p_shop and answers_entry_id = p_answers and kind = 'capture') then
         raise exception 'hold % was not captured: there is nothing to return', p_answers;
@@ -339,6 +350,93 @@ begin
         v_answered.points + v_owed, p_key, p_actor, p_actor_name, p_reason, p_why, v_answered.order_id, null,
         v_answered.program_version, null, p_expires, p_answers, p_grace,
         v_owed + case v_answered.from_bucket when 'owed' then v_answered.points else 0 end);
+end $$;
+
+
+-- All that one account holds goes to another of the same person, by entries of both that say so: what is pending, what is
+-- available (in lots of the same dates), what is owed. The caller has swept both, and nothing is on hold. It is done once:
+-- a second time there is nothing left to move.
+create or replace function ledger_merge(
+    p_shop bigint, p_kept bigint, p_gone bigint, p_at timestamptz, p_key text, p_actor text, p_actor_name text,
+    p_reason text, p_why jsonb) returns void
+language plpgsql as $$
+declare
+    v_gone account;
+    v_kept account;
+    v_entry bigint;
+    v_settled bigint;
+    v_credit bigint;
+    v_lots record;
+begin
+    perform 1 from account where shop_id = p_shop and member_id in (p_kept, p_gone) order by member_id for no key update;
+    select * into strict v_gone from account where shop_id = p_shop and member_id = p_gone;
+    select * into strict v_kept from account where shop_id = p_shop and member_id = p_kept;
+    if v_gone.on_hold > 0 then
+        raise exception 'account % has % points on hold', p_gone, v_gone.on_hold;
+    end if;
+
+    if v_gone.pending > 0 then
+        update account set pending = 0 where shop_id = p_shop and member_id = p_gone;
+        update account set pending = pending + v_gone.pending where shop_id = p_shop and member_id = p_kept;
+        update award set member_id = p_kept where shop_id = p_shop and member_id = p_gone and state = 'pending';
+        insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
+            actor_name, reason, why)
+        values (p_shop, p_gone, p_at, 'merge', 'pending', 'merged', v_gone.pending, v_gone.available, p_key || ':pending:from',
+                p_actor, p_actor_name, p_reason, p_why),
+            (p_shop, p_kept, p_at, 'merge', 'merged', 'pending', v_gone.pending, v_kept.available, p_key || ':pending:to',
+                p_actor, p_actor_name, p_reason, p_why);
+    end if;
+
+    -- One of both: what is owed is owed only while nothing is available.
+    v_credit := v_gone.available;
+    if v_credit > 0 then
+        insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
+            actor_name, reason, why)
+        values (p_shop, p_gone, p_at, 'merge', 'available', 'merged', v_credit, 0, p_key || ':available:from', p_actor,
+            p_actor_name, p_reason, p_why)
+        returning id into v_entry;
+        insert into entry_lot select p_shop, v_entry, l.id, l.remaining
+        from lot l where l.shop_id = p_shop and l.member_id = p_gone and l.open;
+        update account set available = 0 where shop_id = p_shop and member_id = p_gone;
+
+        v_settled := least(v_credit, -v_kept.owed);
+        update account set available = available + v_credit - v_settled, owed = owed + v_settled
+        where shop_id = p_shop and member_id = p_kept;
+        insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
+            actor_name, reason, why)
+        values (p_shop, p_kept, p_at, 'merge', 'merged', 'available', v_credit, v_kept.available + v_credit,
+            p_key || ':available:to', p_actor, p_actor_name, p_reason, p_why)
+        returning id into v_entry;
+        insert into lot (shop_id, member_id, entry_id, order_id, points, remaining, open, earned_at, expires_at, reminder,
+            reminded_early, moved_from)
+        select p_shop, p_kept, v_entry, l.order_id, l.remaining, l.remaining, true, l.earned_at, l.expires_at,
+            -- a reminder that has been written was addressed to the other account
+            case l.reminder when 'queued' then 'waiting' else l.reminder end, l.reminded_early, coalesce(l.moved_from, l.id)
+        from lot l where l.shop_id = p_shop and l.member_id = p_gone and l.open order by l.id;
+        update lot set remaining = 0, open = false where shop_id = p_shop and member_id = p_gone and open;
+    elsif v_gone.owed < 0 then
+        v_credit := 0;
+        v_settled := least(v_kept.available, -v_gone.owed);
+        update account set owed = 0 where shop_id = p_shop and member_id = p_gone;
+        update account set available = available - v_settled, owed = owed + v_gone.owed + v_settled
+        where shop_id = p_shop and member_id = p_kept;
+        insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
+            actor_name, reason, why)
+        values (p_shop, p_gone, p_at, 'merge', 'merged', 'owed', -v_gone.owed, 0, p_key || ':owed:from', p_actor,
+                p_actor_name, p_reason, p_why),
+            (p_shop, p_kept, p_at, 'merge', 'owed', 'merged', -v_gone.owed, v_kept.available, p_key || ':owed:to', p_actor,
+                p_actor_name, p_reason, p_why);
+    end if;
+    if v_settled > 0 then
+        select * from ledger_take_lots(p_shop, p_kept, v_settled, p_at, null, true) into v_lots;
+        insert into entry (shop_id, member_id, at, kind, from_bucket, to_bucket, points, available_after, source_key, actor,
+            reason, why)
+        values (p_shop, p_kept, p_at, 'settle', 'available', 'owed', v_settled, v_kept.available + v_credit - v_settled,
+            p_key || ':settle', 'system', 'settles what was owed', '{}')
+        returning id into v_entry;
+        insert into entry_lot select p_shop, v_entry, t.lot_id, t.amount
+        from unnest(v_lots.lot_ids, v_lots.amounts) as t (lot_id, amount);
+    end if;
 end $$;
 
 
@@ -412,7 +510,8 @@ begin
         join (
             select d.shop_id, d.member_id, sum(d.pending) as points
             from (select w.shop_id, w.member_id, w.pending from award w
-                  where w.state = 'pending' and w.due_at <= p_at order by w.due_at limit p_limit) d
+                  where w.state = 'pending' and not w.held and w.due_at <= p_at
+                  order by w.due_at limit p_limit) d
             group by d.shop_id, d.member_id
         ) due on due.shop_id = a.shop_id and due.member_id = a.member_id
             and due.points <= a.pending -- a corrupt account is left to the ledger check; the others go on
@@ -432,7 +531,8 @@ begin
             a.available + sum(w.pending) over (partition by w.shop_id, w.member_id order by w.due_at, w.id) as available_after
         from unnest(v_shops, v_members) as l (shop_id, member_id)
         join account a on a.shop_id = l.shop_id and a.member_id = l.member_id and a.owed = 0
-        join award w on w.shop_id = l.shop_id and w.member_id = l.member_id and w.state = 'pending' and w.due_at <= p_at
+        join award w on w.shop_id = l.shop_id and w.member_id = l.member_id and w.state = 'pending' and not w.held
+            and w.due_at <= p_at
         join program_version pv on pv.shop_id = w.shop_id and pv.version = w.program_version
         order by w.shop_id, w.member_id, w.due_at, w.id
     ),
@@ -470,7 +570,8 @@ begin
         select w.*, coalesce((pv.settings #>> '{expiry,grace_days}')::integer, 7) as grace
         from unnest(v_shops, v_members) as l (shop_id, member_id)
         join account a on a.shop_id = l.shop_id and a.member_id = l.member_id and a.owed < 0
-        join award w on w.shop_id = l.shop_id and w.member_id = l.member_id and w.state = 'pending' and w.due_at <= p_at
+        join award w on w.shop_id = l.shop_id and w.member_id = l.member_id and w.state = 'pending' and not w.held
+            and w.due_at <= p_at
         join program_version pv on pv.shop_id = w.shop_id and pv.version = w.program_version
         order by w.shop_id, w.member_id, w.due_at, w.id
     loop

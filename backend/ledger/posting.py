@@ -326,6 +326,40 @@ def give_back(
     )
 
 
+def merge(
+    session: AnySession,
+    shop_id: int,
+    kept_id: int,
+    gone_id: int,
+    *,
+    at: datetime,
+    key: str,
+    author: Author,
+    reason: str,
+    why: Why,
+) -> None:
+    """All that `gone_id` holds goes to `kept_id`, by entries of both (kind `merge`); lots keep their dates.
+
+    Nothing may be on hold there, and both were swept (`expire_member`). Of several such calls one finds something.
+    """
+    session.execute(
+        text(
+            "select ledger_merge(:shop, :kept, :gone, :at, :key, :actor, :actor_name, :reason, cast(:why as jsonb))"
+        ),
+        {
+            "shop": shop_id,
+            "kept": kept_id,
+            "gone": gone_id,
+            "at": at,
+            "key": key,
+            "actor": author.actor,
+            "actor_name": author.name,
+            "reason": reason,
+            "why": _json(why),
+        },
+    )
+
+
 def capture(
     session: AnySession, shop_id: int, member_id: int, hold_entry_id: int, *, at: datetime, reason: str, why: Why
 ) -> int | None:

@@ -61,7 +61,9 @@ REWARD_QUESTIONS = (
         from redemption r
         join entry e on e.shop_id = r.shop_id and e.id = r.entry_id
         left join entry w on w.shop_id = e.shop_id and w.source_key = e.source_key || '\\:owed' and w.id <> e.id
-        where e.member_id <> r.member_id or e.points + coalesce(w.points, 0) <> r.points
+        where e.member_id <> r.member_id and not exists (
+                select 1 from member m where m.shop_id = e.shop_id and m.id = e.member_id and m.merged_into = r.member_id)
+            or e.points + coalesce(w.points, 0) <> r.points
         """,
     ),
     Question(

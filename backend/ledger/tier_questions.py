@@ -33,9 +33,11 @@ def _questions() -> Iterator[Question]:
             union all
             select c.shop_id, c.member_id, c.day, c.expired_points, 0 from counted_order c
             union all
-            select e.shop_id, e.member_id, {_DAY_OF_ENTRY}, 0, case e.kind when 'post' then e.points else -e.points end
+            select e.shop_id, coalesce(m.merged_into, e.member_id), {_DAY_OF_ENTRY}, 0,
+                case e.kind when 'post' then e.points else -e.points end
             from tier_standing t
             join shop s on s.id = t.shop_id
+            join member m on m.shop_id = t.shop_id and m.id = t.member_id
             join entry e on e.shop_id = t.shop_id and e.member_id = t.member_id and e.id <= t.counted_entry_id
                 and e.kind in ('post', 'claw_back')
         ) sums

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from backend.errors import Conflict, IdempotencyKeyReused, NotFound
+from backend.errors import Conflict, IdempotencyKeyReused, MemberBlocked, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession, Author
 from backend.loyalty import awards, calendar_rules, notices, programs, shops
@@ -38,8 +38,9 @@ def adjust(
     `key` names this adjustment among the member's: the same one again has no second effect and returns the same entry.
     What is given ends by the program in force unless `expires_at` is given (contract section 8).
 
-    Raises NotFound; Conflict `member_erased` or `already_expired`; NotEnoughPoints for a deduction over what is
-    available; IdempotencyKeyReused if `key` stands for another adjustment.
+    Raises NotFound; Conflict `member_erased`, `member_merged`, `member_blocked` (points that are added) or
+    `already_expired`; NotEnoughPoints for a deduction over what is available; IdempotencyKeyReused if `key` stands for
+    another adjustment.
     """
     if points == 0 or abs(points) > MAX_POINTS:
         raise ValueError(f"an adjustment moves 1 to {MAX_POINTS} points, not {points}")
@@ -51,8 +52,14 @@ def adjust(
     source_key = f"adjustment:{member_id}:{key}"
     done = _entry(session, shop_id, source_key)
     if done is None:
+        posting.lock_accounts(session, shop_id, [member_id])
+        session.refresh(member)  # who blocks, merges or erases a member holds the account
         if member.status == "erased":
             raise Conflict("This member has been erased: the account is closed.", code="member_erased")
+        if member.status == "merged":
+            raise Conflict(f"This account was merged into member {member.merged_into}.", code="member_merged")
+        if member.status == "blocked" and points > 0:
+            raise MemberBlocked("This member is blocked: points can be taken, and none added until that is lifted.")
         why = {"rule": "adjustment", "points": points, **(more_why or {})}
         _move(session, shop_id, member_id, points, reason, author, source_key, now, expires_at, why)
         done = _entry(session, shop_id, source_key)

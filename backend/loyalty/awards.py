@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import calendar_rules, earning, notices, programs, shops, tier_due
+from backend.loyalty import blocking, calendar_rules, earning, notices, programs, shops, tier_due
 from backend.loyalty.earning import OrderLine, OrderSum, Sum
 from backend.loyalty.notices import Notice
 from backend.loyalty.order_rules import Terms
@@ -57,11 +57,11 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
     the sum as expected. Takes the member's account lock. Running it again changes nothing.
     """
     settings = _settings(session, row)
-    refunds = [_refund(each) for each in _refunds(session, row)]
+    refunds = [refund_of(each) for each in _refunds(session, row)]
     made = _outcome(session, shop, row, known.order, refunds, settings)
     received_at = received(known, settings.assign)
     row.received_at = received_at
-    row.stands = received_at is not None and earning.stands(made, _order_sum(known.order), refunds)
+    row.stands = received_at is not None and earning.stands(made, order_sum(known.order), refunds)
     was_received = row.due_at is not None
     if received_at is not None:
         _date(session, shop, row, settings, received_at)
@@ -75,7 +75,7 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
 
 def explain(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) -> tuple[int, dict[str, Any]]:
     """What the order should have brought by now, in points, and the sum behind it, also if that is nothing."""
-    refunds = [_refund(each) for each in _refunds(session, row)]
+    refunds = [refund_of(each) for each in _refunds(session, row)]
     made = _outcome(session, shop, row, known.order, refunds, _settings(session, row))
     return made.target, _why(row, known, made)
 
@@ -180,12 +180,13 @@ def _outcome(
     settings: ProgramSettings,
 ) -> Sum:
     return earning.outcome(
-        _order_sum(order),
+        order_sum(order),
         refunds,
         settings.earn,
         shop_currency=shop.currency,
         enabled=settings.enabled,
         uninstalled=not shops.was_installed_at(session, shop.id, row.placed_at),
+        blocked=row.member_id is not None and blocking.was_blocked_at(session, shop.id, row.member_id, row.placed_at),
         paid_with_points=_paid_with_points(session, row) if order.discount_codes else Decimal(0),
         terms=_terms(row, settings),
     )
@@ -211,7 +212,8 @@ def _paid_with_points(session: AnySession, row: Order) -> Decimal:
     return Decimal(paid)
 
 
-def _order_sum(order: OrderState) -> OrderSum:
+def order_sum(order: OrderState) -> OrderSum:
+    """The money of the order, as the rules read it."""
     return OrderSum(
         currency=order.currency,
         subtotal=order.subtotal,
@@ -242,7 +244,8 @@ def _order_sum(order: OrderState) -> OrderSum:
     )
 
 
-def _refund(state: RefundState) -> earning.Refund:
+def refund_of(state: RefundState) -> earning.Refund:
+    """The refund, as the rules read it."""
     return earning.Refund(
         id=state.external_id,
         lines=tuple(
@@ -368,7 +371,8 @@ def _standing(session: AnySession, row: Order) -> Standing:
                 select id, kind, points, max(id) filter (where kind = 'expire') over () as last_expiry,
                     case when kind = 'promise' then points when kind in ('void', 'claw_back') then -points else 0 end
                         as change
-                from entry where shop_id = :shop and order_id = :order and member_id = :member
+                from entry e where e.shop_id = :shop and e.order_id = :order and (e.member_id = :member or exists (
+                    select from member m where m.shop_id = e.shop_id and m.id = e.member_id and m.merged_into = :member))
             ) movements
             """
         ),

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import awards, calendar_rules, tier_due
+from backend.loyalty import awards, blocking, calendar_rules, tier_due
 from backend.loyalty.settings import ProgramSettings
 from backend.loyalty.shops import ShopFacts
 from backend.models import Bonus
@@ -55,12 +55,15 @@ def find(session: AnySession, shop_id: int, key: str) -> Bonus | None:
 def give(
     session: AnySession, shop: ShopFacts, member_id: int, what: Occasion, settings: ProgramSettings, now: datetime
 ) -> Bonus | None:
-    """Promise the bonus. None if it stands already. One that was taken back is given again, by what is said now.
+    """Promise the bonus. None if it stands already, or the member is blocked. One that was taken back is given again, by
+    what is said now.
 
     A bonus of 0 points is kept as a fact and moves nothing.
     """
     known = find(session, shop.id, what.key)
     if known is not None and known.state == "given":
+        return None
+    if blocking.is_blocked(session, shop.id, member_id):
         return None
     bonus = known or Bonus(
         shop_id=shop.id, member_id=member_id, rule=what.rule, key=what.key, state="given", steps=0, why={}
@@ -126,7 +129,8 @@ def _take_points(session: AnySession, bonus: Bonus, why: dict[str, Any], reason:
             """
             select w.state, w.pending, w.program_version, coalesce((
                 select sum(el.points) from entry p
-                join lot l on l.shop_id = p.shop_id and l.entry_id = p.id
+                join lot o on o.shop_id = p.shop_id and o.entry_id = p.id
+                join lot l on l.shop_id = o.shop_id and (l.id = o.id or l.moved_from = o.id)
                 join entry_lot el on el.shop_id = l.shop_id and el.lot_id = l.id
                 join entry e on e.shop_id = el.shop_id and e.id = el.entry_id and e.kind = 'expire'
                 where p.shop_id = w.shop_id and p.member_id = w.member_id and p.source_key = 'award:' || w.id || '\\:post'

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.errors import BadInput, Conflict, NotFound
+from backend.errors import BadInput, Conflict, MemberBlocked, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import birthdays, rule_limits, rule_payments
+from backend.loyalty import birthdays, blocking, rule_limits, rule_payments
 from backend.loyalty.rule_payments import Came, Program
 from backend.loyalty.settings import CLAIMED, ORDER_RULE, Rule
 from backend.loyalty.shops import ShopFacts
@@ -35,6 +35,8 @@ def claim(
     if rule_id == ORDER_RULE:
         raise _not_claimable()
     posting.lock_accounts(session, shop.id, [member_id])
+    if blocking.is_blocked(session, shop.id, member_id):
+        raise MemberBlocked()
     program = rule_payments.program_at(session, shop, now)
     rule = _rule(program, rule_id, now)
     assert program is not None

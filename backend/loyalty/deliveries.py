@@ -317,7 +317,11 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int
                 join referral r on r.shop_id = p.shop_id and r.id = p.referral_id
                 where o.shop_id = :shop and o.external_id = any(cast(:orders as text[]))
             )
-            select id from named
+            select coalesce(a.merged_into, a.id) as id from (
+                select id from named
+                union select c.advocate_id from named n join referral_claim c on c.shop_id = :shop and c.friend_id = n.id
+            ) touched join member a on a.shop_id = :shop and a.id = touched.id
+            union select id from named
             union select c.advocate_id from named n join referral_claim c on c.shop_id = :shop and c.friend_id = n.id
             """
         ),

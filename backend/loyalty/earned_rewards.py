@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from backend.errors import NotFound
 from backend.ledger.balance import spendable
 from backend.ledger.posting import AnySession
-from backend.loyalty import coupons, endings, issuing, redemptions, rewards
+from backend.loyalty import blocking, coupons, endings, issuing, redemptions, rewards
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.rewards import Reward
 from backend.loyalty.shops import ShopFacts
@@ -44,6 +44,8 @@ def give(
     known = find(session, shop.id, key)
     if known is not None:
         return known
+    if blocking.is_blocked(session, shop.id, member_id):
+        return None
     reward = _held(session, shop.id, reward_id)
     if reward is None or reward.type == CASHBACK:
         log.warning("reward %s of shop %s was earned (%s) and cannot be given: there is none", reward_id, shop.id, key)

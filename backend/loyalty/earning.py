@@ -61,6 +61,7 @@ def outcome(
     shop_currency: str,
     enabled: bool = True,
     uninstalled: bool = False,
+    blocked: bool = False,
     paid_with_points: Decimal = ZERO,
     terms: Terms | None = None,
 ) -> Sum:
@@ -71,6 +72,7 @@ def outcome(
         shop_currency=shop_currency,
         enabled=enabled,
         uninstalled=uninstalled,
+        blocked=blocked,
         paid_with_points=paid_with_points,
         terms=terms,
     )
@@ -92,19 +94,21 @@ def earned(
     shop_currency: str,
     enabled: bool = True,
     uninstalled: bool = False,
+    blocked: bool = False,
     paid_with_points: Decimal = ZERO,
     terms: Terms | None = None,
 ) -> Sum:
     """What the order earns before any refund, by the settings in force when it was made.
 
     1000 at "every 10 earn 1 point" is 100 points (S3.3). `enabled` is the program's switch; `uninstalled` says that the
-    order was made while the shop had taken the app away. `paid_with_points` is what cashback paid of it: with `items` it
-    does not count (A4), with `items_net` it is one of the discounts already, with `total` the store has taken it off.
+    order was made while the shop had taken the app away, `blocked` while its customer was blocked. `paid_with_points`
+    is what cashback paid of it: with `items` it does not count (A4), with `items_net` it is one of the discounts already,
+    with `total` the store has taken it off.
     `terms` are the program's rules for orders with what is frozen on this one; None: there are none.
     """
     with localcontext(EXACT):
         lines = _merged(order.lines) or [OrderLine(id=None, total=order.subtotal)]
-        note = _why_nothing(order, earn, shop_currency, enabled, uninstalled)
+        note = _why_nothing(order, earn, shop_currency, enabled, uninstalled, blocked)
         gift_cards = frozenset(place for place, line in enumerate(lines) if line.gift_card and earn.base != "total")
         came = order_rules.effects(terms, lines, gift_cards, earns=note is None)
         money = _Money(order, lines, earn, gift_cards, came.excluded, paid_with_points)
@@ -299,11 +303,15 @@ def _total_of_parts(order: OrderSum, lines: Sequence[OrderLine]) -> Decimal:
     return order.subtotal - _discounts(order, lines) + extras
 
 
-def _why_nothing(order: OrderSum, earn: Earn, shop_currency: str, enabled: bool, uninstalled: bool) -> Note | None:
+def _why_nothing(
+    order: OrderSum, earn: Earn, shop_currency: str, enabled: bool, uninstalled: bool, blocked: bool
+) -> Note | None:
     if not enabled:
         return "disabled"
     if uninstalled:
         return "uninstalled"
+    if blocked:
+        return "blocked"
     if order.currency != shop_currency:
         return "other_currency"
     if order.source == "pos" and not earn.pos:

@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from backend.errors import Unauthorized
+from backend.errors import MemberBlocked, Unauthorized
 from backend.ledger.posting import AnySession
-from backend.loyalty import outgoing_events, referral_codes, segment_due, tier_due
+from backend.loyalty import care_log, outgoing_events, referral_codes, segment_due, tier_due
 from backend.models import Account, Member, Tombstone, VerifiedAddress
 from backend.platforms.events import Customer
 
+_FORMER_FOR = timedelta(days=730)
 _PLAIN_FIELDS = ("phone", "first_name", "last_name", "locale", "birthday")
 
 
@@ -36,11 +37,28 @@ def by_external_id(session: AnySession, shop_id: int, external_id: str) -> Membe
     ).scalar_one_or_none()
 
 
+def living(session: AnySession, member: Member) -> Member:
+    """The member that this one is part of, if it was merged into another, else itself."""
+    if member.status != "merged" or member.merged_into is None:
+        return member
+    return session.get_one(Member, (member.shop_id, member.merged_into))
+
+
+def living_id(session: AnySession, shop_id: int, member_id: int) -> int:
+    """`living`, by ids."""
+    return session.execute(
+        select(func.coalesce(Member.merged_into, Member.id)).where(Member.shop_id == shop_id, Member.id == member_id)
+    ).scalar_one()
+
+
 def enrol(session: AnySession, shop_id: int, external_id: str, now: datetime) -> Member | None:
-    """The member of that platform id, made with its account on first sight. None if the customer was erased."""
+    """The member of that platform id, made with its account on first sight. None if the customer was erased.
+
+    Of a customer whose account was merged it is the member that was kept.
+    """
     known = by_external_id(session, shop_id, external_id)
     if known is not None:
-        return known
+        return living(session, known)
     if _is_erased(session, shop_id, external_id):
         return None
     member_id = session.execute(
@@ -110,10 +128,12 @@ def owner_of_address(session: AnySession, shop_id: int, email: str) -> int | Non
 
 def see_in_widget(session: AnySession, shop_id: int, visitor: WidgetVisitor, now: datetime) -> Member:
     """The member who opened the widget, made on first sight. The store's webhooks know the profile better: only gaps
-    are filled. Raises Unauthorized for an erased customer."""
+    are filled. Raises Unauthorized for an erased customer, MemberBlocked."""
     member = enrol(session, shop_id, visitor.external_id, now)
     if member is None:
         raise Unauthorized("This customer has been erased.")
+    if member.status == "blocked":
+        raise MemberBlocked()
     for name in ("email", "first_name", "last_name", "locale"):
         if getattr(member, name) is None:
             setattr(member, name, getattr(visitor, name))
@@ -134,6 +154,39 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
     member = by_external_id(session, shop_id, external_id)
     if member is None:
         return None
+    if member.status == "merged":  # stores drop the customer that was merged; the person stays
+        _close(member)
+        return None
+    _forget(session, shop_id, member, external_id, at)
+    return member.id
+
+
+def erase_member(session: AnySession, shop_id: int, member: Member, at: datetime) -> None:
+    """`erase` for who is known by the member alone."""
+    if member.external_id is not None:
+        erase(session, shop_id, member.external_id, at)
+    else:
+        _forget(session, shop_id, member, None, at)
+
+
+def _close(account: Member) -> None:
+    """The account of a customer that a store has no more."""
+    account.external_id = account.referral_code = None
+    account.status = "erased"
+
+
+def _forget(session: AnySession, shop_id: int, member: Member, external_id: str | None, at: datetime) -> None:
+    remember_address(session, shop_id, member.id, at)
+    for former in session.execute(
+        select(Member).where(Member.shop_id == shop_id, Member.merged_into == member.id, Member.status == "merged")
+    ).scalars():
+        if former.external_id is not None:
+            session.execute(
+                insert(Tombstone)
+                .values(shop_id=shop_id, external_id_hash=_hash(shop_id, former.external_id), erased_at=at)
+                .on_conflict_do_nothing(index_elements=["shop_id", "external_id_hash"])
+            )
+        _close(former)
     addresses = {a.lower() for a in (member.email,) if a}
     session.execute(
         delete(VerifiedAddress).where(VerifiedAddress.shop_id == shop_id, VerifiedAddress.member_id == member.id)
@@ -171,19 +224,44 @@ def erase(session: AnySession, shop_id: int, external_id: str, at: datetime) -> 
         {"shop": shop_id, "member": member.id},
     )
     outgoing_events.forget(session, shop_id, member.id)
+    care_log.forget(session, shop_id, member.id)
+    _drop_what_waits(session, shop_id, member.id, at)
     _erase_from_bodies(session, shop_id, external_id, addresses)
-    return member.id
 
 
-def _erase_from_bodies(session: AnySession, shop_id: int, external_id: str, addresses: set[str]) -> None:
-    """Empty the handled deliveries that name the person; what still waits is emptied by retention later."""
+def _drop_what_waits(session: AnySession, shop_id: int, member_id: int, at: datetime) -> None:
+    """Mails that have not gone out, changes that wait for a second person, and what people wrote about either."""
+    who = {"shop": shop_id, "member": member_id, "at": at}
+    for statement in (
+        "delete from outbox where shop_id = :shop and kind = 'mail' and payload ->> 'member_id' = cast(:member as text)"
+        " and state <> 'done'",
+        "update manual_change set state = 'withdrawn', decided_at = :at, decided_name = 'Lagniappe'"
+        " where shop_id = :shop and member_id = :member and state = 'waiting'",
+        "update manual_change set reason = '', decision_reason = null, details = '{}'"
+        " where shop_id = :shop and member_id = :member",
+        "update member_block set until = :at where shop_id = :shop and member_id = :member and until is null",
+        "update award set held = false where shop_id = :shop and member_id = :member and held",
+    ):
+        session.execute(text(statement), who)
+
+
+def _erase_from_bodies(session: AnySession, shop_id: int, external_id: str | None, addresses: set[str]) -> None:
+    """Empty the handled deliveries that name the person; what still waits is emptied by retention later. Answers that are
+    remembered for those who ask twice are forgotten."""
+    session.execute(
+        text(
+            "delete from remembered_answer where shop_id = :shop and (position(:quoted in body) > 0 or exists ("
+            " select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
+        ),
+        {"shop": shop_id, "quoted": f'"{external_id or "-"}"', "addresses": sorted(addresses)},
+    )
     session.execute(
         text(
             "update delivery set body = null where shop_id = :shop and next_try_at is null and body is not null"
             " and (position(:quoted in body) > 0 or exists ("
             "   select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
         ),
-        {"shop": shop_id, "quoted": f'"{external_id}"', "addresses": sorted(addresses)},
+        {"shop": shop_id, "quoted": f'"{external_id or "-"}"', "addresses": sorted(addresses)},
     )
 
 
@@ -191,11 +269,56 @@ def _is_erased(session: AnySession, shop_id: int, external_id: str) -> bool:
     return bool(erased_among(session, shop_id, [external_id]))
 
 
+_EMAIL_KEY = text("select email_key from member where shop_id = :shop and id = :member")
+
+
+def remember_address(session: AnySession, shop_id: int, member_id: int, at: datetime) -> None:
+    """Keep a hash of the address of somebody who is being erased: who comes back with it is no new customer."""
+    email_key = session.execute(_EMAIL_KEY, {"shop": shop_id, "member": member_id}).scalar()
+    if email_key is not None:
+        session.execute(
+            text(
+                "insert into former_address values (:shop, :hash, :at)"
+                " on conflict (shop_id, email_hash) do update set erased_at = excluded.erased_at"
+            ),
+            {"shop": shop_id, "hash": _hash(shop_id, f"address|{email_key}"), "at": at},
+        )
+
+
+def address_hashes(session: AnySession, shop_id: int, member_id: int) -> list[bytes]:
+    """The hashes under which the member's address would be known if somebody with it had been erased."""
+    email_key = session.execute(_EMAIL_KEY, {"shop": shop_id, "member": member_id}).scalar()
+    if email_key is None:
+        return []
+    return [_hash(owner, f"address|{email_key}") for owner in _owners(session, shop_id)]
+
+
+def was_here_before(session: AnySession, shop_id: int, member_id: int) -> bool:
+    """Whether somebody with the member's address was erased in the last two years."""
+    found = session.execute(
+        text(
+            "select 1 from former_address where shop_id = :shop and email_hash = any(cast(:hashes as bytea[])) limit 1"
+        ),
+        {"shop": shop_id, "hashes": address_hashes(session, shop_id, member_id)},
+    )
+    return found.first() is not None
+
+
+def forget_former_addresses(session: AnySession, now: datetime) -> int:
+    """After two years nothing is known of an erased person any more; how many hashes went."""
+    gone = session.execute(text("delete from former_address where erased_at < :until"), {"until": now - _FORMER_FOR})
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def _owners(session: AnySession, shop_id: int) -> list[int]:
+    """The shop, and those that it was brought in from."""
+    former = session.execute(text("select former_id from former_shop where shop_id = :shop"), {"shop": shop_id})
+    return [shop_id, *former.scalars()]
+
+
 def erased_among(session: AnySession, shop_id: int, external_ids: Sequence[str]) -> set[str]:
     """Which of these customers were erased, here or in the shop that this one was brought in from."""
-    former = session.execute(text("select former_id from former_shop where shop_id = :shop"), {"shop": shop_id})
-    owners = [shop_id, *former.scalars()]
-    hashes = {_hash(owner, each): each for owner in owners for each in external_ids}
+    hashes = {_hash(owner, each): each for owner in _owners(session, shop_id) for each in external_ids}
     found = session.execute(
         select(Tombstone.external_id_hash).where(
             Tombstone.shop_id == shop_id, Tombstone.external_id_hash.in_(list(hashes))

@@ -7,7 +7,7 @@ the member.
 from datetime import datetime
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import first_orders, rule_payments
+from backend.loyalty import first_orders, members, rule_payments
 from backend.loyalty.shops import ShopFacts
 from backend.models import Member, Order
 from backend.platforms.events import CustomerSeen
@@ -16,7 +16,7 @@ from backend.platforms.known_orders import KnownOrder
 
 def customer_seen(session: AnySession, shop: ShopFacts, member: Member, seen: CustomerSeen, now: datetime) -> None:
     """The store told of a customer: give what a new account brings, and a subscription to the newsletter."""
-    if seen.is_creation:
+    if seen.is_creation and not members.was_here_before(session, shop.id, member.id):
         created_at = seen.customer.created_at or seen.at
         _pay(session, shop, member, "signup", created_at, now)
     if seen.customer.accepts_marketing:

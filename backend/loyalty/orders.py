@@ -103,7 +103,8 @@ def take_over_profile(
     session: AnySession, shop: ShopFacts, member: Member, customer: Customer, at: datetime, now: datetime
 ) -> None:
     """Take over what the platform says of a customer. An address it has verified claims the orders of a guest."""
-    members.describe(member, customer, at)
+    if customer.external_id == member.external_id:  # of an account that was merged the other one says who it is
+        members.describe(member, customer, at)
     session.flush()
     segment_due.note(session, shop.id, [member.id])
     if customer.email and customer.email_verified and members.verify_address(session, member, customer.email):
@@ -198,4 +199,4 @@ def _is_unclaimed_again(session: AnySession, row: Order, order: OrderState) -> b
     """True if the guest's address was corrected to one that nobody has verified yet. An erased member keeps the order."""
     if order.customer is not None or order.guest_email is None:
         return False
-    return session.get_one(Member, (row.shop_id, row.member_id)).status == "active"
+    return session.get_one(Member, (row.shop_id, row.member_id)).status != "erased"

@@ -17,10 +17,19 @@ import orjson
 from sqlalchemy.engine import Connection
 
 from backend import clock, db, strict_json
-from backend.errors import BadInput, Conflict, IdempotencyKeyReused, NotEnoughPoints, NotFound, Unauthorized
+from backend.errors import (
+    BadInput,
+    Conflict,
+    IdempotencyKeyReused,
+    MemberBlocked,
+    NotEnoughPoints,
+    NotFound,
+    Unauthorized,
+)
 from backend.hot_statement import HotStatement
 from backend.ledger.posting import AnySession, Author
 from backend.loyalty import (
+    blocking,
     campaigns,
     coupons,
     eligibility,
@@ -139,6 +148,8 @@ def redeem_within(
     """
     _, settings = programs.current(shop.id)
     expiry.expire_of(session, shop.id, who.member_id, now)
+    if blocking.is_blocked(session, shop.id, who.member_id):
+        raise MemberBlocked()
     reward = rewards.find(session, shop.id, reward_id)
     facts = member_facts.facts(
         session, shop, who.member_id, with_orders=eligibility.needs_orders(reward.rules), now=now

@@ -2,7 +2,8 @@
 
 import secrets
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from backend.ledger.posting import AnySession
 from backend.models import Member
@@ -28,10 +29,13 @@ def read(said: str) -> str:
 
 
 def advocate_of(session: AnySession, shop_id: int, said: str) -> int | None:
-    """The member of the shop whose code it is; None for a code that nobody has here."""
+    """The member of the shop whose code it is, or whose merged account's; None for a code that nobody has here."""
     code = read(said)
     if not code:
         return None
+    kept = aliased(Member)
     return session.execute(
-        select(Member.id).where(Member.referral_code == code, Member.shop_id == shop_id, Member.status == "active")
+        select(kept.id)
+        .join(Member, (Member.shop_id == kept.shop_id) & (func.coalesce(Member.merged_into, Member.id) == kept.id))
+        .where(Member.referral_code == code, Member.shop_id == shop_id, kept.status == "active")
     ).scalar_one_or_none()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
+from backend.loyalty import members
 
 NEW_FOR = timedelta(days=30)
 """Somebody whose account is older than that when they come by a friend's link was here before."""
@@ -106,7 +107,9 @@ _PAIR = text(
         exists (select from same_person s where s.shop_id = f.shop_id
             and (s.kept_id, s.gone_id) in ((f.id, a.id), (a.id, f.id))) as was_merged,
         f.status = 'erased' or a.status = 'erased' as is_erased,
-        exists (select from up where up.advocate_id = f.id) as is_ring,
+        exists (select from up where up.advocate_id = f.id or exists (select from same_person s
+            where s.shop_id = f.shop_id and (s.kept_id, s.gone_id) in ((f.id, up.advocate_id), (up.advocate_id, f.id))))
+            as is_ring,
         exists (select from member o where o.shop_id = f.shop_id and o.email_key = f.email_key
             and o.id not in (f.id, a.id) and (coalesce(o.registered_at, o.enrolled_at), o.id)
                 < (coalesce(f.registered_at, f.enrolled_at), f.id))
@@ -114,9 +117,11 @@ _PAIR = text(
                 join member o on o.shop_id = s.shop_id and o.id = s.kept_id + s.gone_id - f.id
                 where s.shop_id = f.shop_id and f.id in (s.kept_id, s.gone_id) and o.id <> a.id
                 and (coalesce(o.registered_at, o.enrolled_at), o.id)
-                    < (coalesce(f.registered_at, f.enrolled_at), f.id)) as has_older_account,
+                    < (coalesce(f.registered_at, f.enrolled_at), f.id))
+            or exists (select from former_address t where t.shop_id = f.shop_id and t.erased_at < :at + :new_for
+                and t.email_hash = any(cast(:hashes as bytea[]))) as has_older_account,
         coalesce(f.registered_at, f.enrolled_at) < :at - :new_for as is_older_account,
-        exists (select from orders o where o.shop_id = f.shop_id and o.member_id = f.id
+        exists (select from orders o where o.shop_id = f.shop_id and o.member_id = coalesce(f.merged_into, f.id)
                 and o.placed_at < :at - :checkout)
             or exists (select from orders o where o.shop_id = f.shop_id and o.member_id is null
                 and o.guest_email = lower(f.email) and o.placed_at < :at - :checkout) as has_ordered
@@ -136,6 +141,7 @@ def pair(session: AnySession, shop_id: int, claim: Claim) -> Pair:
             "at": claim.at,
             "new_for": NEW_FOR,
             "checkout": CHECKOUT,
+            "hashes": members.address_hashes(session, shop_id, claim.friend_id),
         },
     ).one()
     return Pair(**row._mapping)
@@ -210,7 +216,8 @@ def received(session: AnySession, shop_id: int, friend_id: int) -> Sequence[Rece
     """The friend's orders that were received, the first one first."""
     rows = session.execute(
         text(
-            "select id, placed_at, received_at, stands from orders where shop_id = :shop and member_id = :friend"
+            "select id, placed_at, received_at, stands from orders where shop_id = :shop and member_id = coalesce("
+            " (select merged_into from member where shop_id = :shop and id = :friend), :friend)"
             " and received_at is not null order by received_at, placed_at, external_id"
         ),
         {"shop": shop_id, "friend": friend_id},

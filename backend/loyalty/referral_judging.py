@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import calendar_rules, programs, referral_facts, referral_payouts, referral_rules, shops
+from backend.loyalty import calendar_rules, members, programs, referral_facts, referral_payouts, referral_rules, shops
 from backend.loyalty.referral_facts import Claim
 from backend.loyalty.referral_rules import COUNTS, Verdict
 from backend.loyalty.settings import ProgramSettings
@@ -152,7 +152,8 @@ def _bring_to(
     row.state = "rewarded" if was == "rewarded" else "qualified"
     wanted = {}
     if row.review != "waiting":
-        wanted = referral_rules.parts(terms, chosen.advocate_id, chosen.friend_id, found, orders)
+        advocate, friend = (members.living_id(session, shop.id, each) for each in (chosen.advocate_id, chosen.friend_id))
+        wanted = referral_rules.parts(terms, advocate, friend, found, orders)
     referral_payouts.bring_to(session, shop, row, wanted, settings, "referral", now)
     if row.due_at <= now:
         enqueue_after_commit(REWARD)

@@ -65,7 +65,7 @@ def _promise(
         if known.state == "paid" or (known.at, known.order_id) == (part.at, part.order_id):
             return
         _take_back(session, shop, referral, known, loss, now)  # it waits still, for another day
-    if session.get_one(Member, (shop.id, part.member_id)).status == "erased":
+    if session.get_one(Member, (shop.id, part.member_id)).status != "active":
         return
     terms = settings.referral
     payout = known or ReferralPayout(shop_id=shop.id, referral_id=referral.id, part=part.name, steps=0)
@@ -152,7 +152,8 @@ def is_all_paid(session: AnySession, referral: Referral) -> bool:
 
 DUE = """p.state = 'promised' and p.due_at <= :now and not exists (
     select from bonus b join award w on w.shop_id = b.shop_id and w.id = b.award_id
-    where b.shop_id = p.shop_id and b.key = 'referral:' || p.referral_id || ':' || p.part and w.state = 'pending')"""
+    where b.shop_id = p.shop_id and b.key = 'referral:' || p.referral_id || ':' || p.part and w.state = 'pending')
+    and not exists (select from member m where m.shop_id = p.shop_id and m.id = p.member_id and m.status = 'blocked')"""
 """Of a row `p` of referral_payout: the hold is over and its points are posted."""
 
 

@@ -43,6 +43,8 @@ def order_seen(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrd
     concerned = session.execute(
         text(
             "select friend_id from referral where shop_id = :shop and friend_id = :member"
+            " union select r.friend_id from member m join referral r on r.shop_id = m.shop_id and r.friend_id = m.id"
+            " where m.shop_id = :shop and m.merged_into = :member"
             " union select friend_id from referral where shop_id = :shop and order_id = :order"
             " union select r.friend_id from referral_payout p join referral r on r.shop_id = p.shop_id"
             " and r.id = p.referral_id where p.shop_id = :shop and p.order_id = :order order by 1"
@@ -121,7 +123,12 @@ def hold_link(session: AnySession, shop_id: int, member_ids: list[int]) -> None:
         text("select advocate_id from referral_claim where shop_id = :shop and friend_id = any(:members)"),
         {"shop": shop_id, "members": member_ids},
     ).scalars()
-    posting.lock_accounts(session, shop_id, [*member_ids, *advocates.all()])
+    both = [*member_ids, *advocates.all()]
+    kept = session.execute(
+        text("select merged_into from member where shop_id = :shop and id = any(:members) and merged_into is not null"),
+        {"shop": shop_id, "members": both},
+    ).scalars()
+    posting.lock_accounts(session, shop_id, [*both, *kept.all()])
 
 
 def _is_claimed(session: AnySession, shop_id: int, friend_id: int, advocate_id: int) -> bool:

@@ -183,7 +183,7 @@ def _look(
     for row in rows:
         held = Standing(row.reached, row.leaves_at, row.manual_level, row.manual_until, row.tier)
         counted = Counted(row.value, row.value_before, row.first_day)
-        verdict = judge(tiers if row.status == "active" else None, held, counted, now, tz)
+        verdict = judge(tiers if row.status in ("active", "blocked") else None, held, counted, now, tz)
         settled.append(Settled(row.member_id, row.tier, counted, verdict))
     return settled
 

@@ -46,7 +46,7 @@ def give_by_hand(session: AnySession, shop: ShopFacts, member_id: int, given: By
         if given.until is not None and given.until <= now:
             raise Conflict("A level cannot be given until a time that is past.", code="is_past")
     posting.lock_accounts(session, shop.id, [member_id])
-    if session.get_one(Member, (shop.id, member_id), populate_existing=True).status != "active":
+    if session.get_one(Member, (shop.id, member_id), populate_existing=True).status in ("erased", "merged"):
         raise Conflict("This member has been erased.", code="erased")
     tier_due.mark(session, [(shop.id, member_id)], now)
     # What was reached so far first, so that only what the merchant decides is written down as theirs.

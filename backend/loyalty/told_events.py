@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from backend.errors import Conflict, NotFound
+from backend.errors import Conflict, MemberBlocked, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
 from backend.loyalty import rule_payments
@@ -51,6 +51,10 @@ def tell(
             return known.answer
     if status == "erased":
         raise Conflict("This member has been erased: the account is closed.", code="member_erased")
+    if status == "merged":
+        raise Conflict("This account was merged into another one.", code="member_merged")
+    if status == "blocked":
+        raise MemberBlocked()
     if at > now + CLOCKS_DIFFER:
         raise Conflict("The event has not happened yet.", code="in_the_future")
     at = min(at, now)

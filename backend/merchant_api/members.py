@@ -14,7 +14,7 @@ from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cut
 from backend.merchant_api.shapes import LARGEST_ID, NO_CONTROLS, Id, Shown, Time, example
 
-Status = Literal["active", "erased"]
+Status = Literal["active", "blocked", "merged", "erased"]
 _Slug = Annotated[str, Field(pattern="^[a-z0-9_-]{1,64}$")]
 _Text = Annotated[str, Field(max_length=320, pattern=NO_CONTROLS)]
 
@@ -146,7 +146,10 @@ def find(session: AnySession, shop_id: int, ref: MemberRef) -> int:
         raise NotFound()
     column, value = ("id", int(ref.value)) if ref.kind == "id" else ("external_id", ref.value)
     found = session.execute(
-        text(f"select id from member where shop_id = :shop and {column} = :value"),  # noqa: S608 - our own words
+        text(  # the store's id of a merged account is that of the member who was kept
+            f"select {'id' if column == 'id' else 'coalesce(merged_into, id)'} from member"
+            f" where shop_id = :shop and {column} = :value"
+        ),  # noqa: S608 - our own words
         {"shop": shop_id, "value": value},
     ).scalar()
     if found is None:

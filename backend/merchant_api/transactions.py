@@ -25,6 +25,7 @@ Kind = Literal[
     "expire",
     "claw_back",
     "settle",
+    "merge",
 ]
 Bucket = Literal[
     "pending",
@@ -37,6 +38,7 @@ Bucket = Literal[
     "voided",
     "clawed_back",
     "adjusted",
+    "merged",
 ]
 EXAMPLE: dict[str, Any] = {
     "id": "1042",

@@ -1,6 +1,6 @@
 """Points promised: they wait for `due_at`, then are posted, or are voided. Written only by the ledger."""
 
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import db
 from backend.models.columns import At, Document, Points, Ref, RowId, ShopId, Str
@@ -22,3 +22,4 @@ class Award(db.Model):  # type: ignore[name-defined,misc]
     reason: Mapped[Str]
     program_version: Mapped[int]
     why: Mapped[Document]
+    held: Mapped[bool] = mapped_column(default=False)

@@ -36,6 +36,8 @@ class Member(db.Model):  # type: ignore[name-defined,misc]
     unsubscribed_at: Mapped[At | None]
     token_version: Mapped[int]
     seen_entry_id: Mapped[Ref]
+    merged_into: Mapped[Ref | None]
+    """The member of the same person that this account stands for since they were merged."""
 
 
 class VerifiedAddress(db.Model):  # type: ignore[name-defined,misc]

@@ -24,7 +24,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "returned": ("return", "release"),
     "taken_back": ("claw_back", "void", "settle"),
     "expired": ("expire",),
-    "adjusted": ("grant", "deduct"),
+    "adjusted": ("grant", "deduct", "merge"),
 }
 """What a reader may ask for, by the ledger's kinds of entry: each of them is in one."""
 
@@ -174,4 +174,5 @@ _PLAIN = {
     "return": "returned",
     "expire": "expired",
     "settle": "settled",
+    "merge": "merged",
 }

@@ -8,7 +8,7 @@ from flask import Response, current_app, g, request, stream_with_context
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend import clock, db, strict_json
-from backend.errors import NotFound
+from backend.errors import MemberBlocked, NotFound
 from backend.ledger.posting import AnySession
 from backend.loyalty import members, programs, referral_visits, referrals, shops, sightings
 from backend.loyalty.shops import ShopFacts
@@ -138,7 +138,10 @@ def begin_session(widget_key: str) -> Response:
     settings.limits.hit("writes", (shop.id, "customer", visitor.external_id))
     now = clock.now()
     with db.transaction() as session:
-        member = members.see_in_widget(session, shop.id, visitor, now)
+        try:
+            member = members.see_in_widget(session, shop.id, visitor, now)
+        except MemberBlocked:
+            raise MemberBlocked(program_document.of(shop, wanted_language()).words["blocked"]) from None
         begun = Session(shop.id, member.id, member.token_version)
         _note_connection(session, shop, member.id, now)
     if wanted.ref is not None:

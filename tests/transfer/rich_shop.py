@@ -8,11 +8,14 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points
+from backend.ledger.posting import Author
 from backend.loyalty import (
+    blocking,
     brand_images,
     campaigns,
     drafts,
     endings,
+    merging,
     referrals,
     reward_shelf,
     segments,
@@ -113,6 +116,15 @@ def _people(shop: TestShop, time: BusinessTime) -> dict[str, int]:
     points.tiers()
     with transaction() as session:
         customers.erase(session, shop.id, "gone", clock.now())
+    for customer in ("fay", "fay-again"):
+        who[customer] = join(shop, customer)
+    with transaction() as session:
+        world.grant(session, shop, who["fay-again"], 30)
+    by = Author("staff", "Ada Admin")
+    with transaction() as session:
+        merging.merge(session, shop.facts, who["fay"], who["fay-again"], "One person", by, clock.now())
+    with transaction() as session:
+        blocking.block(session, shop.id, who["fay"], "A chargeback", by, clock.now())
     return who
 
 

@@ -44,7 +44,8 @@ const remedy = ({ kind }, format) => (kind === "expired" ? button("reload", form
 
 /** In place of what cannot be shown because of `problem`. */
 export function failure(problem, format) {
-  const { kind, wait } = problem;
+  const { kind, wait, detail } = problem;
+  if (detail) return blank("clock", detail); // a reason in the shop's words: to try again would not change it
   const [title, text] = ["title", "text"].map((part) => format.say(`problem.${kind}.${part}`, { n: wait }));
   return blank(kind === "failed" || kind === "offline" ? "alert" : "clock", title, text, remedy(problem, format));
 }
