@@ -127,6 +127,11 @@ SCHEDULE = (
         " order by next_at limit 1",
     ),
     Periodic("upkeep.watch_codes", every=300),
+    Periodic(
+        "upkeep.dry_run",
+        every=2,
+        waits="select shop_id, id, after_member from dry_run where next_at <= %(wall)s order by next_at limit 1",
+    ),
     Periodic("upkeep.sum_up", every=5, waits="select shop_id, id from sum_change order by shop_id, id limit 1"),
     Periodic("upkeep.count_active", every=60, waits=activity.WAITS),
     Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),

@@ -10,7 +10,7 @@ from backend import clock
 from backend.db import retrying, transaction
 from backend.jobs.draining import in_batches
 from backend.ledger import check
-from backend.loyalty import outgoing_events, stock_health
+from backend.loyalty import dry_runs, outgoing_events, stock_health
 from backend.reports import activity, kept
 from backend.staff import letters, throttle
 from backend.staff.rights import Right
@@ -210,6 +210,16 @@ def _watch_codes_of(shop_id: int, now: datetime) -> int:
 def make_exports() -> int:
     """Make the exports that were asked for, and bring in the shops that were uploaded."""
     return in_batches(exports.JOB, exports.work)
+
+
+def dry_run() -> int:
+    """Go on with the dry runs that were asked for, a batch of members in each transaction."""
+    return in_batches(dry_runs.JOB, _dry_run)
+
+
+def _dry_run() -> int:
+    with transaction() as session:
+        return dry_runs.step(session, clock.wall())
 
 
 def sum_up() -> int:
