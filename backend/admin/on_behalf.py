@@ -9,11 +9,12 @@ from backend.admin import customers, reward_fields
 from backend.admin.assigning import Key, followed, me
 from backend.admin.door import Visit, form, page
 from backend.errors import BadInput, Conflict, NotFound
-from backend.loyalty import approvals, customer_profile, marks, rewards
+from backend.loyalty import approvals, customer_profile, rewards
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.marks import DeliveryStatus, UseState
 from backend.loyalty.reward_attributes import AttributesMissing
 from backend.loyalty.rewards import Reward
+from backend.staff import marking
 from backend.staff.rights import Right
 
 MOST_SHOWN = 25
@@ -127,7 +128,7 @@ def mark_for_customer(visit: Visit, member_id: int, redemption_id: int) -> Respo
     """The same marking as in the grid (S1.40)."""
     given = visit.checked(Marked)
     customer_profile.one_had(visit.session, visit.shop_id, member_id, redemption_id, visit.now)
-    marks.mark(visit.session, visit.shop, redemption_id, visit.now, given.use_state, given.delivery_status)
+    marking.mark(visit.session, visit.shop, redemption_id, visit.now, given.use_state, given.delivery_status)
     said = (
         SAID_OF_DELIVERY[given.delivery_status] if given.delivery_status else SAID.get(given.use_state or "", "Done.")
     )

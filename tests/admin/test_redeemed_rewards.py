@@ -581,3 +581,12 @@ def test_the_api_tells_the_same(desk: Desk, shop: TestShop) -> None:
     )
     assert answer.status_code == 200, answer.text
     assert len(letters(shop)) == before + 1
+
+
+def test_s1_40_marking_on_the_customers_profile_tells_the_same(desk: Desk, shop: TestShop) -> None:
+    who = known(shop)
+    had = redeem(shop, who, reward(shop, GIFT))
+    before = len(letters(shop))
+    desk.done(f"/customers/{who}/redemptions/{had.id}/mark", use_state="used")
+    assert marked(shop, had) == ("used", "ordered")
+    assert len(letters(shop)) == before + 1
