@@ -125,6 +125,8 @@ def _people(shop: TestShop, time: BusinessTime) -> dict[str, int]:
         merging.merge(session, shop.facts, who["fay"], who["fay-again"], "One person", by, clock.now())
     with transaction() as session:
         blocking.block(session, shop.id, who["fay"], "A chargeback", by, clock.now())
+    with transaction() as session:
+        blocking.unblock(session, shop.id, who["fay"], "A mistake", by, clock.now())
     return who
 
 
