@@ -25,6 +25,7 @@ from backend.loyalty import (
     earned_rewards,
     endings,
     members,
+    merging,
     programs,
     redemptions,
     referrals,
@@ -430,6 +431,21 @@ def _assign_by_hand(shop_id: int, staff_id: int, member_id: int, points_: int, k
         return made.state
 
 
+def merge(shop_id: int, pairs: list[tuple[int, int]]) -> list[str]:
+    """Make the second of each pair part of the first; what came of it: "merged", or why not."""
+    return [_merge(shop_id, kept, gone) for kept, gone in pairs]
+
+
+@retrying
+def _merge(shop_id: int, kept: int, gone: int) -> str:
+    try:
+        with transaction() as session:
+            merging.merge(session, shops.facts(shop_id), kept, gone, "a race", Author("staff", "Ada"), clock.now())
+    except Conflict as refusal:
+        return refusal.code
+    return "merged"
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     task.__name__: task
     for task in (
@@ -455,5 +471,6 @@ TASKS: dict[str, Callable[..., Any]] = {
         keep_levels,
         approve,
         assign_by_hand,
+        merge,
     )
 }
