@@ -54,7 +54,7 @@ IDS: Mapping[str, Any] = {
 }
 """What addresses are filled with. A page whose address needs something else, or that answers with no page, is left out."""
 QUERIES: Mapping[str, tuple[str, ...]] = {
-    "customers": ("search=shopper7", "search=shopper77@example.com", "sort=available"),
+    "customers": ("search=shopper7", "search=shopper77@example.com", "sort=points"),
     "reward_campaigns": ("search=reward+1", "type=gift", "sort=name", "sort=cost&descending=1", "status=active"),
     "redeemed_rewards": (
         "use=used",

@@ -298,7 +298,7 @@ def test_the_profile_has_the_balance_and_every_end(desk: Desk, shop: TestShop, a
         for each in page.select(".figure")
     }
     assert figures == {"Available": "100", "Pending": "10", "Expected": "25", "On hold": "0", "Owed": "0"}
-    ends = [each.get_text(" ", strip=True) for each in page.select("[aria-label='Points and when they end'] tbody tr")]
+    ends = [each.get_text(" ", strip=True) for each in page.select("[aria-label='Points by their last day'] tbody tr")]
     assert ends == ["Apr 1, 2026 40 40 Mar 2, 2026", "No end 60 60 Mar 2, 2026"]
     waits = page.select_one("[aria-labelledby=awards-title] tbody").get_text(" ", strip=True)  # type: ignore[union-attr]
     assert waits.startswith("Mar 5, 2026 10")

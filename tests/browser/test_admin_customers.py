@@ -12,6 +12,8 @@ from tests.browser.chromium import browsing
 from tests.browser.running_demo import Demo
 
 PASSWORD = "a few words that nobody guesses"
+SIGN_UP = 50
+"""What the demo gives for it."""
 LONG_AGO = "2026-01-01T00:00:00Z"
 PAGES = (
     "/customers",
@@ -25,11 +27,11 @@ PAGES = (
 
 @pytest.fixture
 def customer(demo: Demo) -> tuple[str, str]:
-    """The customer's id at the store, and the name."""
+    """The customer's id at the store, and the name. Has the points of signing up."""
     mark = uuid4().hex[:8]
     told = {"id": f"care-{mark}", "first_name": "Care", "last_name": mark, "email": f"care-{mark}@mail.example"}
     demo.shop.send("customer.created", told, f"care-{mark}", LONG_AGO)
-    demo.shop.await_balance(f"external:care-{mark}", available=0)
+    demo.shop.await_balance(f"external:care-{mark}", available=SIGN_UP)
     return f"care-{mark}", f"Care {mark}"
 
 
@@ -82,7 +84,7 @@ def test_points_above_the_limit_come_when_a_second_person_agrees(
     page.get_by_role("button", name="Assign points").click()
     expect(admin.said.first).to_contain_text("waits for a second person")
     _is_accessible(admin)
-    demo.shop.await_balance(f"external:{external_id}", available=0)
+    demo.shop.await_balance(f"external:{external_id}", available=SIGN_UP)
 
     second.open("/approvals")
     request = second.page.locator(".request", has_text=name)
@@ -91,10 +93,10 @@ def test_points_above_the_limit_come_when_a_second_person_agrees(
     _is_accessible(second)
     request.get_by_role("button", name="Approve").click()
     expect(second.said.first).to_contain_text("Done.")
-    demo.shop.await_balance(f"external:{external_id}", available=500)
+    demo.shop.await_balance(f"external:{external_id}", available=SIGN_UP + 500)
 
     page.reload()
-    expect(page.locator(".figure", has_text="Available").locator("dd")).to_have_text("500")
+    expect(page.locator(".figure", has_text="Available").locator("dd")).to_have_text(str(SIGN_UP + 500))
     page.get_by_role("link", name="View logs").click()
     log = page.locator("#log tbody")
     expect(log).to_contain_text("approved by Ben Boss")
@@ -120,11 +122,12 @@ def test_a_reward_is_redeemed_marked_and_another_given_back(
         page.get_by_label("Find a reward").fill(mark)
         page.keyboard.press("Enter")
         page.get_by_role("button", name=f"Choose Tile {mark}").click()
+        expect(page.get_by_role("heading", name=f"Tile {mark}")).to_be_visible()
         _is_accessible(admin)
         page.get_by_label("Reason").fill("On the telephone")
         page.get_by_role("button", name="Redeem for 40 points").click()
         expect(admin.said.first).to_contain_text("was redeemed")
-    demo.shop.await_balance(f"external:{external_id}", available=20)
+    demo.shop.await_balance(f"external:{external_id}", available=SIGN_UP + 20)
     rewards = page.locator("#rewards tbody tr")
     expect(rewards).to_have_count(2)
     rewards.first.get_by_role("button", name="Mark as used").click()
@@ -133,11 +136,12 @@ def test_a_reward_is_redeemed_marked_and_another_given_back(
     expect(rewards.first).to_contain_text("Delivery: Shipped")
     _is_accessible(admin)
     rewards.last.get_by_role("link", name=f"Tile {mark}").click()
+    expect(page.get_by_role("heading", name="Give back")).to_be_visible()
     _is_accessible(admin)
     page.get_by_label("Reason").fill("Changed his mind")
     page.get_by_role("button", name="Give back").click()
     expect(admin.said.first).to_contain_text("Given back")
-    demo.shop.await_balance(f"external:{external_id}", available=60)
+    demo.shop.await_balance(f"external:{external_id}", available=SIGN_UP + 60)
     demo.shop.call("PATCH", f"/rewards/{made['id']}", {"is_active": False})
 
 
