@@ -22,7 +22,7 @@ from backend.jobs import discounts, mail, staff_mail, webhooks
 from backend.jobs.calls import Call, Line, Send
 from backend.jobs.draining import has_time_left, in_batches
 from backend.loyalty import coupons, outgoing_events
-from backend.platforms.base import Never, TryAgain
+from backend.platforms.base import Never, NotNow, TryAgain
 from backend.staff import letters
 
 BATCH = 20
@@ -156,6 +156,9 @@ def _make(call: Call, make: Send, sender: Sender) -> None:
     except Never as refusal:
         log.warning("outbox %s (%s) will never be sent: %s", call.key, call.kind, refusal.reason)
         _finish(call, "parked", refusal.reason, hook=_told(sender.never, refusal.reason))
+    except NotNow as wait:
+        pause_ = wait.seconds * random.uniform(1.0, 1.2)  # noqa: S311 - jitter, not a secret
+        _finish(call, "waiting", wait.reason, untried=True, pause=pause_)
     except TryAgain as failure:
         _again(call, failure.reason, failure.retry_after_seconds, sender)
     except Exception as error:

@@ -21,14 +21,18 @@ from backend.db import retrying, transaction
 from backend.jobs.calls import Call, Send
 from backend.loyalty import endpoints
 from backend.platforms import outgoing
-from backend.platforms.base import Never, TryAgain
+from backend.platforms.base import Never, NotNow, TryAgain
 from backend.platforms.custom.signature import sign
 from backend.staff import letters
 from backend.staff.rights import Right
 
 AT_ONCE = 8
 SLOW_SECONDS = 2.0
-"""An endpoint that took longer than this is not called again in the same batch: others are waiting."""
+"""An endpoint that took longer than this is not called again in the same batch, and rests: others are waiting."""
+REST = timedelta(seconds=2)
+LONGEST_REST = timedelta(hours=1)
+BUSY = frozenset({429, 502, 503, 504})
+"""Answers of somebody who has too much to do: if they say for how long, nothing else is sent there meanwhile, either."""
 PAUSED_AFTER = timedelta(days=3)
 """An endpoint that has answered nothing but failures for so long is paused, and people are told."""
 KEPT_OF_ANSWER = 1024
@@ -41,7 +45,8 @@ log = logging.getLogger(__name__)
 
 _MESSAGE = text(
     """
-    select m.id, m.event_id, m.sequence, m.endpoint_id, n.body, p.url, p.state, p.secret, p.former_secret, p.former_until
+    select m.id, m.event_id, m.sequence, m.endpoint_id, n.body, p.url, p.state, p.secret, p.former_secret, p.former_until,
+        p.rests_until
     from endpoint_message m
     join outgoing_event n on n.shop_id = m.shop_id and n.id = m.event_id
     join endpoint p on p.shop_id = m.shop_id and p.id = m.endpoint_id
@@ -78,9 +83,12 @@ def _send(call: Call, session: Any, slow: set[tuple[int, int]], *, is_rehearsal:
     if message.body is None:
         return ERASED
     whom = (call.shop_id, message.endpoint_id)
-    if whom in slow:
-        raise TryAgain("The endpoint took too long just now.")
     wall, began = clock.wall(), time.monotonic()
+    if whom in slow or (message.rests_until is not None and message.rests_until > wall):
+        rest = max(message.rests_until - wall, timedelta()) if message.rests_until is not None else REST
+        raise NotNow(
+            "The endpoint was slow or busy just now, and is left alone for a moment.", rest.total_seconds() or 1.0
+        )
     try:
         answer = outgoing.post(
             message.url,
@@ -97,11 +105,13 @@ def _send(call: Call, session: Any, slow: set[tuple[int, int]], *, is_rehearsal:
             slow.add(whom)
     is_taken = 200 <= answer.status <= 299
     error = None if is_taken else f"The endpoint answered {answer.status}."
-    _note(call, message, wall, began, status=answer.status, error=error, answer=_begin_of(answer.body))
+    asked = outgoing.retry_after(answer, wall)
+    rest = timedelta(seconds=asked) if asked and answer.status in BUSY else None
+    _note(call, message, wall, began, status=answer.status, error=error, answer=_begin_of(answer.body), rest=rest)
     if answer.status == 410:
         raise Never(GONE)
     if error is not None:
-        raise TryAgain(error, outgoing.retry_after(answer, wall))
+        raise TryAgain(error, asked)
     return None
 
 
@@ -127,6 +137,7 @@ def _note(
     status: int | None,
     error: str | None,
     answer: str | None,
+    rest: timedelta | None = None,
 ) -> None:
     """Write the attempt down, in a transaction of its own: it happened, whatever becomes of the lease."""
     took = round((time.monotonic() - began) * 1000)
@@ -156,6 +167,12 @@ def _note(
                 "answer": answer,
             },
         )
+        if rest is not None or took > SLOW_SECONDS * 1000:
+            until = clock.wall() + min(max(rest or REST, REST), LONGEST_REST)
+            session.execute(
+                text("update endpoint set rests_until = :until where shop_id = :shop and id = :id"),
+                {"until": until, "shop": call.shop_id, "id": message.endpoint_id},
+            )
         _judge_endpoint(session, call.shop_id, message.endpoint_id, wall, is_fine=error is None, is_gone=status == 410)
 
 

@@ -147,7 +147,7 @@ def resume(session: AnySession, shop_id: int, endpoint_id: int) -> None:
     find(session, shop_id, endpoint_id)
     session.execute(
         text(
-            "update endpoint set state = 'active', paused_because = null, failing_since = null"
+            "update endpoint set state = 'active', paused_because = null, failing_since = null, rests_until = null"
             " where shop_id = :shop and id = :id"
         ),
         {"shop": shop_id, "id": endpoint_id},

@@ -117,11 +117,16 @@ def _reward(row: Any) -> dict[str, Any]:
         "origin": row.origin,
         "points": row.points,
         "code": row.code,
-        "status": row.status,
-        "use_state": row.use_state,
+        "status": _STATUS[row.type],
+        "use_state": _USE_STATE.get(row.type, row.use_state),
         "order_id": row.order_id,
         "expires_at": _time(row.expires_at),
     }
+
+
+_STATUS = {"reward.redeemed": "issued", "reward.used": "issued", "reward.returned": "returned"}
+_USE_STATE = {"reward.redeemed": "delivered", "reward.used": "used"}
+"""As it was when it happened: told a moment later, it may be returned already."""
 
 
 def _tier(row: Any) -> dict[str, Any]:

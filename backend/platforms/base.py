@@ -75,6 +75,15 @@ class TryAgain(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class NotNow(Exception):
+    """The call was not made: whom it is for is to be left alone for so long. No attempt, whatever its age."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.seconds = seconds
+
+
 class Never(Exception):
     """An outgoing call that no repetition will help: the outbox parks it and shows `reason` to the merchant."""
 

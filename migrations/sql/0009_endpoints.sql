@@ -13,6 +13,7 @@ create table endpoint (
     former_until timestamptz,
     last_sequence bigint not null default 0,
     failing_since timestamptz,      -- machine's clock; the first attempt that failed since one that did not
+    rests_until timestamptz,        -- machine's clock; it was slow or busy, and is left alone until then
     created_at timestamptz not null,
     removed_at timestamptz,         -- machine's clock
     primary key (shop_id, id),

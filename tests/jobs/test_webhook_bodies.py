@@ -105,6 +105,18 @@ def test_the_page_has_an_example_of_each_type_with_the_fields_that_come(told: di
         assert list(example["data"]) == list(told[type_]["data"]), type_
 
 
+def test_a_reward_is_told_as_it_was_when_it_happened(told: dict[str, dict[str, Any]]) -> None:
+    """In this story the first is returned, and the second used, before anybody is told."""
+    states = {
+        type_: (each["data"]["status"], each["data"]["use_state"]) for type_, each in told.items() if "reward." in type_
+    }
+    assert states == {
+        "reward.redeemed": ("issued", "delivered"),
+        "reward.used": ("issued", "used"),
+        "reward.returned": ("returned", "delivered"),
+    }
+
+
 def test_the_openapi_document_has_them_as_webhooks(app: Flask) -> None:
     described = openapi.document()["webhooks"]
     assert set(described) == set(TYPES)

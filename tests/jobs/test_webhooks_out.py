@@ -278,6 +278,48 @@ def test_a_slow_endpoint_keeps_nobody_waiting(
     assert len(waiting) + len(receiver.heard) == 20
 
 
+def test_a_busy_endpoint_gets_nothing_else_until_the_time_it_named(shop: TestShop, receiver: Receiver) -> None:
+    """What waits meanwhile is not counted as tried, and comes when the rest is over."""
+    made = listen(shop, receiver.url, "member.created")
+    receiver.will("429 90")
+    member_with(shop)
+    send()
+    member_with(shop, customer="c-2")
+    send()
+    assert len(receiver.heard) == 1
+    assert [each.attempts for each in messages(shop)] == [1, 0]
+    calls = rows(shop, "select attempts from outbox where shop_id = :shop and kind = 'webhook' order by id")
+    assert [each.attempts for each in calls] == [1, 0]
+    with transaction() as session:
+        session.execute(
+            text("update endpoint set rests_until = :at where id = :id"), {"at": clock.wall(), "id": made.id}
+        )
+    let_pass(shop, minutes=3)
+    send()
+    assert sorted(each.state for each in messages(shop)) == ["delivered", "delivered"]
+
+
+def test_behind_a_slow_endpoint_others_are_served_in_between(
+    shop: TestShop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many messages wait for it, another endpoint's is in the batch after the next."""
+    monkeypatch.setattr("backend.jobs.webhooks.SLOW_SECONDS", 0.05)
+    monkeypatch.setattr("backend.jobs.webhooks.REST", timedelta(minutes=5))
+    listen(shop, receiver.url, "member.created")
+    receiver.always("slow 0.3")
+    for number in range(50):
+        member_with(shop, customer=f"c-{number}")
+    outbox.publish()
+    with open_receiver() as quick:
+        listen(shop, quick.url, "points.adjusted")
+        outbox.publish()
+        member_with(shop, 5, customer="c-0")
+        for _ in range(4):
+            send()
+        assert quick.types == ["points.adjusted"]
+    assert len(receiver.heard) <= 8
+
+
 def test_a_process_that_dies_while_sending_loses_nothing(shop: TestShop, receiver: Receiver) -> None:
     """It had claimed the row; when the lease is over another one takes it."""
     listen(shop, receiver.url, "member.created")
