@@ -4,13 +4,18 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
+from backend import clock
 from backend.cli import main
+from backend.db import transaction
 from backend.loyalty import shops
+from backend.staff import accounts
+from backend.staff.rights import Right
 from tests.conftest import TestShop
 
 Run = Callable[..., Any]
@@ -167,3 +172,40 @@ def test_a_read_only_key_may_look_and_not_touch(run: Run, shop: TestShop, client
     assert client.post("/api/v1/members/1/adjustments", json=wish, headers=headers).status_code == 403
     assert run("key", "revoke", "--shop", str(shop.id), "--label", "till") == {"revoked": 1}
     assert client.get("/api/v1/members", headers=headers).status_code == 401
+
+
+class TestStaff:
+    def test_a_new_shops_owner_comes_in_by_the_printed_link(self, run: Run, client: FlaskClient) -> None:
+        made = run(*CREATE)
+        page = client.get(urlsplit(made["admin_login_url"]).path)
+        assert page.status_code == 200
+        assert "Welcome to Lagniappe" in page.text
+
+    def test_somebody_is_invited_with_a_link_and_listed(self, run: Run, shop: TestShop, client: FlaskClient) -> None:
+        email = f"cli.of{shop.id}@shop.example"
+        made = run(
+            "staff", "invite", "--shop", str(shop.id), "--email", email, "--name", "Cleo", "--role", "Accountant"
+        )
+        assert client.get(urlsplit(made["url"]).path).status_code == 200
+        (listed,) = run("staff", "list", "--shop", str(shop.id))
+        assert listed == {
+            "email": email,
+            "name": "Cleo",
+            "status": "invited",
+            "role": "Accountant",
+            "two_factor": False,
+        }
+
+    def test_whoever_is_locked_out_gets_a_link(self, run: Run, shop: TestShop, client: FlaskClient) -> None:
+        email = f"locked.of{shop.id}@shop.example"
+        with transaction() as session:
+            accounts.create(
+                session, shop.id, clock.now(), email=email, name="Lou", password="p" * 12, rights=[Right.STAFF]
+            )
+        made = run("staff", "reset", "--shop", str(shop.id), "--email", email, "--two-factor")
+        assert client.get(urlsplit(made["url"]).path).status_code == 200
+
+    def test_an_unknown_shop_or_address_is_said(self, run: Run, shop: TestShop) -> None:
+        assert run("staff", "list", "--shop", "999999999", status=1) == "Error: There is no shop 999999999.\n"
+        error = run("staff", "reset", "--shop", str(shop.id), "--email", "no@shop.example", status=1)
+        assert error == "Error: Nobody on the team has the address no@shop.example.\n"
