@@ -95,6 +95,7 @@ def customers(visit: Visit) -> str:
         older=f"{url_for('admin.customers')}?{urlencode(said | {'after': found[-1].id})}" if has_more else None,
         is_filtered=bool(asked.tier or asked.segment or asked.status or asked.after),
         most_found=customer_list.MOST_FOUND,
+        most_ranked=customer_list.MOST_RANKED,
         levels=[("", "Every level"), *((each.id, _level(visit, each.id)) for each in levels)],
         segments=[
             ("", "Every segment"),

@@ -6,6 +6,7 @@ takes the same time among a million members. Middles of words are not looked for
 """
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -19,6 +20,10 @@ Status = Literal["active", "blocked", "merged", "erased"]
 
 MOST_FOUND = 50
 """Of a search; who has more has to say more."""
+MOST_RANKED = 1_000
+"""So many are listed by their points."""
+RANKED_FOR_SECONDS = 30.0
+_MOST_KEPT = 200
 _MOST_OF_A_KIND = 25
 _PAST_EVERYTHING = "\U0010ffff"
 _TELEPHONE = re.compile(r"[0-9+()./\s-]+")
@@ -65,20 +70,37 @@ _COLUMNS = """m.id, m.external_id, m.email, btrim(coalesce(m.first_name, '') || 
 
 def page(session: AnySession, shop_id: int, wanted: Wanted, now: datetime, limit: int) -> tuple[list[Listed], bool]:
     """At most `limit` members after `wanted.after`, and whether there are more."""
-    statement, parameters = statement_for(session, shop_id, wanted, now, limit)
+    if wanted.sort == "points":
+        ids = _most_points(session, shop_id, wanted)
+        begins = ids.index(wanted.after) + 1 if wanted.after in ids else 0
+        chosen = ids[begins : begins + limit]
+        return _of_ids(session, shop_id, chosen, now), begins + limit < len(ids)
+    statement, parameters = statement_for(shop_id, wanted, now, limit)
     found = [Listed(**row) for row in session.execute(text(statement), parameters).mappings()]
     return found[:limit], len(found) > limit
 
 
-def statement_for(
-    session: AnySession, shop_id: int, wanted: Wanted, now: datetime, limit: int
-) -> tuple[str, dict[str, Any]]:
-    """The SQL of a page, and what goes into it.
+def statement_for(shop_id: int, wanted: Wanted, now: datetime, limit: int) -> tuple[str, dict[str, Any]]:
+    """The SQL of a page of the newest, and what goes into it."""
+    source, key, conditions, parameters = _filtered(shop_id, wanted)
+    if wanted.after is not None:
+        conditions.append(f"{key} < :after")
+        parameters["after"] = wanted.after
+    statement = f"""
+        with page as materialized (
+            select m.id from {source} where {" and ".join(conditions)} order by {key} desc limit :limit)
+        select {_COLUMNS} from page p
+        join member m on m.shop_id = :shop and m.id = p.id
+        join account a on a.shop_id = m.shop_id and a.member_id = m.id
+        order by m.id desc
+    """  # noqa: S608 - our own words
+    return statement, {**parameters, "now": now, "limit": limit + 1}
 
-    By points every account of the shop is looked at: an index on what changes with every movement would cost each of them.
-    """
-    parameters: dict[str, Any] = {"shop": shop_id, "now": now, "limit": limit + 1}
+
+def _filtered(shop_id: int, wanted: Wanted) -> tuple[str, str, list[str], dict[str, Any]]:
+    """Where members come from, the column that pages go by, the conditions, and what goes into them."""
     source, key, conditions = "member m", "m.id", ["m.shop_id = :shop"]
+    parameters: dict[str, Any] = {"shop": shop_id}
     if wanted.segment is not None:
         source = """segment g join segment_member s on s.shop_id = g.shop_id and s.segment_number = g.number
             join member m on m.shop_id = s.shop_id and m.id = s.member_id"""
@@ -88,36 +110,64 @@ def statement_for(
         conditions.append("m.tier = :tier")
         parameters["tier"] = wanted.tier
     if wanted.status is not None:
-        conditions.append(
-            "m.status = :status" if wanted.status == "active" else "m.status <> 'active' and m.status = :status"
-        )
+        conditions.append("m.status = :status")
+        if wanted.status != "active":
+            conditions.append("m.status <> 'active'")  # as the index has it
         parameters["status"] = wanted.status
-    if wanted.sort == "newest":
-        if wanted.after is not None:
-            conditions.append(f"{key} < :after")
-            parameters["after"] = wanted.after
-        cut = f"select m.id from {source} where {' and '.join(conditions)} order by {key} desc limit :limit"  # noqa: S608
-        order = "m.id desc"
+    return source, key, conditions, parameters
+
+
+_most: dict[tuple[int, str | None, str | None, str | None], tuple[float, list[int]]] = {}
+
+
+def _most_points(session: AnySession, shop_id: int, wanted: Wanted) -> list[int]:
+    """The ids of those with the most points, at most `MOST_RANKED`, as they were up to `RANKED_FOR_SECONDS` ago.
+
+    Every account of the shop is looked at: an index on the balance would cost each movement of points. So a process does it
+    once for all pages that are turned meanwhile.
+    """
+    asked = (shop_id, wanted.tier, wanted.segment, wanted.status)
+    known = _most.get(asked)
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
+    source, _, conditions, parameters = _filtered(shop_id, wanted)
+    if len(parameters) > 1:
+        source = f"{source} join account b on b.shop_id = m.shop_id and b.member_id = m.id"
     else:
-        has_filters = len(parameters) > 3
-        if has_filters:
-            source = f"{source} join account b on b.shop_id = m.shop_id and b.member_id = m.id"
-        else:
-            source, conditions = "account b", ["b.shop_id = :shop"]
-        if wanted.after is not None and (place := _points_of(session, shop_id, wanted.after)) is not None:
-            conditions.append("(b.available, b.member_id) < (:points, :after)")
-            parameters |= {"points": place, "after": wanted.after}
-        cut = f"""select b.member_id as id from {source} where {" and ".join(conditions)}
-            order by b.available desc, b.member_id desc limit :limit"""  # noqa: S608
-        order = "a.available desc, a.member_id desc"
-    statement = f"""
-        with page as materialized ({cut})
-        select {_COLUMNS} from page p
-        join member m on m.shop_id = :shop and m.id = p.id
-        join account a on a.shop_id = m.shop_id and a.member_id = m.id
-        order by {order}
-    """  # noqa: S608 - our own words
-    return statement, parameters
+        source, conditions = "account b", ["b.shop_id = :shop"]
+    rows = session.execute(
+        text(
+            f"select b.member_id from {source} where {' and '.join(conditions)}"  # noqa: S608 - our own words
+            " order by b.available desc, b.member_id desc limit :most"
+        ),
+        {**parameters, "most": MOST_RANKED},
+    )
+    ids = list(rows.scalars())
+    if len(_most) >= _MOST_KEPT:
+        _most.clear()
+    _most[asked] = (time.monotonic() + RANKED_FOR_SECONDS, ids)
+    return ids
+
+
+def forget_ranks() -> None:
+    """Drop what this process knows of who has the most points (between tests)."""
+    _most.clear()
+
+
+def _of_ids(session: AnySession, shop_id: int, ids: list[int], now: datetime) -> list[Listed]:
+    """These members as they are now, in this order."""
+    rows = session.execute(
+        text(
+            f"""
+            select {_COLUMNS} from unnest(cast(:ids as bigint[])) with ordinality as p (id, place)
+            join member m on m.shop_id = :shop and m.id = p.id
+            join account a on a.shop_id = m.shop_id and a.member_id = m.id
+            order by p.place
+            """  # noqa: S608 - our own words
+        ),
+        {"shop": shop_id, "ids": ids, "now": now},
+    )
+    return [Listed(**row) for row in rows.mappings()]
 
 
 def search(session: AnySession, shop_id: int, asked: str, now: datetime) -> list[Listed]:
@@ -206,11 +256,3 @@ def _beginning(expression: str, by: str, given: str, bounds: tuple[str, str] = (
         f" where m.shop_id = :shop and {given} and {expression} ~>=~ :{low} and {expression} ~<~ :{high}"
         f" order by {expression} using ~<~ limit :few)"
     )
-
-
-def _points_of(session: AnySession, shop_id: int, member_id: int) -> int | None:
-    points: int | None = session.execute(
-        text("select available from account where shop_id = :shop and member_id = :member"),
-        {"shop": shop_id, "member": member_id},
-    ).scalar_one_or_none()
-    return points

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from backend import clock
 from backend.db import db, transaction
@@ -180,8 +180,7 @@ def test_a_page_walks_one_index_and_is_cut(crowd: TestShop, desk: Desk) -> None:
         (Wanted(status="erased"), "member_not_active"),
         (Wanted(segment="big"), "segment_member_pkey"),
     ]
-    with transaction() as session:
-        statements = [customer_list.statement_for(session, crowd.id, each, clock.now(), 50) for each, _ in cases]
+    statements = [customer_list.statement_for(crowd.id, each, clock.now(), 50) for each, _ in cases]
     for (statement, parameters), (wanted, index) in zip(statements, cases, strict=True):
         shown = plan(statement, parameters)
         assert index in shown, (wanted, shown)
@@ -212,6 +211,31 @@ def test_the_list_by_points_is_read_page_by_page(desk: Desk, shop: TestShop, mon
         customer(shop, f"c-{number}", first_name=f"No{number}")
         member_with(shop, points, f"c-{number}")
     assert walk(desk, sort="points") == ["No2", "No0", "No4", "No1", "No3"]
+
+
+def test_by_points_every_account_is_looked_at_once_for_all_pages(
+    desk: Desk, shop: TestShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.admin.customers.PAGE_SIZE", 2)
+    monkeypatch.setattr(customer_list, "MOST_RANKED", 4)
+    for number in range(6):
+        customer(shop, f"c-{number}", first_name=f"No{number}")
+        member_with(shop, 10 * number + 1, f"c-{number}")
+    ranked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "order by b.available" in statement:
+            ranked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert walk(desk, sort="points") == ["No5", "No4", "No3", "No2"]
+        assert len(ranked) == 1
+        member_with(shop, 1_000, "c-0")
+        customer_list.forget_ranks()
+        assert names(desk.page("/customers", sort="points")) == ["No0", "No5"]
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
 
 
 def walk(desk: Desk, **query: Any) -> list[str]:
