@@ -10,7 +10,7 @@ from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.errors import NotFound
 from backend.loyalty import drafts, programs
 from backend.loyalty import settings as program_settings
-from backend.loyalty.program_words import SECTION_OF, Fact, facts
+from backend.loyalty.program_words import SECTION_OF, SECTIONS, Fact, facts
 from backend.loyalty.wording import pick
 from backend.models import ProgramVersion
 from backend.staff.rights import Right
@@ -126,4 +126,7 @@ def _said(visit: Visit, document: dict[str, Any]) -> list[tuple[str, str | None,
         if fact.row is not None:
             row = pick(titles[fact.key, fact.row], None, visit.shop.locale) or fact.row
         groups.setdefault((SECTION_OF[fact.key].label, row), []).append(fact)
-    return [(section, row, said) for (section, row), said in groups.items()]
+    order = [section.label for section in SECTIONS]
+    return [
+        (section, row, groups[section, row]) for section, row in sorted(groups, key=lambda each: order.index(each[0]))
+    ]
