@@ -69,7 +69,11 @@ def begin(desk: Desk) -> BeautifulSoup:
 
 def test_the_draft_is_tried_and_read(desk: Desk, shop: TestShop) -> None:
     reward(shop, CASHBACK)
-    assert "No dry run yet" in desk.page(PATH).get_text()
+    empty = desk.page(PATH)
+    assert "No dry run yet" in empty.get_text()
+    assert [each.get_text(strip=True) for each in empty.select(f"form[action='/admin{PATH}'] button")] == [
+        "Try the draft"
+    ]
     page = begin(desk)
     assert page.select_one("progress[max='2'][value='0']") is not None
     assert page.select_one("[data-poll]") is not None
