@@ -1,0 +1,97 @@
+"""A merchant looks through a customer's eyes at a later day, finds every tab and redeems nothing; a dry run by hand."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import FrameLocator, Page, expect
+
+from tests.browser.admin import Admin
+from tests.browser.running_demo import Demo
+
+TABS = ("Earn points", "Redeem points", "My rewards", "Referral program", "My balance")
+
+
+@pytest.fixture
+def member(demo: Demo) -> dict[str, Any]:
+    """Somebody with points for any reward, who reads English."""
+    members = demo.shop.get("/members?limit=100")["items"]
+    found: dict[str, Any] = next(each for each in members if (each["locale"] or "en").startswith("en"))
+    demo.shop.adjust(found["id"], 5000, "for a test")
+    return found
+
+
+def frame_of(page: Page) -> FrameLocator:
+    return page.frame_locator("iframe[data-preview]")
+
+
+def test_seen_as_a_customer_at_a_later_date_tabs_work_and_redeeming_is_refused(
+    admin: Admin, demo: Demo, member: dict[str, Any]
+) -> None:
+    page = admin.page
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    before = demo.shop.get(f"/members/{member['id']}/balance")
+    admin.open(f"/preview?member={member['id']}")
+    page.get_by_label("On", exact=True).fill(str(datetime.now(UTC).date() + timedelta(days=40)))
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", name="What is foreseen")).to_be_visible()
+    widget = frame_of(page)
+    expect(widget.get_by_role("dialog")).to_be_visible()
+    for tab in TABS:
+        widget.get_by_role("tab", name=tab).click()
+        expect(widget.get_by_role("tabpanel", name=tab)).to_be_visible()
+        expect(widget.locator(".skeleton")).to_have_count(0)
+        expect(widget.get_by_role("heading", name="That did not work")).to_have_count(0)
+    widget.get_by_role("tab", name="Redeem points").click()
+    widget.locator("button[data-do=choose]:enabled").first.click()
+    attribute = widget.locator(".sheet input:required")
+    for at in range(attribute.count()):
+        attribute.nth(at).fill("a test")
+    widget.locator(".sheet").get_by_role("button", name="Confirm").click()
+    expect(widget.get_by_text("Preview: nothing is changed.").first).to_be_visible()
+    assert demo.shop.get(f"/members/{member['id']}/balance") == before
+    assert complaints == []
+
+
+def test_the_frame_has_no_origin_and_nothing_of_who_looks(admin: Admin, member: dict[str, Any]) -> None:
+    page = admin.page
+    admin.open(f"/preview?member={member['id']}")
+    expect(frame_of(page).get_by_role("dialog")).to_be_visible()
+    frame = next(each for each in page.frames if "/preview/frame" in each.url)
+    assert frame.evaluate("self.origin") == "null"
+    reached = frame.evaluate(
+        "fetch('/admin/account', { credentials: 'include' }).then((answer) => answer.text(), () => 'refused')"
+    )
+    assert reached == "refused"
+    with pytest.raises(Exception, match="sandboxed"):
+        frame.evaluate("document.cookie")
+
+
+def test_a_visitor_is_invited_to_sign_up(admin: Admin) -> None:
+    admin.open("/preview")
+    expect(frame_of(admin.page).get_by_role("link", name="Sign up").first).to_be_visible()
+
+
+def test_a_dry_run_is_begun_and_shows_its_result_by_itself(admin: Admin) -> None:
+    page = admin.page
+    admin.open("/program/dry-run")
+    page.get_by_role("button", name="Try").first.click()
+    expect(page.get_by_text("Month by month").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Up to date")).to_be_visible()
+    expect(page.get_by_role("img", name="Points of the orders of each month")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/preview", "/program/dry-run"])
+def test_these_pages_by_axe(admin: Admin, path: str, scheme: str) -> None:
+    admin.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for width in (390, 1280):
+        admin.page.set_viewport_size({"width": width, "height": 860})
+        admin.open(path)
+        if path == "/preview":
+            expect(frame_of(admin.page).get_by_role("dialog")).to_be_visible()
+        found = Axe().run(admin.page)
+        assert not found.response["violations"], found.generate_report()
+        assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"
