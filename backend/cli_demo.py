@@ -25,7 +25,7 @@ import click
 import requests
 from sqlalchemy import select
 
-from backend import clock, machine, strict_json
+from backend import cli_demo_past, clock, machine, strict_json
 from backend.app import create_app
 from backend.db import db, transaction
 from backend.errors import ConfigError, LagniappeError
@@ -109,6 +109,7 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
     def prepare(served: dict[str, str]) -> list[Program]:
         made = _kept_shop(folder, served, store_url) or _new_shop(folder, served, store_url)
         _fill_shelf(served, int(made["shop_id"]))
+        _live_the_past(served, int(made["shop_id"]))
         _staff(served, int(made["shop_id"]))
         base_url = served["BASE_URL"]
         made["webhook_url"] = f"{base_url}/webhooks/{PLATFORM}/{made['shop_id']}"
@@ -264,6 +265,12 @@ def _fill_shelf(environ: Mapping[str, str], shop_id: int) -> None:
             session, shop, {**campaign, "starts_at": now.isoformat(), "ends_at": ends_at, "gifts": gifts}, now
         )
         _welcome(session, shop_id, made[_WELCOME], now)
+
+
+def _live_the_past(environ: Mapping[str, str], shop_id: int) -> None:
+    """Months of regulars for a shop that was just made."""
+    with _app(environ):
+        cli_demo_past.live(shop_id)
 
 
 def _staff(environ: Mapping[str, str], shop_id: int) -> None:

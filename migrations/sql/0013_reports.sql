@@ -256,8 +256,5 @@ create index entry_at on entry using brin (at) with (pages_per_range = 32); -- e
 create index outbox_parked on outbox (shop_id, id) where state = 'parked';
 
 -- Gifts that somebody has to send: what is redeemed without a code and not on its way.
-create index redemption_to_send on redemption (shop_id, id)
+create index redemption_gift_waits on redemption (shop_id, id)
     where coupon_id is null and status = 'issued' and (use_state = 'delivered' or delivery_status = 'ordered');
-
--- Rewards that give codes, for those that run low.
-create index reward_with_codes on reward (shop_id, rank, id) where is_active and coupon_source <> 'none';
