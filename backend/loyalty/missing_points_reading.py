@@ -132,7 +132,8 @@ def _known(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) 
                 coalesce(sum(points) filter (where kind = 'expire'), 0) as expired,
                 max(at) filter (where kind = 'post') as posted_at,
                 max(id) filter (where kind = 'post') as entry_id
-            from entry where shop_id = :shop and order_id = :order and member_id = :member
+            from entry where shop_id = :shop and order_id = :order and member_id in (select id from member
+                where shop_id = :shop and (id = :member or merged_into = :member))
             """
         ),
         {"shop": shop.id, "order": row.id, "member": row.member_id},
@@ -140,7 +141,8 @@ def _known(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) 
     pending = session.execute(
         text(
             "select coalesce(sum(pending), 0) from award where shop_id = :shop and order_id = :order"
-            " and member_id = :member and state = 'pending'"
+            " and member_id in (select id from member where shop_id = :shop and (id = :member or merged_into = :member))"
+            " and state = 'pending'"
         ),
         {"shop": shop.id, "order": row.id, "member": row.member_id},
     ).scalar_one()
@@ -177,11 +179,14 @@ def _known(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) 
 def _owner(session: AnySession, row: Order) -> Owner | None:
     if row.member_id is None:
         return None
-    status = session.execute(
-        text("select status from member where shop_id = :shop and id = :member"),
+    owner = session.execute(
+        text(
+            "select k.id, k.status from member m join member k on k.shop_id = m.shop_id"
+            " and k.id = coalesce(m.merged_into, m.id) where m.shop_id = :shop and m.id = :member"
+        ),
         {"shop": row.shop_id, "member": row.member_id},
-    ).scalar_one()
-    return Owner(row.member_id, status)
+    ).one()
+    return Owner(owner.id, owner.status)
 
 
 def _stuck(session: AnySession, shop_id: int, names: set[str]) -> tuple[StuckDelivery, ...]:

@@ -179,8 +179,8 @@ def _members(session: AnySession, shop_id: int, rows: list[tuple[int, dict[str, 
     found: dict[str, list[int]] = {}
     for row in session.execute(
         text(
-            "select external_id as name, id from member where shop_id = :shop and external_id = any(:ids)"
-            " and status <> 'erased'"
+            "select external_id as name, coalesce(merged_into, id) as id from member where shop_id = :shop"
+            " and external_id = any(:ids) and status <> 'erased'"
         ),
         {"shop": shop_id, "ids": ids},
     ):
@@ -188,9 +188,11 @@ def _members(session: AnySession, shop_id: int, rows: list[tuple[int, dict[str, 
     for row in session.execute(
         text(
             """
-            select t.email as name, array(select v.member_id from verified_address v
+            select t.email as name, array(select coalesce(m.merged_into, m.id) from verified_address v
+                join member m on m.shop_id = v.shop_id and m.id = v.member_id
                 where v.shop_id = :shop and v.email = t.email) as proved,
-                array(select m.id from member m where m.shop_id = :shop and lower(m.email) = t.email limit 2) as having
+                array(select distinct coalesce(m.merged_into, m.id) from member m
+                    where m.shop_id = :shop and lower(m.email) = t.email limit 2) as having
             from unnest(cast(:addresses as text[])) as t (email)
             """
         ),

@@ -72,12 +72,15 @@ def take(session: AnySession, run: Run, rows: list[tuple[int, dict[str, Any]]]) 
     """Make and change members. They get no points for it: nobody has signed up just now."""
     outcomes: dict[int, Outcome] = {}
     moment = run.now.astimezone(UTC).isoformat(timespec="microseconds")
+    merged = _merged(session, run.shop.id, [values["external_id"] for _, values in rows])
     erased = members.erased_among(session, run.shop.id, [values["external_id"] for _, values in rows])
     wanted: dict[str, tuple[int, dict[str, Any]]] = {}
     for place, values in rows:
         external_id = values["external_id"]
         if external_id in erased:
             outcomes[place] = Outcome("refused", "This customer was erased and stays so.", external_id)
+        elif external_id in merged:
+            outcomes[place] = Outcome("refused", "This account was merged into another one.", external_id)
         elif external_id in wanted:
             outcomes[place] = Outcome("refused", "A row before it has the same customer id.", external_id)
         else:
@@ -151,6 +154,14 @@ def _verify(session: AnySession, run: Run, documents: list[dict[str, Any]], ids:
             orders.claim(session, run.shop, owner.member_id, owner.email, run.now)
             notes[external_id] = "Orders made as a guest were found."
     return notes
+
+
+def _merged(session: AnySession, shop_id: int, external_ids: list[str]) -> set[str]:
+    found = session.execute(
+        text("select external_id from member where shop_id = :shop and external_id = any(:ids) and status = 'merged'"),
+        {"shop": shop_id, "ids": external_ids},
+    )
+    return set(found.scalars())
 
 
 def _known(session: AnySession, shop_id: int, external_ids: list[str]) -> set[str]:

@@ -10,9 +10,11 @@ from sqlalchemy import text
 
 from backend.db import transaction
 from backend.jobs import inbox, points
-from backend.loyalty import missing_points, missing_points_reading, orders
+from backend.ledger.posting import Author
+from backend.loyalty import merging, missing_points, missing_points_reading, orders
 from backend.loyalty.missing_points import Because, Verdict
 from tests.conftest import PROGRAM, BusinessTime, TestShop
+from tests.loyalty.rewards_world import member_with, rows
 
 
 def ask(shop: TestShop, asked: str, time: BusinessTime) -> Verdict:
@@ -288,3 +290,15 @@ def test_another_shops_orders_are_not_found(
 def test_no_reason_is_without_a_test() -> None:
     here = Path(__file__).read_text()
     assert [reason for reason in get_args(Because) if f'"{reason}"' not in here] == []
+
+
+def test_an_order_of_an_account_that_was_merged_is_its_owners(shop: TestShop, time: BusinessTime) -> None:
+    shop.tell("order.collected", collected(time))
+    time.advance(days=5)
+    shop.work()
+    (gone,) = rows(shop, "select id from member where shop_id = :shop")
+    kept = member_with(shop, customer="kept")
+    with transaction() as session:
+        merging.merge(session, shop.facts, kept, gone.id, "She told us", Author("staff", "Ada"), time.now)
+    said = ask(shop, "#1001", time)
+    assert said.because == "credited"

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.errors import BadInput, Conflict, TooLarge
-from backend.loyalty import members
+from backend.ledger.posting import Author
+from backend.loyalty import members, merging
 from backend.transfer import csv_files, imports
 from tests.transfer.conftest import Imports
 
@@ -121,12 +122,18 @@ def test_a_trial_says_what_would_happen_and_does_nothing(bring: Imports) -> None
     bring.start(trial=True)
     while bring.batch():
         pass
-    assert (bring.now.state, bring.now.counts) == ("checked", {"made": 3, "refused": 1, "points_in": 1520, "points_out": 500})
+    assert (bring.now.state, bring.now.counts) == (
+        "checked",
+        {"made": 3, "refused": 1, "points_in": 1520, "points_out": 500},
+    )
     assert bring.member("1")["available"] == 0
     bring.start()
     while bring.batch():
         pass
-    assert (bring.now.state, bring.now.counts) == ("done", {"made": 3, "refused": 1, "points_in": 1520, "points_out": 500})
+    assert (bring.now.state, bring.now.counts) == (
+        "done",
+        {"made": 3, "refused": 1, "points_in": 1520, "points_out": 500},
+    )
     assert bring.member("1")["available"] == 1000
 
 
@@ -246,3 +253,20 @@ def test_what_cannot_be_kept(bring: Imports, monkeypatch: pytest.MonkeyPatch) ->
 def _rows(bring: Imports, statement: str) -> list[tuple[Any, ...]]:
     with transaction() as session:
         return [tuple(row) for row in session.execute(text(statement), {"shop": bring.shop.id})]
+
+
+def test_points_for_an_account_that_was_merged_go_to_the_member(
+    bring: Imports, ledger_is_right: Callable[[], None]
+) -> None:
+    bring.run("members", PEOPLE)
+    ada, bob = bring.member("1"), bring.member("2")
+    with transaction() as session:
+        merging.merge(
+            session, bring.shop.facts, ada["id"], bob["id"], "One person", Author("staff", "Ada"), clock.now()
+        )
+    said = bring.run("balances", "id,points\n2,7\n1,1\n")
+    assert [row[1] for row in said] == ["made"] * 2
+    assert (bring.member("1")["available"], bring.member("2")["available"]) == (8, 0)
+    again = bring.run("members", "id,First Name\n2,Robert\n")
+    assert again[0][1:] == ("refused", "This account was merged into another one.")
+    ledger_is_right()
