@@ -21,6 +21,8 @@ BODIES_KEPT = timedelta(days=30)
 """A delivery's raw body holds personal data. What could not be handled keeps its body until it is."""
 LONG_IMPORT = timedelta(minutes=1)
 """Who began an import that takes longer is told when it is over."""
+FORMER_ADDRESSES_KEPT = timedelta(days=730)
+"""How long it is known by a hash that somebody with that address was erased: who comes back is no new customer."""
 SENT_KEPT = timedelta(days=90)
 ANSWERS_KEPT = timedelta(days=30)
 """How long an Idempotency-Key is remembered."""
@@ -57,12 +59,24 @@ OLDEST = """
     (select shop_id, id::text from staff_session where expires_at < %(wall)s - interval '30 days'
      order by expires_at limit 1)
     union all
+    (select shop_id, erased_at::text from former_address where erased_at < %(wall)s - interval '730 days'
+     order by erased_at limit 1)
+    union all
     (select shop_id, id::text from transfer where expires_at <= %(wall)s order by expires_at limit 1)
     limit 1
     """
 """The question whether there is anything to purge, for the schedule."""
 
 _PURGES = (
+    (
+        """
+        delete from former_address f
+        using (select shop_id, email_hash from former_address where erased_at < :before
+               order by erased_at limit :chunk for update skip locked) old
+        where f.shop_id = old.shop_id and f.email_hash = old.email_hash
+        """,
+        FORMER_ADDRESSES_KEPT,
+    ),
     (
         """
         update delivery d set body = null

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -15,7 +15,6 @@ from backend.loyalty import care_log, outgoing_events, referral_codes, segment_d
 from backend.models import Account, Member, Tombstone, VerifiedAddress
 from backend.platforms.events import Customer
 
-_FORMER_FOR = timedelta(days=730)
 _PLAIN_FIELDS = ("phone", "first_name", "last_name", "locale", "birthday")
 
 
@@ -302,12 +301,6 @@ def was_here_before(session: AnySession, shop_id: int, member_id: int) -> bool:
         {"shop": shop_id, "hashes": address_hashes(session, shop_id, member_id)},
     )
     return found.first() is not None
-
-
-def forget_former_addresses(session: AnySession, now: datetime) -> int:
-    """After two years nothing is known of an erased person any more; how many hashes went."""
-    gone = session.execute(text("delete from former_address where erased_at < :until"), {"until": now - _FORMER_FOR})
-    return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def _owners(session: AnySession, shop_id: int) -> list[int]:

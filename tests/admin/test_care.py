@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
+from backend.jobs import points, upkeep
 from backend.ledger.posting import Author
 from backend.loyalty import adjustments
 from backend.staff.rights import Right
@@ -136,8 +137,6 @@ WELCOME = {
 def test_who_is_erased_and_comes_back_gets_no_second_welcome(
     new_shop: Callable[..., TestShop], sign_in: Callable[..., Desk]
 ) -> None:
-    from backend.jobs import points
-
     shop = new_shop({**PROGRAM, **WELCOME})
     desk = sign_in(of=shop)
     advocate = member_with(shop, 0, "c-adv")
@@ -151,6 +150,22 @@ def test_who_is_erased_and_comes_back_gets_no_second_welcome(
     assert has(shop, advocate).available == 0
     (found,) = rows(shop, "select state, reason from referral where shop_id = :shop")
     assert tuple(found) == ("rejected", "existing")
+
+
+def test_after_two_years_nothing_is_known_of_an_erased_person(desk: Desk, shop: TestShop) -> None:
+    first, second = (person(shop, f"c-{each}", email=f"{each}@example.com") for each in ("a", "b"))
+    for member in (first, second):
+        desk.done(f"/customers/{member}/erase", typed="erase")
+    with transaction() as session:
+        session.execute(
+            text(
+                "update former_address set erased_at = erased_at - interval '731 days' where shop_id = :shop and ctid = ("
+                " select ctid from former_address where shop_id = :shop limit 1)"
+            ),
+            {"shop": shop.id},
+        )
+    upkeep.purge()
+    assert len(rows(shop, "select 1 from former_address where shop_id = :shop")) == 1
 
 
 def test_all_that_is_known_of_one_person_comes_as_a_zip_and_names_nobody_else(
