@@ -173,6 +173,8 @@ def redeem_within(
         case "requested":
             enqueue_after_commit(coupons.REFILL)
             return _row(redemption)
+        case "gone":
+            raise Conflict("This account is closed: nothing is redeemed for it any more.", code="member_gone")
         case "stale":
             raise Conflict("This reward is being changed right now. Please try again.", code="reward_inactive")
     if outcome in ("limit_reached", "out_of_stock"):

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
+from backend import clock
+from backend.db import transaction
 from backend.jobs import points as point_jobs
+from backend.loyalty import members
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import BusinessTime, TestShop
@@ -101,6 +104,17 @@ def test_what_a_customer_cannot_have_nobody_can_have_for_them(desk: Desk, shop: 
         assert message in said(answer), which.name
     assert has(shop, member).available == 500
     assert rows(shop, "select 1 from manual_change where shop_id = :shop") == []
+
+
+def test_for_an_erased_customer_nothing_is_redeemed(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 1_000)
+    five_off = reward(shop, FIVE_OFF)
+    with transaction() as session:
+        members.erase(session, shop.id, "c-1", clock.now())
+    answer = redeem_for(desk, member, five_off.public_id)
+    assert answer.status_code == 409
+    assert "closed" in said(answer)
+    assert entries(shop, member) == []
 
 
 def test_rules_of_eligibility_hold(desk: Desk, shop: TestShop) -> None:
