@@ -45,7 +45,7 @@ from backend.queue import enqueue_after_commit
 
 JOB = "upkeep.dry_run"
 MONTHS = 12
-MEMBERS_AT_ONCE = 200
+MEMBERS_AT_ONCE = 100
 ORDERS_AT_ONCE = 500
 """That are in memory."""
 KEPT = 5
