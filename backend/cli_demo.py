@@ -60,10 +60,11 @@ _POLL_SECONDS = 0.1
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the web process and the store listen.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--store-port", default=8001, show_default=True, type=click.IntRange(1, 65535))
-def demo(host: str, port: int, store_port: int) -> None:
+@click.option("--past/--no-past", default=True, show_default=True, help="Whether a new shop has some months behind it.")
+def demo(host: str, port: int, store_port: int, past: bool) -> None:
     """Run everything on this machine with a demo shop and a pretend store, until Ctrl-C."""
     try:
-        _run({**os.environ, "LAGNIAPPE_ENV": os.environ.get("LAGNIAPPE_ENV") or "demo"}, host, port, store_port)
+        _run({**os.environ, "LAGNIAPPE_ENV": os.environ.get("LAGNIAPPE_ENV") or "demo"}, host, port, store_port, past)
     except LagniappeError as error:
         raise click.ClickException(error.detail) from error
 
@@ -96,7 +97,7 @@ class _Folder:
         return self.store / "mail-port"
 
 
-def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None:
+def _run(environ: dict[str, str], host: str, port: int, store_port: int, past: bool) -> None:
     if environ["LAGNIAPPE_ENV"] == "production":
         raise ConfigError("The demo needs LAGNIAPPE_ENV=demo or test: it would be an open door in production.")
     if find_spec("aiosmtpd") is None:
@@ -109,7 +110,8 @@ def _run(environ: dict[str, str], host: str, port: int, store_port: int) -> None
     def prepare(served: dict[str, str]) -> list[Program]:
         made = _kept_shop(folder, served, store_url) or _new_shop(folder, served, store_url)
         _fill_shelf(served, int(made["shop_id"]))
-        _live_the_past(served, int(made["shop_id"]))
+        if past:
+            _live_the_past(served, int(made["shop_id"]))
         _staff(served, int(made["shop_id"]))
         base_url = served["BASE_URL"]
         made["webhook_url"] = f"{base_url}/webhooks/{PLATFORM}/{made['shop_id']}"

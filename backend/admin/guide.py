@@ -52,13 +52,13 @@ class Step:
 @page("/guide", right=Right.SETTINGS)
 def guide(visit: Visit) -> Answer:
     """On with the first step that is not done."""
-    steps = _steps(visit)
+    steps = steps_of(visit)
     return _show(visit, next((step.name for step in steps if not step.is_done), _ORDER[-1]), steps)
 
 
 @page("/guide/<step>", right=Right.SETTINGS)
 def guide_step(visit: Visit, step: str) -> Answer:
-    return _show(visit, _known(step), _steps(visit))
+    return _show(visit, _known(step), steps_of(visit))
 
 
 @form("/guide/<step>", right=Right.SETTINGS, again=guide_step)
@@ -103,7 +103,8 @@ def _place(step: str) -> Place:
 # Where somebody is
 
 
-def _steps(visit: Visit) -> list[Step]:
+def steps_of(visit: Visit) -> list[Step]:
+    """The steps of the guide and which are done; the first page shows them until all are."""
     known = program_editing.standing(visit)
     is_chosen = not known.is_unchosen
     gone_through = set(known.draft.guided) if known.draft is not None else set()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from backend.admin import charts
+from backend.admin import charts, guide
 from backend.admin.door import DECLARED, SIGNED_IN, Visit, page
 from backend.loyalty.calendar_rules import local_day, timezone
 from backend.reports import activity, liability, movements, program, waiting
@@ -50,6 +50,7 @@ def home(visit: Visit) -> str:
         "home.html",
         needs=[(item, counts[item.kind]) for item in items if counts[item.kind]],
         most=waiting.MOST_COUNTED,
+        steps=guide.steps_of(visit) if visit.may(Right.SETTINGS) else [],
         **(_figures(visit, today) if visit.may(Right.REPORTS) else {}),
     )
 

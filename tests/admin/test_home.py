@@ -177,3 +177,9 @@ def test_every_role_has_a_first_page(sign_in: Callable[..., Desk]) -> None:
     for role, rights in ROLES.items():
         page = sign_in(*rights).page("")
         assert ("Points outstanding" in page.get_text()) == (Right.REPORTS in rights), role
+
+
+def test_the_guide_is_offered_until_it_is_done_to_who_may_set_the_program_up(sign_in: Callable[..., Desk]) -> None:
+    (card,) = sign_in(Right.SETTINGS).page("").select(".set-up")
+    assert "steps are done" in card.get_text()
+    assert sign_in(Right.REPORTS).page("").select(".set-up") == []

@@ -76,7 +76,7 @@ def demo_running(folder: Path) -> Iterator[Demo]:
     log = folder / "demo.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [LAGNIAPPE, "demo", "--port", str(port), "--store-port", str(store_port)],
+            [LAGNIAPPE, "demo", "--port", str(port), "--store-port", str(store_port), "--no-past"],
             env=environ,
             cwd=folder,
             stdout=output,

@@ -1,0 +1,69 @@
+"""A merchant looks at the figures: what a shopper earns is in the report, to the point; pages by axe, narrow and wide, light
+and dark."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.admin import Admin
+from tests.browser.running_demo import Demo
+
+PAGES = ("", "/reports/points", "/reports/liability", "/reports/program")
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(page: Page, request: pytest.FixtureRequest) -> Iterator[str]:
+    page.emulate_media(color_scheme=request.param)
+    yield request.param
+    page.emulate_media(color_scheme="light")
+
+
+def number(page: Page, label: str) -> int:
+    """The figure of that name."""
+    shown = page.locator(".figure").filter(has=page.get_by_text(label, exact=True)).locator("dd").first
+    return int(str(shown.evaluate("each => each.firstChild.textContent")).strip().replace(",", "").replace("−", "-"))
+
+
+def test_what_a_member_gets_is_in_the_report_to_the_point(admin: Admin, demo: Demo) -> None:
+    page = admin.page
+    admin.open("/reports/points")
+    closing = number(page, "Closing")
+    issued = number(page, "Issued")
+    member = demo.shop.get("/members?limit=1")["items"][0]["id"]
+    balance = demo.shop.get(f"/members/{member}/balance")["available"]
+    demo.shop.adjust(member, 37, f"for the report {uuid4().hex[:6]}")
+    assert demo.shop.get(f"/members/{member}/balance")["available"] == balance + 37
+    page.reload()
+    assert number(page, "Closing") >= closing + 37
+    assert number(page, "Issued") >= issued + 37
+    page.get_by_role("link", name="Add up every account to compare").click()
+    expect(page.get_by_text(": the same.")).to_be_visible()
+    admin.open("/reports/liability")
+    assert number(page, "Available") >= balance + 37
+    admin.open("")
+    page.get_by_role("link", name="Points outstanding").click()
+    expect(page.get_by_role("heading", level=1, name="Liability")).to_be_visible()
+
+
+def test_a_period_is_chosen_by_name_and_kept_for_its_files(admin: Admin) -> None:
+    page = admin.page
+    admin.open("/reports/program")
+    page.get_by_role("link", name="Last 30 days").click()
+    expect(page.get_by_role("link", name="Last 30 days")).to_have_attribute("aria-current", "true")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="CSV of Members by level").click()
+    assert got.value.suggested_filename.startswith("levels-")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_reports_pass_axe_and_fit(admin: Admin, scheme: str, width: int) -> None:
+    page = admin.page
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in PAGES:
+        admin.open(path)
+        found = Axe().run(page)
+        assert found.violations_count == 0, (path, scheme, width, found.generate_report())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
