@@ -42,11 +42,12 @@ def _frozen(series: Mapping[str, Sequence[int]]) -> Series:
 def _kept(kind: Literal["bars", "line"], title: str, labels: tuple[str, ...], series: Series) -> Markup:
     """The same figures make the same picture: a page that is looked at again need not draw it again."""
     marks = ticks([value for _, values in series for value in values])
+    named = [{"value": each, "label": number(each)} for each in marks]
     few = len(labels) <= 1
     chart = (pygal.Bar if kind == "bars" else pygal.Line)(
         js=[], css=[], width=720, height=260, show_legend=False, show_dots=few, margin=8, spacing=4,
         formatter=lambda value: number(round(value)), show_x_guides=False, disable_xml_declaration=True,
-        no_prefix=True, range=(marks[0], marks[-1]), y_labels=marks,
+        no_prefix=True, range=(marks[0], marks[-1]), y_labels=named, truncate_label=-1,
     )  # fmt: skip
     every = max(1, ceil(len(labels) / MOST_LABELS))
     chart.x_labels = [label if at % every == 0 else "" for at, label in enumerate(labels)]

@@ -55,7 +55,8 @@ def _levels(visit: Visit, settings: ProgramSettings, first: date, last: date) ->
     total = sum(everybody.values())
     levels = sorted(settings.tiers.levels, key=lambda each: -each.starts_at) if settings.tiers else []
     names = {level.id: pick(level.name, "en", visit.shop.locale) or level.id for level in levels}
-    known = [*names, "", *sorted(set(everybody) - set(names) - {""})]
+    nowhere = [""] if not names or "" in everybody else []
+    known = [*names, *nowhere, *sorted(set(everybody) - set(names) - {""})]
     return Table(
         "levels",
         "Members by level",

@@ -242,3 +242,9 @@ def test_a_picture_says_what_it_shows(desk: Desk) -> None:
 )
 def test_an_axis_has_few_round_whole_numbers(values: list[int], expected: list[int]) -> None:
     assert charts.ticks(values) == expected
+
+
+def test_labels_are_written_out() -> None:
+    drawn = charts.bars("Points", ["Nov 26, 2026", "Nov 27, 2026"], {"Issued": [1500, 20]})
+    for label in ("Nov 26, 2026", "1,500"):
+        assert f">{label}</text>" in drawn
