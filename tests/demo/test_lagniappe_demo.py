@@ -41,7 +41,15 @@ class Demo:
         port, store_port = self.ports
         with (self.folder.parent / "output").open("ab") as output:
             self.process = process = subprocess.Popen(
-                [Path(sys.executable).with_name("lagniappe"), "demo", "--port", port, "--store-port", store_port],
+                [
+                    Path(sys.executable).with_name("lagniappe"),
+                    "demo",
+                    "--port",
+                    port,
+                    "--store-port",
+                    store_port,
+                    "--no-past",
+                ],
                 env={**self.clean_environ(), "LAGNIAPPE_DATA_DIR": str(self.folder)},
                 cwd=self.folder.parent,
                 stdout=output,
