@@ -157,7 +157,8 @@ def reward_redeemed(asked: Inquiry) -> Letter:
         f"Reward Redeemed: {reward}",
         "Reward Redeemed",
         (
-            f"A customer of {asked.shop.name} has redeemed a gift. It is marked as used and its delivery is Ordered: send it.",
+            f"A customer of {asked.shop.name} has redeemed a gift. It is marked as used and its delivery is Ordered:"
+            " send it.",
         ),
         "See the reward",
         asked.page(f"/redeemed-rewards/{redemption.id}"),
