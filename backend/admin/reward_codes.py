@@ -36,7 +36,7 @@ def typed_codes(visit: Visit, name: str) -> list[str]:
 @page("/reward-campaigns/stock", right=Right.REWARDS)
 def reward_stock(visit: Visit) -> str:
     """Rewards that members can have and whose codes run out."""
-    found = stock_health.running_low(visit.session, visit.shop_id, visit.now)
+    found = stock_health.to_look_at(visit.session, visit.shop_id, visit.now)
     return visit.render("reward_stock.html", found=found, pace=stock_health.PACE_DAYS, low=LOW_STOCK)
 
 

@@ -40,6 +40,7 @@ TYPES: Mapping[str, str] = {
     "custom": "Custom campaign",
 }
 """Exactly eight (S1.31), by their kind: the sub type of what has a code, else the type."""
+GIFT = "gift"
 FEW = 2_000
 """Up to so many redemptions are picked and sorted. Beyond, the walk to a full page is short if they lie evenly."""
 MOST_MEMBERS = 100
@@ -243,7 +244,9 @@ def statement_for(
     """The SQL of a stretch from a place on, and what goes into it; None if nothing can be in it."""
     if not stretch.statuses or ids == () or reward_ids == ():
         return None, {}
-    conditions, parameters = _conditions(wanted, reward_ids)
+    conditions, parameters = _conditions(wanted)
+    if reward_ids is not None:
+        parameters["rewards"] = list(reward_ids)
     if "used_at" in stretch.columns:
         conditions.append("r.used_at is not null")
     if start is not None:
@@ -262,12 +265,13 @@ def statement_for(
         statuses = " or ".join(_is(each) for each in stretch.statuses)
         return (
             f"select {columns} from redemption r where r.shop_id = :shop and r.id = any(:ids) and ({statuses})"  # noqa: S608 - our own words
+            f"{'' if wanted.kind is None else ' and r.reward_id = any(:rewards)'}"
             f"{''.join(f' and {each}' for each in conditions)} order by {order} limit :limit",
             parameters,
         )
     # `delivery_status` stands in the order so that the planner takes `is null`, too, for one range of the index.
     arms = " union all ".join(
-        f"(select {columns} from redemption r where r.shop_id = :shop and {_is(each)}"  # noqa: S608 - our own words
+        f"(select {columns} from redemption r where r.shop_id = :shop and {_is(each)}{_of_kind(wanted.kind, each)}"  # noqa: S608 - our own words
         f"{''.join(f' and {condition}' for condition in conditions)}"
         f" order by r.delivery_status {way}, {', '.join(f'r.{each} {way}' for each in stretch.columns)} limit :limit)"
         for each in stretch.statuses
@@ -322,6 +326,8 @@ def _allowed(wanted: Wanted) -> set[DeliveryStatus | None]:
         allowed &= {wanted.delivery_status}
     if wanted.used_from is not None or wanted.used_to is not None:
         allowed &= set(_USED)
+    if wanted.kind not in (None, GIFT):
+        allowed &= {None, "ordered"}
     return allowed
 
 
@@ -337,8 +343,20 @@ _RANGES = {
 }
 
 
-def _conditions(wanted: Wanted, reward_ids: tuple[int, ...] | None) -> tuple[list[str], dict[str, Any]]:
-    """What holds of each redemption beside its delivery status."""
+def _of_kind(kind: str | None, status: DeliveryStatus | None) -> str:
+    """A type never changes, so it is its rewards'. Used gifts lie among many used codes, so those that wait to be sent have
+    an index of their own; and what is sent is a gift (S1.35)."""
+    if kind is None or (kind == GIFT and status not in (None, "ordered")):
+        return ""
+    return (
+        " and r.frozen ->> 'type' = 'gift'"
+        if kind == GIFT and status == "ordered"
+        else " and r.reward_id = any(:rewards)"
+    )
+
+
+def _conditions(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:
+    """What holds of each redemption beside its delivery status and its type."""
     conditions, parameters = [], {}
     for name, condition in _RANGES.items():
         if (value := getattr(wanted, name)) is not None:
@@ -350,9 +368,6 @@ def _conditions(wanted: Wanted, reward_ids: tuple[int, ...] | None) -> tuple[lis
     if wanted.member_id is not None:
         conditions.append("r.member_id = :member")
         parameters["member"] = wanted.member_id
-    if reward_ids is not None:
-        conditions.append("r.reward_id = any(:rewards)")
-        parameters["rewards"] = list(reward_ids)
     return conditions, parameters
 
 

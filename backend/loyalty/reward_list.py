@@ -143,16 +143,19 @@ def statement_for(
 
 
 def names_of(session: AnySession, shop_id: int) -> tuple[list[str], list[str]]:
-    """Labels (`key` and `key:value`) and categories that the shop's rewards have, to choose from; at most 200 of each."""
+    """Labels (`key` and `key:value`) and categories of the newest 500 rewards, to choose from; at most 200 of each."""
     row = session.execute(
         text(
             """
+            with newest as materialized (
+                select details from reward where shop_id = :shop order by id desc limit 500
+            )
             select
-                array(select distinct said from (select details from reward where shop_id = :shop limit 2000) r,
+                array(select distinct said from (select details from newest) r,
                     jsonb_array_elements(r.details -> 'labels') l,
                     lateral (values (l ->> 'key'), ((l ->> 'key') || ':' || (l ->> 'value'))) as v (said)
                     order by said limit 200) as labels,
-                array(select distinct said from (select details from reward where shop_id = :shop limit 2000) r,
+                array(select distinct said from (select details from newest) r,
                     jsonb_array_elements_text(r.details -> 'categories') as c (said) order by said limit 200) as categories
             """
         ),

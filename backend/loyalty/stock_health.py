@@ -9,6 +9,8 @@ from typing import Literal
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
+from backend.loyalty import shops
+from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.coupons import LOW_STOCK, OUTBOX_KIND, STOCK, create_key
 from backend.loyalty.reward_definition import CouponSource
 
@@ -16,8 +18,10 @@ PACE_DAYS = 30
 """The pace is that of so many last days."""
 SOON_DAYS = 14
 """A pool that lasts no longer than this at the pace runs low, however many codes it has."""
-MOST_COUNTED = 100_000
-"""Redemptions of one reward, the newest ones: to count a million would make the page wait for a second."""
+MOST_COUNTED = 10_000
+"""Of one reward's codes that are free, issued or used: to count a million would make the page wait for a second."""
+MOST_JUDGED = 200
+"""Pools that are judged when the list is asked for; of more, those that the last look found low."""
 _MOST_LISTED = 200
 
 Health = Literal["ok", "low", "empty"]
@@ -56,7 +60,8 @@ class Stock:
 
     @property
     def days_left(self) -> int | None:
-        return days_left(self.free, self.redeemed_lately)
+        """None, too, where there are more codes than are counted."""
+        return None if self.free >= MOST_COUNTED else days_left(self.free, self.redeemed_lately)
 
 
 @dataclass(frozen=True)
@@ -95,13 +100,16 @@ def days_left(free: int, redeemed_lately: int) -> int | None:
 
 
 def of(session: AnySession, shop_id: int, reward_id: int, source: CouponSource, now: datetime) -> Stock:
-    """The counters of one reward's codes; `issued` and `used` are counted up to `MOST_COUNTED`."""
+    """The counters of one reward's codes; `free`, `issued` and `used` are counted up to `MOST_COUNTED`."""
     head, tail = create_key(0).split("0")
     row = session.execute(
         text(
             """
             select
-                (select count(*) from coupon_free where shop_id = :shop and reward_id = :reward) as free,
+                (select count(*) from (select from coupon_free
+                    where (shop_id, reward_id, coupon_id) > (:shop, :reward, 0)
+                        and (shop_id, reward_id, coupon_id) < (:shop, :reward + 1, 0)
+                    order by shop_id, reward_id, coupon_id limit :most) free) as free,
                 had.issued, had.redeemed_lately,
                 (select count(*) from (select from redemption where shop_id = :shop and reward_id = :reward
                     and use_state = 'used' limit :most) used) as used,
@@ -180,35 +188,61 @@ def fallen(session: AnySession, shop_id: int, now: datetime) -> list[RunningLow]
     return [low[each] for each in sorted(new)]
 
 
-def running_low(session: AnySession, shop_id: int, now: datetime) -> Sequence[RunningLow]:
-    """Rewards to be had at `now` whose codes are out or run low, those that are empty first; at most 200."""
+def to_look_at(session: AnySession, shop_id: int, now: datetime) -> Sequence[RunningLow]:
+    """What `running_low` says, at once whatever the number of rewards: of more than `MOST_JUDGED` pools only those are
+    judged that were low when `fallen` looked last."""
+    pools = session.execute(
+        text(
+            "select count(*) from (select from reward where shop_id = :shop and is_active and coupon_source <> 'none'"
+            " limit :most + 1) pools"
+        ),
+        {"shop": shop_id, "most": MOST_JUDGED},
+    ).scalar_one()
+    return running_low(session, shop_id, now, only_fallen=pools > MOST_JUDGED)
+
+
+def running_low(session: AnySession, shop_id: int, now: datetime, *, only_fallen: bool = False) -> Sequence[RunningLow]:
+    """Rewards to be had at `now` whose codes are out or run low, those that are empty first; at most 200. The pace is that
+    of the shop's last `PACE_DAYS` days, today's included, without what came back."""
+    today = now.astimezone(timezone(shops.facts(shop_id).timezone)).date()
+    days = [today - timedelta(days=back) for back in reversed(range(PACE_DAYS))]
     rows = session.execute(
         text(
-            """
-            with lately as materialized (
-                select reward_id, count(*) as many from redemption
-                where shop_id = :shop and requested_at > :since group by reward_id
+            f"""
+            with pool as materialized (
+                select * from reward r where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
+                    and (r.active_from is null or r.active_from <= :now) and (r.active_to is null or r.active_to > :now)
+                    {"and r.codes_low_since is not null" if only_fallen else ""}
+            ), unsettled as materialized (
+                select key, sum(number) as many from sum_change
+                where shop_id = :shop and what = 'redemption' and day > :since group by key
+            ), lately as materialized (
+                select p.id as reward_id, coalesce(kept.many, 0) + coalesce(u.many, 0) as many
+                from pool p
+                cross join lateral (select cast(sum(s.number) as bigint) as many from day_sum s
+                    where s.shop_id = :shop and s.what = 'redemption' and s.day = any(:days)
+                        and s.key = cast(p.id as text)) kept
+                left join unsettled u on u.key = cast(p.id as text)
             )
-            select r.id, r.name, r.coupon_source as source, f.free, w.waiting, coalesce(l.many, 0) as redeemed_lately
-            from reward r
-            left join lately l on l.reward_id = r.id
+            select r.id, r.name, r.coupon_source as source, f.free, w.waiting, cast(l.many as bigint) as redeemed_lately
+            from pool r
+            join lately l on l.reward_id = r.id
             cross join lateral (select count(*) as free from (select from coupon_free c
                 where (c.shop_id, c.reward_id, c.coupon_id) > (r.shop_id, r.id, 0)
                     and (c.shop_id, c.reward_id, c.coupon_id) < (r.shop_id, r.id + 1, 0)
                 order by c.shop_id, c.reward_id, c.coupon_id
-                limit greatest(:low, coalesce(l.many, 0) * :soon / :pace + 1)) c) f
+                limit greatest(:low, cast(l.many as bigint) * :soon / :pace + 1)) c) f
             cross join lateral (select count(*) as waiting from (select from redemption d
                 where d.shop_id = r.shop_id and d.reward_id = r.id and d.status = 'requested' limit 1000) d) w
-            where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
-                and (r.active_from is null or r.active_from <= :now) and (r.active_to is null or r.active_to > :now)
-                and (f.free < :low or f.free * :pace <= coalesce(l.many, 0) * :soon)
+            where f.free < :low or f.free * :pace <= l.many * :soon
             order by f.free, r.rank, r.id limit 1000
-            """
+            """  # noqa: S608 - our own words
         ),
         {
             "shop": shop_id,
             "now": now,
-            "since": now - timedelta(days=PACE_DAYS),
+            "since": days[0] - timedelta(days=1),
+            "days": days,
             "low": LOW_STOCK,
             "pace": PACE_DAYS,
             "soon": SOON_DAYS,

@@ -125,8 +125,8 @@ def test_a_line_tells_who_had_what_and_when(desk: Desk, shop: TestShop, time: Bu
     time.advance(hours=1)
     desk.done(f"/redeemed-rewards/{had.id}", use="used")
     assert line(desk.page("/redeemed-rewards"), had) == {
-        "Redeem date and time": "Jun 15, 2026, 12:00:00 PM",
-        "Usage date and time": "Jun 15, 2026, 1:00:00 PM",
+        "Redeem date and time": "Jun 15, 2026, 12:00 PM",
+        "Usage date and time": "Jun 15, 2026, 1:00 PM",
         "Cost in points": "500",
         "Tax value": "€0.80",
         "Customer e-mail": "ada@mail.example",
