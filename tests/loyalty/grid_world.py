@@ -49,15 +49,17 @@ join (values (0, 'coupon_based_reward', 'fixed_amount_discount'), (1, 'coupon_ba
     (5, 'cashback', null), (6, 'custom', null), (7, 'event_invitation', null)) as k (n, type, sub_type)
     on k.n = case when i %% 1000 = 7 then 7 else i %% 7 end
 """
-# Of a hundred, sixty were used; of those that were, one in a hundred is shipped, two delivered, one in ten thousand canceled.
+# Of a hundred, sixty were used. Codes stay ordered; of used gifts half have arrived and one in ten waits to be sent.
 _REDEMPTIONS = """
 insert into redemption (shop_id, id, member_id, reward_id, origin, status, use_state, delivery_status, points, points_after,
     frozen, code, requested_at, issued_at, used_at)
-select %(shop)s, i, 1 + mod(i::bigint * 7919, %(members)s), reward, 'points', 'issued',
+select %(shop)s, i, 1 + mod(i::bigint * 7919, %(members)s), w.id, 'points', 'issued',
     case when used then 'used' else 'delivered' end,
-    case when not used then null when chance < 0.0001 then 'canceled' when chance < 0.01 then 'shipped'
-        when chance < 0.03 then 'delivered' else 'ordered' end,
-    100 * (1 + reward %% 20), 40, '{"name": "Reward", "type": "gift", "sub_type": null, "reward_id": "R", "tax_value": null}',
+    case when not used then null when w.type <> 'gift' then 'ordered' when chance < 0.002 then 'canceled'
+        when chance < 0.5 then 'delivered' when chance < 0.9 then 'shipped' else 'ordered' end,
+    w.points, 40,
+    jsonb_build_object('name', w.name, 'type', w.type, 'sub_type', w.sub_type, 'reward_id', w.redemption_id,
+        'tax_value', null),
     case when i %% 2 = 0 then 'C-' || i end, at, at, case when used then at + wait end
 from (
     select i, reward, random() < 0.6 as used, random() as chance, random() * interval '20 days' as wait,
@@ -67,7 +69,8 @@ from (
             else 3 + floor(random() * (%(rewards)s - 3))::integer end as reward
         from generate_series(1, %(redemptions)s) i
     ) r
-) r
+) r join reward w on w.shop_id = %(shop)s and w.id = r.reward
+order by i
 """
 _TABLES = ("member", "reward", "redemption")
 

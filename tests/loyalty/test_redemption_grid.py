@@ -48,6 +48,8 @@ FILTERS: Mapping[str, dict[str, Any]] = {
     "shipped": {"delivery_status": "shipped"},
     "canceled": {"delivery_status": "canceled"},
     "gifts": {"kind": "gift"},
+    "codes": {"kind": "percentage_discount"},
+    "gifts to send": {"kind": "gift", "delivery_status": "ordered"},
     "a reward that most have": {"reward_id": POPULAR},
     "a reward that some thousands have": {"reward_id": COMMON},
     "the last week": {"redeemed_from": NOW - timedelta(days=7)},
@@ -79,8 +81,13 @@ FROM_AFAR = {
     ("used gifts of the last month", "cost"),
     ("a reward that most have", "cost"),
     ("a reward that some thousands have", "cost"),
+    ("gifts to send", "used"),
+    ("gifts to send", "cost"),
+    ("gifts", "used"),
+    ("gifts", "cost"),
 }
-"""A time by another column's order, and a reward, which costs the same each time, by cost: it lies in one place of it."""
+"""A time by another column's order; a reward by cost, which is the same each time: it lies in one place; and gifts to send by
+what their index does not go by."""
 
 
 @pytest.fixture(scope="module")
