@@ -121,7 +121,9 @@ class MemberBlocked(Conflict):
 
     code = "member_blocked"
 
-    def __init__(self, detail: str = "This member is blocked: nothing is earned or redeemed until that is lifted.") -> None:
+    def __init__(
+        self, detail: str = "This member is blocked: nothing is earned or redeemed until that is lifted."
+    ) -> None:
         super().__init__(detail)
 
 

@@ -343,9 +343,7 @@ def merge(
     Nothing may be on hold there, and both were swept (`expire_member`). Of several such calls one finds something.
     """
     session.execute(
-        text(
-            "select ledger_merge(:shop, :kept, :gone, :at, :key, :actor, :actor_name, :reason, cast(:why as jsonb))"
-        ),
+        text("select ledger_merge(:shop, :kept, :gone, :at, :key, :actor, :actor_name, :reason, cast(:why as jsonb))"),
         {
             "shop": shop_id,
             "kept": kept_id,

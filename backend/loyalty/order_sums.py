@@ -10,7 +10,9 @@ from backend.loyalty.settings import Earn
 MAX_POINTS = 1_000_000_000
 """No order brings more, whatever its amounts say (reliability I-05)."""
 
-Note = Literal["other_currency", "pos", "uninstalled", "blocked", "disabled", "cancelled", "returned", "voided", "refunded"]
+Note = Literal[
+    "other_currency", "pos", "uninstalled", "blocked", "disabled", "cancelled", "returned", "voided", "refunded"
+]
 """Why an order brings nothing, for the sum that the shopper reads."""
 
 Excluded = Literal["gift_cards", "excluded_items", "discounts", "paid_with_points", "shipping", "fees", "tax"]

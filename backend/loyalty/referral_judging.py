@@ -152,7 +152,9 @@ def _bring_to(
     row.state = "rewarded" if was == "rewarded" else "qualified"
     wanted = {}
     if row.review != "waiting":
-        advocate, friend = (members.living_id(session, shop.id, each) for each in (chosen.advocate_id, chosen.friend_id))
+        advocate, friend = (
+            members.living_id(session, shop.id, each) for each in (chosen.advocate_id, chosen.friend_id)
+        )
         wanted = referral_rules.parts(terms, advocate, friend, found, orders)
     referral_payouts.bring_to(session, shop, row, wanted, settings, "referral", now)
     if row.due_at <= now:

@@ -147,9 +147,9 @@ def find(session: AnySession, shop_id: int, ref: MemberRef) -> int:
     column, value = ("id", int(ref.value)) if ref.kind == "id" else ("external_id", ref.value)
     found = session.execute(
         text(  # the store's id of a merged account is that of the member who was kept
-            f"select {'id' if column == 'id' else 'coalesce(merged_into, id)'} from member"
+            f"select {'id' if column == 'id' else 'coalesce(merged_into, id)'} from member"  # noqa: S608 - our own words
             f" where shop_id = :shop and {column} = :value"
-        ),  # noqa: S608 - our own words
+        ),
         {"shop": shop_id, "value": value},
     ).scalar()
     if found is None:
