@@ -211,7 +211,8 @@ def _snippet(visit: Visit, shared: dict[str, Any]) -> str:
         webhook_url=f"{base_url}/webhooks/{visit.shop.platform}/{visit.shop_id}",
         seen_at=sightings.first(visit.session, visit.shop_id),
         delivery_at=visit.session.execute(
-            text("select min(received_at) from delivery where shop_id = :shop"), {"shop": visit.shop_id}
+            text("select received_at from delivery where shop_id = :shop order by shop_id, id limit 1"),
+            {"shop": visit.shop_id},
         ).scalar(),
         **shared,
     )

@@ -43,9 +43,7 @@ ITEMS = (
 def home(visit: Visit) -> str:
     today = local_day(visit.now, timezone(visit.shop.timezone))
     items = [item for item in ITEMS if item.page in DECLARED and visit.may(item.right)]
-    counts = waiting.counts(
-        visit.session, visit.shop_id, [item.kind for item in items], visit.who.staff_id, visit.now, today
-    )
+    counts = waiting.counts(visit.session, visit.shop_id, [item.kind for item in items], visit.who.staff_id, visit.now)
     return visit.render(
         "home.html",
         needs=[(item, counts[item.kind]) for item in items if counts[item.kind]],

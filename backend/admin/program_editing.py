@@ -31,6 +31,8 @@ ADDING = ("add_", "preview", "fields")
 """What buttons of the forms do besides saving."""
 SHOWN_REWARDS = 200
 """Of those that can be chosen, the newest."""
+_CAN_NAME_REWARDS = frozenset({"referral", "tiers"})
+"""Parts of the program that can promise a reward."""
 _OWN_TEXTS = frozenset(
     {
         "rules_text", "title", "text", "button.label", "referral.text", "appearance.launcher_label", "rules.title",
@@ -133,7 +135,7 @@ def edit(visit: Visit, place: Place, **context: Any) -> str:
         do=visit.form.get("do", ""),
         languages=_languages(visit, place, fields, own),
         known_levels=levels,
-        rewards=rewards_to_choose(visit, _rewards_in({key: document[key] for key in place.keys})),
+        rewards=rewards_to_choose(visit, _rewards_in(document)) if _CAN_NAME_REWARDS & set(place.keys) else [],
         example=example(visit, document),
         forms_of=forms_of,
         rows_of=rows_of,
@@ -259,10 +261,14 @@ def _rules_shown(document: Mapping[str, Any]) -> dict[str, Markup]:
 
 def rewards_to_choose(visit: Visit, chosen: Iterable[str]) -> list[tuple[str, str]]:
     """What may be given: nothing, the newest rewards, and those that are chosen already."""
-    known = [
-        (rewards.public_id(each.id), each.name)
-        for each in rewards.newest(visit.session, visit.shop_id, before=2**62, limit=SHOWN_REWARDS, active=True)
-    ]
+    rows = visit.session.execute(
+        text(
+            "select id, name from reward where shop_id = :shop and is_active and archived_at is null"
+            " order by id desc limit :most"
+        ),
+        {"shop": visit.shop_id, "most": SHOWN_REWARDS},
+    )
+    known = [(rewards.public_id(row.id), row.name) for row in rows]
     there = {each for each, _ in known}
     missing = [each for each in dict.fromkeys(chosen) if each not in there]
     names = _reward_names(visit, missing)

@@ -4,6 +4,7 @@ A period of years is read as months and the days at its edges; what a statement 
 waits for the job that tidies up.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
@@ -46,6 +47,34 @@ def between(session: AnySession, shop_id: int, what: What, first: date, last: da
     """What the days from `first` to `last` hold, both included, by key."""
     rows = session.execute(text(_BETWEEN), {"shop": shop_id, "what": what, **_parts(first, last)})
     return {key: Sum(number, points) for key, number, points in rows}
+
+
+def most(session: AnySession, shop_id: int, what: What, first: date, last: date, limit: int) -> dict[str, Sum]:
+    """Those of `between` with the highest numbers, highest first; of equals the lower key, as a number."""
+    rows = session.execute(
+        text(f"{_BETWEEN} order by 2 desc, length(key), key limit :limit"),
+        {"shop": shop_id, "what": what, "limit": limit, **_parts(first, last)},
+    )
+    return {key: Sum(number, points) for key, number, points in rows}
+
+
+def of_days(session: AnySession, shop_id: int, what: What, days: Sequence[date], keys: Sequence[str]) -> dict[str, int]:
+    """How many there are of each of these keys on these days; only as much is read as is asked for."""
+    rows = session.execute(
+        text(
+            """
+            select key, cast(sum(number) as bigint) as number from (
+                select key, number from day_sum
+                where shop_id = :shop and what = :what and day = any(:days) and key = any(:keys)
+                union all
+                select key, number from sum_change
+                where shop_id = :shop and what = :what and day = any(:days) and key = any(:keys)
+            ) parts group by key
+            """
+        ),
+        {"shop": shop_id, "what": what, "days": list(days), "keys": list(keys)},
+    )
+    return {row.key: row.number for row in rows}
 
 
 def by_day(session: AnySession, shop_id: int, what: What, first: date, last: date) -> list[tuple[date, str, int]]:

@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
 from backend.loyalty import stock_health
-from backend.loyalty.coupons import LOW_STOCK
 from backend.reports import kept
 from backend.reports.movements import COLUMNS
 
@@ -113,19 +112,17 @@ def rules(session: AnySession, shop_id: int, first: date, last: date) -> Sequenc
 
 def rewards(session: AnySession, shop_id: int, first: date, last: date, limit: int) -> Sequence[Had]:
     """Those that were had most in the period."""
-    found = kept.between(session, shop_id, "redemption", first, last)
-    most = sorted(found.items(), key=lambda each: (-each[1].number, int(each[0])))[:limit]
+    most = kept.most(session, shop_id, "redemption", first, last, limit)
     rows = session.execute(
         text("select id, name from reward where shop_id = :shop and id = any(:ids)"),
-        {"shop": shop_id, "ids": [int(key) for key, _ in most]},
+        {"shop": shop_id, "ids": [int(key) for key in most]},
     )
     names: dict[int, str] = {row.id: row.name for row in rows}
-    return [Had(int(key), names[int(key)], each.number, each.points) for key, each in most if int(key) in names]
+    return [Had(int(key), names[int(key)], each.number, each.points) for key, each in most.items() if int(key) in names]
 
 
 def stock(session: AnySession, shop_id: int, now: datetime, today: date, limit: int) -> Sequence[Stock]:
     """Rewards with codes that members can have, in the merchant's order."""
-    lately = kept.between(session, shop_id, "redemption", today - timedelta(stock_health.PACE_DAYS - 1), today)
     rows = session.execute(
         text(
             """
@@ -141,45 +138,11 @@ def stock(session: AnySession, shop_id: int, now: datetime, today: date, limit: 
             """
         ),
         {"shop": shop_id, "now": now, "counted": COUNTED_CODES, "limit": limit},
-    )
+    ).all()
+    days = [today - timedelta(days=back) for back in range(stock_health.PACE_DAYS)]
+    lately = kept.of_days(session, shop_id, "redemption", days, [str(row.id) for row in rows])
     found = []
     for row in rows:
-        had = lately[str(row.id)].number if str(row.id) in lately else 0
+        had = lately.get(str(row.id), 0)
         found.append(Stock(row.id, row.name, row.free, had, stock_health.health(row.free, had, row.source)))
     return found
-
-
-def low_pools(session: AnySession, shop_id: int, now: datetime, today: date, limit: int) -> int:
-    """How many rewards' codes run low or are out (as `stock_health.running_low` lists them), up to `limit`."""
-    lately = kept.between(session, shop_id, "redemption", today - timedelta(stock_health.PACE_DAYS - 1), today)
-    counted: int = session.execute(
-        text(
-            """
-            select count(*) from (
-                select from reward r
-                left join unnest(cast(:ids as bigint[]), cast(:many as bigint[])) l (reward_id, many) on l.reward_id = r.id
-                cross join lateral (select case when r.coupon_source = 'made' then 1
-                    else greatest(:low, coalesce(l.many, 0) * :soon / :pace + 1) end as enough) e
-                cross join lateral (select count(*) as free from (select from coupon_free c
-                    where (c.shop_id, c.reward_id, c.coupon_id) > (r.shop_id, r.id, 0)
-                        and (c.shop_id, c.reward_id, c.coupon_id) < (r.shop_id, r.id + 1, 0)
-                    order by c.shop_id, c.reward_id, c.coupon_id limit e.enough) counted) f
-                where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
-                    and (r.active_from is null or r.active_from <= :now) and (r.active_to is null or r.active_to > :now)
-                    and f.free < e.enough
-                limit :limit
-            ) low
-            """
-        ),
-        {
-            "shop": shop_id,
-            "now": now,
-            "ids": [int(key) for key in lately],
-            "many": [found.number for found in lately.values()],
-            "low": LOW_STOCK,
-            "soon": stock_health.SOON_DAYS,
-            "pace": stock_health.PACE_DAYS,
-            "limit": limit,
-        },
-    ).scalar_one()
-    return counted

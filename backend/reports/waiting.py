@@ -1,13 +1,13 @@
 """What waits for somebody of the shop: how many of each, up to a limit, each by an index."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
-from backend.reports import program
+from backend.loyalty import stock_health
 
 MOST_COUNTED = 100
 """More need not be counted to say that there are many."""
@@ -34,9 +34,7 @@ _ROWS: Mapping[Kind, str] = {
 }
 
 
-def counts(
-    session: AnySession, shop_id: int, kinds: Collection[Kind], who: int, now: datetime, today: date
-) -> dict[Kind, int]:
+def counts(session: AnySession, shop_id: int, kinds: Collection[Kind], who: int, now: datetime) -> dict[Kind, int]:
     """How many of each of these kinds wait for the person `who` of the team; at most `MOST_COUNTED`, and none left out."""
     asked = [kind for kind in kinds if kind in _ROWS]
     found: dict[Kind, int] = {}
@@ -48,5 +46,5 @@ def counts(
         row = session.execute(text(f"select {statement}"), {"shop": shop_id, "now": now, "who": who}).one()
         found.update(zip(asked, row, strict=True))
     if "pools" in kinds:
-        found["pools"] = program.low_pools(session, shop_id, now, today, MOST_COUNTED)
+        found["pools"] = min(len(stock_health.to_look_at(session, shop_id, now)), MOST_COUNTED)
     return found

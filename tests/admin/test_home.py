@@ -9,7 +9,9 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import upkeep
-from backend.loyalty import rewards, shops
+from backend.ledger.posting import Author
+from backend.loyalty import redemptions, rewards, shops
+from backend.loyalty.redemptions import Redeemer
 from backend.reports import activity, waiting
 from backend.staff.rights import ROLES, Right
 from tests.admin.conftest import Desk
@@ -55,13 +57,8 @@ def gift_redeemed(shop: TestShop) -> None:
             {"reward_name": "A mug", "reward_type": "gift", "points_to_be_redeemed": 10},
             clock.now(),
         )
-        session.execute(
-            text(
-                "insert into redemption (shop_id, member_id, reward_id, origin, status, points, points_after, frozen,"
-                " requested_at) values (:shop, :member, :reward, 'points', 'issued', 10, 40, '{}', :now)"
-            ),
-            {"shop": shop.id, "member": member, "reward": reward.id, "now": clock.now()},
-        )
+        who = Redeemer(member, Author("customer"))
+        redemptions.redeem_within(session, shops.facts(shop.id), who, reward.id, {}, "a key", clock.now())
 
 
 def pool_without_codes(shop: TestShop) -> None:
