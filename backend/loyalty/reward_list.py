@@ -117,7 +117,8 @@ def statement_for(
         parameters |= dict(zip(names, place, strict=True))
     order = ", ".join(f"{key} {'desc' if descending else 'asc'}" for key in keys)
     # The page is cut first: what is counted is counted for its rewards alone. Counting goes by ranges of an index and in its
-    # order: by `reward_id = r.id` PostgreSQL reads whole tables as soon as one reward has most of the rows.
+    # order: by `reward_id = r.id` PostgreSQL reads whole tables as soon as one reward has most of the rows. The shop is a constant, so
+    # that it knows how much of a table is the shop's.
     statement = f"""
         with page as materialized (
             select r.*, row_number() over (order by {order}) as place from reward r
@@ -127,15 +128,15 @@ def statement_for(
             r.point_value::text as point_value, r.coupon_source, r.limit_total, r.taken, r.rank,
             (r.details ->> 'featured')::boolean as featured, (r.details ->> 'public')::boolean as public, r.created_at,
             (select count(*) from (select from coupon_free f
-                where (f.shop_id, f.reward_id, f.coupon_id) > (r.shop_id, r.id, 0)
-                and (f.shop_id, f.reward_id, f.coupon_id) < (r.shop_id, r.id + 1, 0)
+                where (f.shop_id, f.reward_id, f.coupon_id) > (:shop, r.id, 0)
+                and (f.shop_id, f.reward_id, f.coupon_id) < (:shop, r.id + 1, 0)
                 order by f.shop_id, f.reward_id, f.coupon_id limit :most) f) as free,
             case when r.coupon_source = 'none' then 0 else (select count(*) from (select from redemption d
-                where (d.shop_id, d.reward_id, d.id) > (r.shop_id, r.id, 0)
-                and (d.shop_id, d.reward_id, d.id) < (r.shop_id, r.id + 1, 0) and d.code is not null
+                where (d.shop_id, d.reward_id, d.id) > (:shop, r.id, 0)
+                and (d.shop_id, d.reward_id, d.id) < (:shop, r.id + 1, 0) and d.code is not null
                 order by d.shop_id, d.reward_id, d.id limit :most) d) end as issued,
             (select count(*) from (select from redemption d
-                where (d.shop_id, d.reward_id) >= (r.shop_id, r.id) and (d.shop_id, d.reward_id) <= (r.shop_id, r.id)
+                where (d.shop_id, d.reward_id) >= (:shop, r.id) and (d.shop_id, d.reward_id) <= (:shop, r.id)
                 and d.use_state = 'used' order by d.shop_id, d.reward_id limit :most) d) as redeemed
         from page r order by r.place
     """  # noqa: S608 - our own words

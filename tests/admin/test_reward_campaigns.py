@@ -237,5 +237,5 @@ def test_one_reward_with_most_of_the_redemptions_does_not_make_the_others_slow(
         plan = "\n".join(session.execute(text(f"explain {statement}"), parameters).scalars())
         session.rollback()
     assert "Seq Scan on redemption" not in plan
-    assert "using redemption_of_reward" in plan
+    assert "using redemption_of_reward" in plan, plan
     assert "using redemption_used" in plan

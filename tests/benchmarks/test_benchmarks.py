@@ -11,7 +11,7 @@ from benchmarks.peers import installing
 from benchmarks.rounds import Figure, Result, Sample, beside, faster, flat, interleaved
 from benchmarks.stage import TINY
 
-EXPECTED_FIGURES = {"accept": 3, "read": 3, "flat": 6, "post": 2, "expire": 2, "redeem": 5, "tiers": 2}
+EXPECTED_FIGURES = {"accept": 3, "read": 3, "flat": 6, "post": 2, "expire": 2, "redeem": 5, "sums": 2, "tiers": 2}
 """All but `admin_pages`, which has one for each page that there is, and `peers_http`, which gets other people's programs from
 the network."""
 
