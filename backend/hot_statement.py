@@ -9,8 +9,11 @@ text. For a single statement that may run twice to the same effect, like `db.one
 import itertools
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -25,6 +28,7 @@ _numbers = itertools.count(1)
 _prepared = threading.local()
 
 Row = tuple[str | None, ...]
+Parameters = Mapping[str, str | int | datetime | None]
 _Connection = psycopg.Connection[dict[str, Any]]
 
 
@@ -32,14 +36,22 @@ class HotStatement:
     """One SQL statement with parameters written `%(name)s`, whose types PostgreSQL can tell from their place."""
 
     def __init__(self, statement: str) -> None:
+        self._statement = statement
         self._order = list(dict.fromkeys(_PARAMETER.findall(statement)))
         self._text = _PARAMETER.sub(lambda match: f"${self._order.index(match[1]) + 1}", statement).encode()
 
-    def first_row(self, parameters: Mapping[str, str | int | datetime | None]) -> Row | None:
+    def first_row(self, parameters: Parameters) -> Row | None:
         """Run it as its own transaction; the first row, its columns as text. Raises psycopg.Error.
 
         When the server went away since the last call, it is sent again once on a new connection.
         """
+        standing = _standing_in.get()
+        if standing is not None:
+            tables, more = standing
+            return _over(tables, self._statement)._first_row({**parameters, **more})
+        return self._first_row(parameters)
+
+    def _first_row(self, parameters: Parameters) -> Row | None:
         values = [_as_text(parameters[name]) for name in self._order]
         connection = db.direct()
         try:
@@ -72,6 +84,25 @@ class HotStatement:
             raise _error(connection, result)
         _prepared.names[self] = name
         return name
+
+
+_standing_in: ContextVar[tuple[str, Parameters] | None] = ContextVar("standing_in", default=None)
+
+
+@contextmanager
+def reading_from(tables: str, parameters: Parameters) -> Iterator[None]:
+    """Let the statements of the running request read these tables in place of those of the same name: `tables` is what
+    stands behind `with`, and `parameters` are its own. For a preview, which only reads."""
+    token = _standing_in.set((tables, parameters))
+    try:
+        yield
+    finally:
+        _standing_in.reset(token)
+
+
+@lru_cache(maxsize=64)
+def _over(tables: str, statement: str) -> HotStatement:
+    return HotStatement(f"with {tables} {statement}")
 
 
 def _as_text(value: str | int | datetime | None) -> bytes | None:

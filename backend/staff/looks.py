@@ -33,6 +33,10 @@ class Look:
     is_draft: bool
     """By the draft of the program, not by what is in force."""
 
+    def is_past(self, now: datetime) -> bool:
+        """Whether the moment is over: then nothing is foreseen, and it is seen by the program of then."""
+        return self.at is not None and self.at < now
+
     @property
     def needed(self) -> frozenset[Right]:
         """The rights without which nobody sees this. What every visitor sees anyhow needs none."""

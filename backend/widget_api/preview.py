@@ -15,10 +15,11 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 from pydantic import BaseModel
 
-from backend import clock, db, strict_json
+from backend import clock, db, hot_statement, strict_json
 from backend.errors import Forbidden, NotFound, Unauthorized
 from backend.hot_statement import HotStatement
 from backend.loyalty import drafts, foresight, programs, shops
+from backend.loyalty.hindsight import Past
 from backend.loyalty.shops import ShopFacts
 from backend.platforms.events import time_text
 from backend.staff import looks
@@ -31,6 +32,7 @@ from backend.widget_api.tokens import Session
 BASE = "/preview/<token>"
 SIGNED = "Lagniappe-Signature"
 SENTENCE = "Preview: nothing is changed."
+NOT_KEPT = "Preview: what points would have paid on that day is not kept."
 _WIDGET = "/widget/v1"
 
 blueprint = Blueprint("preview", __name__, url_prefix=f"{BASE}{_WIDGET}")
@@ -74,6 +76,13 @@ def loader() -> Response:
     return assets.previewing_loader(request, shops.facts(_look().shop_id), f"/preview/{g.preview_token}")
 
 
+def quote_cashback() -> Response:
+    """By the balance of today, so there is none for a day that is over."""
+    if g.preview_past is not None:
+        raise OnlyAPreview(NOT_KEPT)
+    return spending.quote_cashback()
+
+
 SHOWN: dict[str, Callable[..., Response]] = {
     "program": routes.program,
     "points": routes.points,
@@ -83,7 +92,7 @@ SHOWN: dict[str, Callable[..., Response]] = {
     "activity": routes.activity,
     "my_referral": routes.my_referral,
     "redemptions_of_member": spending.redemptions_of_member,
-    "quote_cashback": spending.quote_cashback,
+    "quote_cashback": quote_cashback,
 }
 """By the names of the widget's routes. All of them only read."""
 
@@ -108,7 +117,14 @@ def _door(view: Callable[..., Response]) -> Callable[..., Response]:
         with ExitStack() as stack:
             stack.enter_context(db.reading_only())
             g.preview_now = clock.now()
-            if look.is_draft and (draft := drafts.read(db.db.session(), shop.id)) is not None:
+            g.preview_past = None
+            if look.at is not None and look.is_past(g.preview_now):
+                then = programs.version_for(db.db.session(), shop.id, look.at)
+                stack.enter_context(programs.showing(shop.id, programs.settings_of(then)))
+                if look.member_id is not None:
+                    g.preview_past = Past(shop, look.member_id, look.at)
+                    stack.enter_context(hot_statement.reading_from(*g.preview_past.tables()))
+            elif look.is_draft and (draft := drafts.read(db.db.session(), shop.id)) is not None:
                 stack.enter_context(programs.showing(shop.id, drafts.settings_of(draft)))
             stack.enter_context(clock.standing_at(look.at))
             if look.member_id is not None:
@@ -151,6 +167,12 @@ def _me(shop: ShopFacts, session: Session) -> dict[str, Any]:
 
     def revise(answer: dict[str, Any]) -> None:
         reader = db.db.session()
+        past: Past | None = g.preview_past
+        if past is not None:
+            _, settings = programs.current(shop.id)
+            if settings.tiers is not None:
+                answer["tier"] = past.place(reader, settings.tiers).document()
+            return
         if look.at is not None:
             foreseen = foresight.balance(reader, shop.id, session.member_id, now)
             answer["balance"] = foresight.shown(answer["balance"], foreseen, now)

@@ -15,13 +15,27 @@ from werkzeug.test import TestResponse
 from backend import clock, db
 from backend.db import transaction
 from backend.jobs import points
-from backend.loyalty import drafts, foresight, rewards
+from backend.ledger import posting
+from backend.ledger.posting import Author
+from backend.loyalty import blocking, drafts, foresight, programs, rewards
 from backend.loyalty.foresight import Coming
 from backend.staff.rights import Right
 from backend.widget_api.preview import SENTENCE, SHOWN
 from tests.admin.conftest import Desk
 from tests.conftest import PROGRAM, BusinessTime, TestShop
-from tests.loyalty.rewards_world import CASHBACK, GIFT, grant, hold, member_with, redeem, reward, rows
+from tests.loyalty.rewards_world import (
+    CASHBACK,
+    GIFT,
+    give_back,
+    grant,
+    hold,
+    mark,
+    member_with,
+    redeem,
+    reward,
+    rows,
+    tell_again,
+)
 from tests.loyalty.tiers_world import GOLD, SILVER, buy, enrol, program, settle
 from tests.widget_api.conftest import Widget
 
@@ -316,3 +330,205 @@ def test_the_page_says_what_is_foreseen_and_what_is_not(desk: Desk, shop: TestSh
     assert f"at={day_in(shop, 30)}" in frame["src"]
     for odd in (day_in(shop, -3), "soon", day_in(shop, 0)):
         assert "at=" not in desk.page("/preview", member=member, at=odd).find("iframe")["src"]
+
+
+# Days that are over --------------------------------------------------------------------------------------------------
+
+RECONSTRUCTED = ("balance", "member", "tier", "rewards", "earn", "summary", "campaign", "referral")
+
+
+def said_by(call: Callable[..., TestResponse]) -> dict[str, Any]:
+    """All that the widget says of the member, of what is told of days that are over."""
+    me = call("me").json
+    if me["tier"]:
+        del me["tier"]["leaves_at"]  # when a grace ends is not kept
+    lists = {path: call(path).json for path in ("me/activity", "me/redemptions", "me/referral")}
+    return {part: me[part] for part in RECONSTRUCTED} | lists
+
+
+def work() -> None:
+    """Let the jobs have done all that is due."""
+    for _ in range(2):
+        points.release_holds()
+        settle()
+        points.expire()
+        points.reward_referrals()
+    rewards.forget_current()
+
+
+def test_a_day_that_is_over_is_shown_as_it_was(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
+    """The proof of what is reconstructed: a life goes by, the widget is asked each evening, and the preview at its end."""
+    time.set("2027-03-02T09:00:00+01:00")
+    rules = {
+        **program(SILVER, GOLD, window="rolling_12_months", downgrade={"policy": "grace", "grace_days": 5}),
+        "assign": {"delay_days": 10, "on": "paid"},
+        "expiry": {"kind": "days", "days": 60},
+        "referral": {
+            "enabled": True,
+            "reward_when": "first_order",
+            "advocate": {"points": 70},
+            "friend": {"points": 7},
+            "hold_days": 5,
+        },
+    }
+    shop.set_program(**rules)
+    coupon, bottle = reward(shop), reward(shop, GIFT)
+    reward(shop, CASHBACK)
+    widget = Widget(shop)
+    zone = ZoneInfo(shop.facts.timezone)
+    member = enrol(shop)
+    had: dict[str, Any] = {}
+    order: dict[str, Any] = {}
+
+    def granted() -> None:
+        with transaction() as session:
+            grant(session, shop, member, 1000, expires_at=clock.now() + timedelta(days=90))
+            grant(session, shop, member, 30)
+
+    def redeemed() -> None:
+        had.update(coupon=redeem(shop, member, coupon), gift=redeem(shop, member, bottle))
+
+    def returned() -> None:
+        give_back(shop, member, had["coupon"].id)
+
+    def owing() -> None:
+        with transaction() as session:
+            posting.spend(
+                session, shop.id, member, 2000, at=clock.now(), key="test:owing", author=posting.SYSTEM, reason="a test",
+                why={}, may_owe=True,
+            )  # fmt: skip
+
+    def a_friend() -> None:
+        enrol(shop, "c-2")
+        code = widget.call("me/referral").json["code"]
+        Widget(shop, "c-2").begin(ref=code)
+
+    steps: dict[int, Callable[[], Any]] = {
+        1: granted,
+        3: lambda: order.update(buy(shop, "350.00")),
+        5: redeemed,
+        6: a_friend,
+        8: lambda: hold(shop, member, "20.00"),
+        9: returned,
+        11: lambda: mark(shop, had["gift"].id, use_state="used"),
+        14: lambda: buy(shop, "50.00", "o-2", customer={"id": "c-2"}),
+        20: lambda: tell_again(shop, order, payment_status="refunded"),
+        25: lambda: shop.set_program(**{**rules, "points_name": {"en": {"one": "star", "other": "stars"}}}),
+        30: owing,
+        33: lambda: buy(shop, "120.00", "o-3"),
+    }
+    start, kept = time.now, {}
+    for days_on in (*range(45), 80, 104, 120, 420):
+        morning = (start + timedelta(days=days_on)).astimezone(zone).replace(hour=10)
+        time.set(morning)
+        work()
+        steps.get(days_on, lambda: None)()
+        if days_on == 8:
+            time.set(morning + timedelta(minutes=5))
+            widget.begin()
+            assert widget.me()["balance"]["on_hold"] > 0
+        time.set(morning.replace(hour=23, minute=58))
+        work()
+        programs.forget_current()
+        widget.begin()
+        kept[morning.date()] = said_by(widget.call)
+    time.advance(days=30)
+    work()
+    wrong = {}
+    for day, real in kept.items():
+        seen = Preview(desk, member=member, at=str(day))
+        told = said_by(seen.call)
+        for part, said in real.items():
+            if told[part] != said:
+                wrong[str(day), part] = (said, told[part])
+    assert not wrong, next(iter(wrong.items()))
+    levels = [each["member"]["tier"] for each in kept.values()]
+    assert levels.count("gold") and levels.count("silver") and levels[0] is None
+    assert any(each["balance"]["owed"] < 0 for each in kept.values())
+    assert any(each["balance"]["pending"] for each in kept.values())
+    states = {each["status"] for said in kept.values() for each in said["me/redemptions"]["items"]}
+    assert {"issued", "returned"} <= states
+    friends = {each["state"] for said in kept.values() for each in said["me/referral"]["friends"]}
+    assert {"registered", "qualified", "rewarded"} <= friends
+
+
+def test_a_checkout_that_held_points_is_told_while_it_held_them(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
+    time.set("2027-03-02T23:45:00+01:00")
+    member = member_with(shop, 700)
+    reward(shop, CASHBACK)
+    hold(shop, member, "20.00")
+    evening = Widget(shop).me()["balance"]
+    assert evening["on_hold"] == 10
+    time.advance(days=1)
+    work()
+    assert Widget(shop).me()["balance"]["on_hold"] == 0
+    seen = Preview(desk, member=member, at="2027-03-02")
+    assert seen.me()["balance"] == evening
+    held = seen.call("me/redemptions").json["items"][0]
+    assert (held["status"], held["expires_at"]) == ("requested", "2027-03-02T23:15:00Z")
+    quoted = seen.call("me/cashback/quote", "POST", json={"order_total": "10.00"})
+    assert (quoted.status_code, quoted.json["code"]) == (403, "preview")
+
+
+def test_the_program_of_then_is_shown_and_the_draft_is_not(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
+    time.set("2027-03-02T09:00:00+01:00")
+    shop.set_program(**PROGRAM)
+    time.set("2027-03-12T09:00:00+01:00")
+    shop.set_program(**{**PROGRAM, "appearance": {"accent": "#0a7d4f"}})
+    with transaction() as session:
+        drafts.save(
+            session, shop.id, {**PROGRAM, "appearance": {"accent": "#112233"}}, author="a test", now=clock.now()
+        )
+    time.set("2027-03-22T09:00:00+01:00")
+    for day, accent in (("2027-03-05", None), ("2027-03-12", "#0a7d4f"), ("2027-03-22", "#0a7d4f")):
+        seen = Preview(desk, visitor=1, at=day).program()["appearance"]["accent"]
+        assert (seen == "#0a7d4f") == (accent is not None), day
+    assert Preview(desk, visitor=1, draft=1, at="2027-03-12").program()["appearance"]["accent"] == "#0a7d4f"
+
+
+def test_looking_at_the_past_writes_nothing(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
+    time.set("2027-03-02T09:00:00+01:00")
+    member = member_with(shop, 700)
+    redeem(shop, member, reward(shop))
+    time.advance(days=3)
+    before = written(shop)
+    said_by(Preview(desk, member=member, at="2027-03-03").call)
+    assert written(shop) == before
+
+
+def test_the_page_says_what_of_the_past_is_todays(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
+    time.set("2027-03-02T09:00:00+01:00")
+    member = member_with(shop, 5, email="ines@shop.example")
+    time.advance(days=10)
+    page = desk.page("/preview", member=member, at="2027-03-05")
+    assert "Rewards to redeem, segments and pictures are today" in page.get_text()
+    assert f"member={member}" in page.find("iframe")["src"]
+    assert "at=2027-03-05" in page.find("iframe")["src"]
+
+
+def test_who_was_not_there_yet_is_shown_as_a_visitor(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
+    time.set("2027-03-12T09:00:00+01:00")
+    member = member_with(shop, 5)
+    page = desk.page("/preview", member=member, at="2027-03-11")
+    assert "This customer was not there yet" in page.get_text()
+    assert "member=" not in page.find("iframe")["src"]
+    assert desk.get("/preview/frame", member=member, at="2027-03-11").status_code == 404
+    assert "not there yet" not in desk.page("/preview", member=member, at="2027-03-12").get_text()
+
+
+def test_a_day_before_the_shop_is_refused(desk: Desk, shop: TestShop) -> None:
+    page = desk.page("/preview", visitor=1, at=day_in(shop, -3))
+    assert "Your shop began here on" in page.get_text()
+    assert "at=" not in page.find("iframe")["src"]
+
+
+def test_a_blocked_customer_is_said_to_be_blocked(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 5, email="ines@shop.example")
+    with transaction() as session:
+        blocking.block(session, shop.id, member, "a test", Author("staff", "Ada"), clock.now())
+    for query in ({"member": member}, {"customer": "ines@shop.example"}):
+        page = desk.page("/preview", **query)
+        assert "This customer is blocked" in page.get_text()
+        assert "no customer" not in page.get_text()
+        assert "member=" not in page.find("iframe")["src"]
+    assert "blocked" in desk.get("/preview/frame", member=member).text
