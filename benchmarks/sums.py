@@ -13,6 +13,7 @@ from benchmarks.pgbench import duration
 from benchmarks.processes import cpu_seconds
 from benchmarks.redeem import MOST_PER_SECOND, Redeem
 from benchmarks.rounds import Result, Sample, faster, interleaved
+from benchmarks.seeding import sum_again
 from benchmarks.spending import Pool, give, lots_for, spenders
 from benchmarks.stage import Database, Stage
 
@@ -47,7 +48,8 @@ def run(stage: Stage, rounds: int) -> Result:
             rounds,
         )
     finally:
-        _sum_again(database)
+        with psycopg.connect(database.url) as connection:
+            sum_again(connection, database.shop.shop_id)
     return Result(
         f"sums: {sizes.awards:,} awards a round in statements of {BATCH:,}; {CONNECTIONS} clients redeem",
         found,
@@ -94,10 +96,3 @@ def _switch(database: Database, how: str) -> None:
     with psycopg.connect(database.url) as connection:
         for table, trigger in TRIGGERS:
             connection.execute(f"alter table {table} {how} trigger {trigger}")
-
-
-def _sum_again(database: Database) -> None:
-    """What was written without them: a shop that moves to another zone is summed anew, and so it is when it moves back."""
-    with psycopg.connect(database.url) as connection:
-        for zone in ("UTC", "Europe/Paris"):
-            connection.execute("update shop set timezone = %s where id = %s", [zone, database.shop.shop_id])

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "reset": "asks for a letter: tests/admin/test_joining.py",
     "program_changes": "asks for a draft: test_admin_program.py",
     "import_report": "asks for an import: test_admin_import.py",
+    "preview_frame": "is a part of a page: test_admin_preview.py",
     "no_such_page": "is none",
 }
 """Pages that no link leads to, and where they are looked at."""
@@ -68,9 +69,8 @@ LINKS = """() => [
     ...[...document.links].map((link) => link.href),
     ...[...document.forms].filter((form) => form.method === "get").map(
         (form) => `${form.action.split("?")[0]}?${new URLSearchParams(new FormData(form))}`),
-    ...[...document.querySelectorAll("iframe")].map((frame) => frame.src),
 ]"""
-"""Where one gets from a page: by its links, by its forms that ask as they stand, and what it holds."""
+"""Where one gets from a page: by its links, and by its forms that ask, as they stand."""
 
 
 def prepare(admin: Admin) -> None:
@@ -90,6 +90,13 @@ def prepare(admin: Admin) -> None:
     page.get_by_role("button", name="Export").click()
 
 
+def somebody(admin: Admin) -> str:
+    """The address of a customer with points, levels and a reward."""
+    admin.open("/customers?search=mei-lin@example.com")
+    admin.page.get_by_role("link", name="Mei-Lin Chen").click()
+    return admin.page.url
+
+
 @pytest.fixture(scope="module")
 def found(demo: Demo, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[tuple[Found, Page, Admin]]:
     """Follow links from Home, one address of each declared page."""
@@ -98,7 +105,7 @@ def found(demo: Demo, chromium: Browser, request: pytest.FixtureRequest) -> Iter
         admin.sign_in()
         prepare(admin)
         known = Found()
-        waiting = [admin.base]
+        waiting = [admin.base, somebody(admin)]
         while waiting:
             url = waiting.pop(0)
             name = name_of(urlsplit(url).path)
