@@ -1,5 +1,6 @@
 """What somebody of the team does for a customer with their rewards: redeem, give back, mark (S1.40)."""
 
+import heapq
 from typing import Annotated, Any, Literal
 
 from flask import Response
@@ -149,14 +150,14 @@ def _find(visit: Visit, shown: str) -> Reward:
 
 
 def _on_offer(visit: Visit, search: str | None) -> list[Reward]:
-    """What customers can have for points now, the cheapest first."""
+    """What customers can have for points now, the cheapest first, and one more than is shown if there are more."""
     wanted = (search or "").strip().lower()
-    found = [
+    found = (
         each
         for each in rewards.current(visit.shop_id)
         if each.type != CASHBACK and rewards.is_available(each, visit.now) and wanted in each.name.lower()
-    ]
-    return sorted(found, key=lambda each: (each.points, each.name))
+    )
+    return heapq.nsmallest(MOST_SHOWN + 1, found, key=lambda each: (each.points, each.name))
 
 
 def _attributes(visit: Visit, reward: Reward) -> dict[str, Any]:
