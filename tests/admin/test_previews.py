@@ -17,7 +17,7 @@ from backend.db import transaction
 from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.posting import Author
-from backend.loyalty import blocking, drafts, foresight, programs, rewards
+from backend.loyalty import blocking, drafts, foresight, merging, programs, rewards
 from backend.loyalty.foresight import Coming
 from backend.staff.rights import Right
 from backend.widget_api.preview import SENTENCE, SHOWN
@@ -36,7 +36,7 @@ from tests.loyalty.rewards_world import (
     rows,
     tell_again,
 )
-from tests.loyalty.tiers_world import GOLD, SILVER, buy, enrol, program, settle
+from tests.loyalty.tiers_world import AT_ONCE, GOLD, SILVER, buy, enrol, program, settle
 from tests.widget_api.conftest import Widget
 
 
@@ -532,3 +532,40 @@ def test_a_blocked_customer_is_said_to_be_blocked(desk: Desk, shop: TestShop) ->
         assert "no customer" not in page.get_text()
         assert "member=" not in page.find("iframe")["src"]
     assert "blocked" in desk.get("/preview/frame", member=member).text
+
+
+def test_what_another_account_brought_is_told_from_the_day_of_merging_on(
+    desk: Desk, shop: TestShop, time: BusinessTime
+) -> None:
+    time.set("2027-03-02T09:00:00+01:00")
+    shop.set_program(**{**AT_ONCE, "assign": {"delay_days": 30, "on": "paid"}})
+    time.advance(hours=1)
+    kept_id, gone_id = member_with(shop, 100), member_with(shop, 900, "c-2")
+    buy(shop, "80.00", customer={"id": "c-2"})
+    redeem(shop, gone_id, reward(shop))
+    widget, told = Widget(shop), {}
+    for days_on in range(4):
+        if days_on == 2:
+            with transaction() as session:
+                merging.merge(session, shop.facts, kept_id, gone_id, "a test", Author("staff", "Ada"), clock.now())
+        widget.begin()
+        told[str(time.now.date())] = said_by(widget.call)
+        time.advance(days=1)
+    for day, said in told.items():
+        assert said_by(Preview(desk, member=kept_id, at=day).call) == said, day
+    assert [len(said["me/redemptions"]["items"]) for said in told.values()] == [0, 0, 1, 1]
+    assert [len(said["balance"]["pending"]) for said in told.values()] == [0, 0, 1, 1]
+
+
+def test_a_code_is_told_as_usable_until_it_ran_out(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
+    time.set("2027-03-02T09:00:00+01:00")
+    member = member_with(shop, 700)
+    coupon = reward(shop, coupon_valid_days=3)
+    had = redeem(shop, member, coupon)
+    assert had.expires_at is not None
+    time.advance(days=10)
+    points.expire_rewards()
+    (last,) = Preview(desk, member=member, at="2027-03-04").call("me/redemptions").json["items"]
+    assert (last["status"], last["can_return"], last["code"]) == ("issued", True, had.code)
+    (over,) = Preview(desk, member=member, at="2027-03-08").call("me/redemptions").json["items"]
+    assert over["status"] == "expired"
