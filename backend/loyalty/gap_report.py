@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any, Literal
 
 from sqlalchemy import select, text
@@ -134,7 +134,12 @@ def missing_numbers(numbers: Mapping[str, datetime], settled: datetime) -> list[
         for (low, _, _), (high, width, at) in pairwise(sorted(run)):
             if 1 < high - low <= LONGEST_GAP + 1 and at <= settled:
                 missing += [(f"{prefix}{each:0{width}d}", at) for each in range(low + 1, high)]
-    return sorted(missing, key=lambda each: (each[1], each[0]), reverse=True)
+    return sorted(missing, key=_by_age, reverse=True)
+
+
+def _by_age(missing: tuple[str, datetime]) -> tuple[datetime, str]:
+    number, at = missing
+    return at, number
 
 
 def _failed(looking: Looking) -> Iterable[Finding]:
@@ -219,15 +224,37 @@ def _not_credited(looking: Looking) -> Iterable[Finding]:
 
 
 def _order_missing(looking: Looking) -> Iterable[Finding]:
+    """PostgreSQL finds the pairs between which something may be missing: of thousands of orders a page needs no more."""
     rows = looking.session.execute(
         text(
-            "select number, placed_at from orders where shop_id = :shop and placed_at >= :since"
-            " order by placed_at desc limit :looked_at"
+            """
+            with newest as (
+                select number, placed_at from orders where shop_id = :shop and placed_at >= :since
+                order by placed_at desc limit :looked_at
+            ), parted as (
+                select number, placed_at, left(number, -width) as head, cast(right(number, width) as bigint) as digits
+                from newest
+                cross join lateral (select least(length(number) - length(rtrim(number, '0123456789')), 15) as width) w
+                where width > 0
+            ), beside as (
+                select number, placed_at, digits, lag(digits) over run as digits_before, lag(number) over run as before,
+                    lag(placed_at) over run as placed_before
+                from parted window run as (partition by head order by digits)
+            )
+            select number, placed_at, before, placed_before from beside
+            where digits - digits_before between 2 and :longest + 1
+            """
         ),
-        {"shop": looking.shop.id, "since": looking.now - LOOKS_BACK, "looked_at": LOOKED_AT},
+        {
+            "shop": looking.shop.id,
+            "since": looking.now - LOOKS_BACK,
+            "looked_at": LOOKED_AT,
+            "longest": LONGEST_GAP,
+        },
     )
-    numbers = {row.number: row.placed_at for row in rows if row.number is not None}
-    missing = missing_numbers(numbers, looking.now - LATE)[: 10 * MOST]
+    settled = looking.now - LATE
+    gaps = [missing_numbers({row.before: row.placed_before, row.number: row.placed_at}, settled) for row in rows]
+    missing = sorted(chain(*gaps), key=_by_age, reverse=True)[: 10 * MOST]
     arrived = set(
         looking.session.execute(
             text("select number from orders where shop_id = :shop and number = any(cast(:numbers as text[]))"),
