@@ -45,7 +45,7 @@ SCHEDULE = (
     Periodic(
         "points.post_due",
         every=2,
-        waits="select shop_id, id from award where state = 'pending' and due_at <= %(now)s"
+        waits="select shop_id, id from award where state = 'pending' and not held and due_at <= %(now)s"
         " order by due_at, shop_id, member_id limit 1",
     ),
     Periodic(

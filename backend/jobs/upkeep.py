@@ -54,13 +54,13 @@ OLDEST = """
     union all
     (select shop_id, id::text from endpoint where removed_at < %(wall)s - interval '31 days' order by removed_at limit 1)
     union all
-    (select 0, since::text from sign_in_try where since < %(wall)s - interval '1 hour' order by since limit 1)
+    (select 0, t.since::text as id from sign_in_try t where t.since < %(wall)s - interval '1 hour' order by t.since limit 1)
     union all
     (select shop_id, id::text from staff_session where expires_at < %(wall)s - interval '30 days'
      order by expires_at limit 1)
     union all
-    (select shop_id, erased_at::text from former_address where erased_at < %(wall)s - interval '730 days'
-     order by erased_at limit 1)
+    (select shop_id, f.erased_at::text as id from former_address f where f.erased_at < %(wall)s - interval '730 days'
+     order by f.erased_at limit 1)
     union all
     (select shop_id, id::text from transfer where expires_at <= %(wall)s order by expires_at limit 1)
     limit 1
