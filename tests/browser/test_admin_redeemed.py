@@ -72,7 +72,7 @@ def test_a_gift_is_redeemed_marked_used_told_of_shipped_and_delivered(
 
     admin.open(f"/redeemed-rewards?search={code}")
     for status in ("Shipped", "Delivered"):
-        line.get_by_label(f"Delivery status of {GIFT}").select_option(status)
+        line.get_by_role("combobox", name=f"Delivery status of {GIFT}").select_option(status)
         line.get_by_role("button", name="Save the delivery status").click()
         expect(admin.said.first).to_contain_text(f"is {status.lower()} now")
     _is_accessible(admin)

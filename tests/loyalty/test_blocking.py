@@ -11,6 +11,7 @@ from backend import clock
 from backend.db import transaction
 from backend.errors import Conflict, MemberBlocked
 from backend.jobs import points
+from backend.jobs.schedule import SCHEDULE
 from backend.ledger.posting import Author
 from backend.loyalty import adjustments, awards, blocking, care_log, claims, earned_rewards, redemptions, told_events
 from backend.loyalty.redemptions import Redeemer
@@ -30,6 +31,14 @@ def unblock(shop: TestShop, member: int) -> None:
     with transaction() as session:
         blocking.unblock(session, shop.id, member, "It was a mistake", BY, clock.now())
     points.post_due()
+
+
+def is_rung_for(job: str, shop: TestShop, time: BusinessTime) -> bool:
+    """Whether the clock finds something of this shop that waits for the job."""
+    asked = next(each.waits for each in SCHEDULE if each.name == job) or ""
+    of_shop = f"select from ({asked.replace('%(now)s', ':now').removesuffix(' limit 1')}) waits where shop_id = :shop"
+    with transaction() as session:
+        return session.execute(text(of_shop), {"now": time.now, "shop": shop.id}).first() is not None
 
 
 def order(shop: TestShop, id_: str, at: str, type_: str = "order.collected", subtotal: str = "1000.00") -> None:
@@ -64,6 +73,7 @@ def test_what_was_promised_before_waits_and_comes_when_the_block_is_lifted(shop:
     time.advance(days=10)
     shop.work()
     assert balance(shop, member) == {"pending": 100, "available": 0}
+    assert not is_rung_for("points.post_due", shop, time), "it would be rung for ever"
     unblock(shop, member)
     assert balance(shop, member) == {"pending": 0, "available": 100}
     assert violations(shop) == []
