@@ -7,7 +7,7 @@ class Widget:
     def __init__(self, page: Page, name: str = "Rewards") -> None:
         self.page = page
         self.host = page.locator("lagniappe-widget")
-        self.launcher = page.get_by_role("button", name=name, exact=True)
+        self.launcher = self.host.get_by_role("button", name=name, exact=True)  # a block on the page may have one, too
         self.dialog = page.get_by_role("dialog", name=name)
         self.status = self.dialog.get_by_role("status")
 

@@ -22,7 +22,11 @@ class SeededBug:
 
 
 BUGS = (
-    SeededBug("what is owed is not settled", "if v_settled > 0 then", "if false then"),
+    SeededBug(
+        "what is owed is not settled",
+        "if v_settled > 0 then\n        select * from ledger_take_lots(p_shop, p_member,",
+        "if false then\n        select * from ledger_take_lots(p_shop, p_member,",
+    ),
     SeededBug(
         "more is settled than came in",
         "select least(p_points, -owed) into v_settled",

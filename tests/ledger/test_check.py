@@ -283,6 +283,19 @@ CORRUPTIONS = {
         "failed and its body is gone",
         ["update delivery set body = null where state = 'failed'"],
     ),
+    "points that a merge took out of one account and put nowhere": (
+        1,
+        "points are between two accounts that were merged",
+        [again("deduct", kind="merge", to_bucket="merged")],
+    ),
+    "an account that was merged and still has points": (
+        1,
+        "the account was merged into",
+        [
+            "update member set status = 'merged', merged_into = (select min(id) from member where shop_id = :shop)"
+            " where shop_id = :shop and id = (select max(id) from member where shop_id = :shop)"
+        ],
+    ),
     "points out of nothing, lot and entry and account in agreement": (
         9,
         "the entries close at",
