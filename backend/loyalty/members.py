@@ -234,6 +234,9 @@ def _drop_what_waits(session: AnySession, shop_id: int, member_id: int, at: date
     for statement in (
         "delete from outbox where shop_id = :shop and kind = 'mail' and payload ->> 'member_id' = cast(:member as text)"
         " and state <> 'done'",
+        # nobody can be reminded any more: points must not wait for a mail that is gone
+        "update lot set reminder = case when open then 'impossible' else 'waiting' end where shop_id = :shop"
+        " and member_id = :member and reminder = 'queued'",
         "update manual_change set state = 'withdrawn', decided_at = :at, decided_name = 'Lagniappe'"
         " where shop_id = :shop and member_id = :member and state = 'waiting'",
         "update manual_change set reason = '', decision_reason = null, details = '{}'"
