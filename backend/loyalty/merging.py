@@ -357,6 +357,9 @@ def _move_rows(session: AnySession, shop_id: int, kept_id: int, gone_id: int) ->
 
 def _become_one(session: AnySession, shop_id: int, kept: Member, gone: Member) -> None:
     """The kept member gets what only the other account said of the person; that one keeps its store's id and its link."""
+    session.flush()
+    session.refresh(kept)  # statements have changed both since they were read, such as their levels
+    session.refresh(gone)
     for name in _GAPS:
         if getattr(kept, name) is None:
             setattr(kept, name, getattr(gone, name))

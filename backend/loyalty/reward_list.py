@@ -117,8 +117,8 @@ def statement_for(
         parameters |= dict(zip(names, place, strict=True))
     order = ", ".join(f"{key} {'desc' if descending else 'asc'}" for key in keys)
     # The page is cut first: what is counted is counted for its rewards alone. Counting goes by ranges of an index and in its
-    # order: by `reward_id = r.id` PostgreSQL reads whole tables as soon as one reward has most of the rows. The shop is a constant, so
-    # that it knows how much of a table is the shop's.
+    # order: by `reward_id = r.id` PostgreSQL reads whole tables as soon as one reward has most of the rows. The shop is a
+    # constant, so that it knows how much of a table is the shop's.
     statement = f"""
         with page as materialized (
             select r.*, row_number() over (order by {order}) as place from reward r

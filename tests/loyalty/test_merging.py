@@ -320,6 +320,20 @@ TIERS = {
 }
 
 
+def test_the_account_that_goes_is_at_no_level_though_it_has_reached_one_just_now(
+    new_shop: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    shop = new_shop({**PROGRAM, **TIERS})
+    collected(shop, "c-2", "o-c-2", subtotal="500.00")
+    time.advance(days=5)
+    shop.work()
+    kept, gone = member_with(shop, 0, "c-1"), member_with(shop, 0, "c-2")  # nobody has looked at their levels yet
+    merge(shop, kept, gone)
+    (row,) = rows(shop, "select tier from member where shop_id = :shop and id = :id", id=gone)
+    assert row.tier is None
+    assert violations(shop) == []
+
+
 def test_what_both_earned_counts_towards_the_level(new_shop: Callable[..., TestShop], time: BusinessTime) -> None:
     shop = new_shop({**PROGRAM, **TIERS})
     for customer in ("c-1", "c-2"):
