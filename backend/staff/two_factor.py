@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pyotp
 import segno
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 
 from backend.errors import BadInput
 from backend.ledger.posting import AnySession
@@ -85,11 +85,6 @@ def _take(session: AnySession, person: Staff, is_unused, **change) -> bool:  # t
         execution_options={"synchronize_session": False},
     )
     return taken.scalar() is not None
-
-
-def recovery_codes_left(session: AnySession, shop_id: int, staff_id: int) -> int:
-    asked = select(func.cardinality(Staff.recovery_codes)).where(Staff.shop_id == shop_id, Staff.id == staff_id)
-    return int(session.execute(asked).scalar_one())
 
 
 def _step_of(secret: str, code: str, wall: datetime) -> int | None:
