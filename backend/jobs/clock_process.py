@@ -24,8 +24,8 @@ SESSION_NAME = "lagniappe clock"
 """What `pg_stat_activity` calls leader and standbys."""
 PATIENCE_SECONDS = 5.0
 """How long the row that waits longest may stay the same before the clock does the work itself."""
-OWN_DRAIN_SECONDS = 5.0
-"""How long the clock drains at a stretch: the other doorbells wait meanwhile."""
+OWN_DRAIN_SECONDS = 0.5
+"""How long the clock drains one job at a stretch: all the others wait meanwhile, and what is due has 10 seconds."""
 TICK_SECONDS = 0.25
 STANDBY_SECONDS = 1.0
 LEAP_SECONDS = 24 * 60 * 60
@@ -131,7 +131,13 @@ class Watch:
                 log.warning("no worker does %s: the clock does it", self.job.name)
             self._is_late = True
             self._drain(stopping)
+            self._go_on_or_wait(self._look(line))
+
+    def _go_on_or_wait(self, oldest: Any) -> None:
+        """After a stretch of our own: go on in the next round if it brought something, else have patience again."""
+        if oldest == self._oldest:
             self._same_since = time.monotonic()
+        self._oldest = oldest
 
     def _is_due(self) -> bool:
         """Once in each round slot of `every` seconds; at the start only what can see whether anything waits."""

@@ -48,7 +48,7 @@ def test_an_endpoint_is_added_tested_told_and_told_again(admin: Admin, demo: Dem
     assert Webhook(secret).verify(receiver.heard[0].body, receiver.heard[0].headers)
 
     before = len(receiver.heard)
-    receiver.will("500")
+    receiver.will_tell("member.created", "500")
     demo.shop.send("customer.created", {"id": f"hooks-{mark}"}, f"hooks-{mark}", LONG_AGO)
     wait_until(lambda: [each.said["type"] for each in receiver.heard[before:]].count("member.created") == 2, SECONDS)
     page.get_by_role("link", name=f"Stock {mark}").click()

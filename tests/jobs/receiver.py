@@ -30,11 +30,16 @@ class Receiver:
     heard: list[Heard] = field(default_factory=list)
     _moods: deque[str] = field(default_factory=deque)
     _always: str = "fine"
+    _told: dict[str, deque[str]] = field(default_factory=dict)
 
     def will(self, *moods: str) -> None:
         """How the next calls are answered, one after the other: `fine`, `503`, `429 90` (with Retry-After), `410`, `302`,
         `slow 0.5` (takes so many seconds), `lose` (hangs up), `talk` (a long answer)."""
         self._moods.extend(moods)
+
+    def will_tell(self, type_: str, *moods: str) -> None:
+        """The same for calls about events of one type alone: others may come in between."""
+        self._told.setdefault(type_, deque()).extend(moods)
 
     def always(self, mood: str) -> None:
         self._always = mood
@@ -53,7 +58,8 @@ class Receiver:
         lines = head.decode().split("\r\n")[1:]
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         self.heard.append(Heard(headers, body))
-        mood, _, detail = (self._moods.popleft() if self._moods else self._always).partition(" ")
+        moods = self._told.get(self.heard[-1].said["type"]) if self._told else self._moods
+        mood, _, detail = (moods.popleft() if moods else self._always).partition(" ")
         if mood == "lose":
             return None
         if mood == "slow":

@@ -209,6 +209,23 @@ class TestWatching:
         watch.attend(line, bell, stopping)
         assert done == ["here"]
 
+    def test_as_long_as_its_own_draining_brings_something_it_goes_on_in_every_round(
+        self,
+        own_app: Flask,
+        line: psycopg.Connection[Any],
+        valkey: OwnValkey,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        left = iter("210")
+        watch = Watch(own_app, Periodic("upkeep.purge", every=1, waits="select nullif(current_setting('own.waiting'), '0')"))
+        monkeypatch.setattr(watch, "_door", lambda: line.execute(f"set own.waiting = '{next(left)}'"))
+        line.execute("set own.waiting = '3'")
+        valkey.kill()
+        bell, stopping = Bell(valkey.url), threading.Event()
+        for _ in range(3):
+            watch.attend(line, bell, stopping)
+        assert next(left, None) is None
+
     def test_a_job_without_a_question_is_rung_until_somebody_hears_it(
         self, own_app: Flask, line: psycopg.Connection[Any], valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
     ) -> None:
