@@ -106,6 +106,8 @@ class Watch:
         self._oldest: Any = None
         self._same_since = 0.0
         self._is_late = False
+        self._goes_on = False
+        """The last stretch of our own brought something: another in the next round."""
         self._is_owed = False
         """Rung, but nobody heard it."""
 
@@ -122,22 +124,18 @@ class Watch:
             return
         oldest = self._look(line)
         if oldest != self._oldest:
-            self._oldest, self._same_since, self._is_late = oldest, time.monotonic(), False
+            self._oldest, self._same_since, self._is_late, self._goes_on = oldest, time.monotonic(), False, False
         if oldest is None:
             return
         is_heard = ringer.ring(self.job.name) if is_due else True
-        if not is_heard or time.monotonic() - self._same_since >= PATIENCE_SECONDS:
+        if not is_heard or self._goes_on or time.monotonic() - self._same_since >= PATIENCE_SECONDS:
             if not self._is_late:
                 log.warning("no worker does %s: the clock does it", self.job.name)
             self._is_late = True
             self._drain(stopping)
-            self._go_on_or_wait(self._look(line))
-
-    def _go_on_or_wait(self, oldest: Any) -> None:
-        """After a stretch of our own: go on in the next round if it brought something, else have patience again."""
-        if oldest == self._oldest:
-            self._same_since = time.monotonic()
-        self._oldest = oldest
+            left = self._look(line)
+            self._goes_on = left != self._oldest
+            self._oldest, self._same_since = left, time.monotonic()
 
     def _is_due(self) -> bool:
         """Once in each round slot of `every` seconds; at the start only what can see whether anything waits."""
