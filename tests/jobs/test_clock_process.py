@@ -217,7 +217,9 @@ class TestWatching:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         left = iter("210")
-        watch = Watch(own_app, Periodic("upkeep.purge", every=1, waits="select nullif(current_setting('own.waiting'), '0')"))
+        watch = Watch(
+            own_app, Periodic("upkeep.purge", every=1, waits="select nullif(current_setting('own.waiting'), '0')")
+        )
         monkeypatch.setattr(watch, "_door", lambda: line.execute(f"set own.waiting = '{next(left)}'"))
         line.execute("set own.waiting = '3'")
         valkey.kill()
