@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +12,16 @@ from backend.errors import ConfigError
 ENVIRONMENTS = ("production", "demo", "test")
 _BASE_URL_FILE = "base_url"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True)
+class ShopifyApp:
+    """The app that this installation is at Shopify. `secrets`: the current one first, then the one before it."""
+
+    client_id: str
+    secrets: tuple[str, ...] = field(repr=False)
+    test_url: str | None = None
+    """In demo and test: where a pretend Shopify answers for every shop, as `<test_url>/<shop's domain>/…`."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,8 @@ class Config:
     log_level: str
     sentry_dsn: str | None
     rate_limits: str | None
+    shopify: ShopifyApp | None
+    """None: shops on Shopify cannot be served."""
 
     @property
     def is_rehearsal(self) -> bool:
@@ -52,11 +64,12 @@ class Config:
         if log_level not in LOG_LEVELS:
             raise ConfigError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {log_level!r}.")
         data_dir = Path(environ.get("LAGNIAPPE_DATA_DIR") or ".lagniappe").resolve()
+        secret_keys = _secret_keys(environ, rehearsal)
         return cls(
             environment=environment,
             database_url=_url(environ, "DATABASE_URL", ("postgresql", "postgres")),
             redis_url=_url(environ, "REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys")),
-            secret_keys=_secret_keys(environ, rehearsal),
+            secret_keys=secret_keys,
             encryption_keys=_encryption_keys(environ, rehearsal),
             base_url=_base_url(environ, rehearsal, data_dir),
             mail_url=_mail_url(environ, rehearsal),
@@ -64,6 +77,7 @@ class Config:
             log_level=log_level,
             sentry_dsn=environ.get("SENTRY_DSN") or None,
             rate_limits=environ.get("LAGNIAPPE_RATE_LIMITS") or None,
+            shopify=_shopify(environ, rehearsal, secret_keys),
         )
 
 
@@ -138,3 +152,23 @@ def _mail_url(environ: Mapping[str, str], rehearsal: bool) -> str | None:
     if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
         raise ConfigError("MAIL_URL must be an address such as smtp://user:password@mail.example.com:587.")
     return value
+
+
+def _shopify(environ: Mapping[str, str], rehearsal: bool, secret_keys: tuple[str, ...]) -> ShopifyApp | None:
+    """The app's own keys. What else we signed with them could be shown to us as Shopify's: they sign nothing."""
+    client_id = environ.get("SHOPIFY_API_KEY", "").strip()
+    secrets = tuple(each.strip() for each in environ.get("SHOPIFY_API_SECRET", "").split(",") if each.strip())
+    if not client_id and not secrets:
+        return None
+    if not client_id:
+        raise ConfigError("SHOPIFY_API_KEY is not set, but SHOPIFY_API_SECRET is.")
+    if not secrets:
+        raise ConfigError("SHOPIFY_API_SECRET is not set, but SHOPIFY_API_KEY is.")
+    if any(len(secret) < 16 for secret in secrets) and not rehearsal:
+        raise ConfigError("SHOPIFY_API_SECRET is too short: it is the app's client secret, and the one before it.")
+    if set(secrets) & set(secret_keys):
+        raise ConfigError("SECRET_KEY must not be the client secret of SHOPIFY_API_SECRET.")
+    test_url = environ.get("SHOPIFY_TEST_URL", "").rstrip("/") or None
+    if test_url is not None and not rehearsal:
+        raise ConfigError("SHOPIFY_TEST_URL is for demo and test alone.")
+    return ShopifyApp(client_id, secrets, test_url)

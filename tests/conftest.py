@@ -25,6 +25,7 @@ from backend.jobs import inbox, points
 from backend.loyalty import campaigns, programs, rewards, shops
 from backend.loyalty.shops import NewShop
 from backend.platforms.custom import signature
+from tests.shopify.pretend import CLIENT_ID, OLD_SECRET, SECRET, Pretend, open_pretend
 
 # `pytest --hypothesis-profile nightly`: many long walks of the ledger, and what fails is made small.
 settings.register_profile(
@@ -46,13 +47,23 @@ def servers() -> Iterator[Addresses]:
 
 
 @pytest.fixture(scope="session")
-def environ(servers: Addresses) -> dict[str, str]:
+def pretend_shopify() -> Iterator[Pretend]:
+    """A Shopify for every shop of the tests. `forget()` it before use: tests/shopify/conftest.py does."""
+    with open_pretend() as pretend:
+        yield pretend
+
+
+@pytest.fixture(scope="session")
+def environ(servers: Addresses, pretend_shopify: Pretend) -> dict[str, str]:
     return {
         "LAGNIAPPE_ENV": "test",
         "DATABASE_URL": servers.database_url,
         "REDIS_URL": servers.redis_url,
         "BASE_URL": "http://127.0.0.1:8000",
         "LOG_LEVEL": "WARNING",
+        "SHOPIFY_API_KEY": CLIENT_ID,
+        "SHOPIFY_API_SECRET": f"{SECRET},{OLD_SECRET}",
+        "SHOPIFY_TEST_URL": pretend_shopify.url,
     }
 
 

@@ -11,17 +11,19 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
-from backend import db
+from backend import clock, db
 from backend.errors import BadInput, NotFound
 from backend.ledger.posting import AnySession
 from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.wording import is_language_tag
-from backend.models import ApiKey, BirthdayRound, Installation, Shop
+from backend.models import ApiKey, BirthdayRound, Installation, Shop, ShopifyShop
 from backend.money import is_currency
 from backend.platforms.custom.signature import new_secret
 from backend.platforms.registry import platform as known_platform
+from backend.platforms.shopify import domain as shopify_domain
 from backend.vault import vault
 
+SHOPIFY = "shopify"
 FACTS_TTL_SECONDS = 5.0
 """How long a process may go on with what it knew of a shop."""
 SCOPES: Mapping[str, str] = {
@@ -116,6 +118,8 @@ def create(
         raise _wrong("locale", f"{locale[:64]!r} is not a language tag such as en, pt-BR or zh-Hant.")
     timezone(timezone_name)
     checked_domain = check_domain(domain, rehearsal)
+    if platform == SHOPIFY and shopify_domain.read(checked_domain) is None:
+        raise _wrong("domain", f"{domain[:200]!r} is not the name of a shop on Shopify, such as kiln.myshopify.com.")
     if discounts_url is not None:
         _check_discounts_url(discounts_url, rehearsal)
     keys = vault()
@@ -138,6 +142,8 @@ def create(
     shop.webhook_secret = keys.seal(webhook_secret, shop_id=shop.id, purpose="webhook")
     shop.identity_secret = keys.seal(identity_secret, shop_id=shop.id, purpose="identity")
     session.add(BirthdayRound(shop_id=shop.id, after_member=0, due_at=now))
+    if platform == SHOPIFY:
+        session.add(ShopifyShop(shop_id=shop.id, domain=checked_domain, state="waiting", created_at=clock.wall()))
     api_key = new_api_key(session, shop.id, now, label="first key", scopes=ALL_SCOPES)
     return NewShop(shop, shop.id, webhook_secret, identity_secret, api_key)
 

@@ -23,6 +23,7 @@ from backend.models.remembered_answer import RememberedAnswer
 from backend.models.reward import Image, Reward
 from backend.models.segment import Segment
 from backend.models.shop import Installation, Shop
+from backend.models.shopify import OrderLook, ShopifyDiscount, ShopifyShop, ShopifyUser
 from backend.models.staff import Staff, StaffSession, TeamChange
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Member",
     "MemberEvent",
     "Order",
+    "OrderLook",
     "OutboxMessage",
     "ProgramDraft",
     "ProgramVersion",
@@ -57,6 +59,9 @@ __all__ = [
     "Reward",
     "Segment",
     "Shop",
+    "ShopifyDiscount",
+    "ShopifyShop",
+    "ShopifyUser",
     "Staff",
     "StaffSession",
     "TeamChange",

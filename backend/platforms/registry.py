@@ -3,8 +3,9 @@
 from backend.errors import NotFound
 from backend.platforms.base import Platform
 from backend.platforms.custom import adapter as custom
+from backend.platforms.shopify import adapter as shopify
 
-_PLATFORMS: dict[str, Platform] = {each.name: each for each in (custom,)}
+_PLATFORMS: dict[str, Platform] = {each.name: each for each in (custom, shopify)}
 
 
 def platform(name: str) -> Platform:

@@ -98,6 +98,11 @@ LEFT = frozenset(
         "month_sum",
         "sum_change",
         "active_members",
+        # how this place speaks with the shop's platform
+        "shopify_shop",
+        "shopify_user",
+        "shopify_discount",
+        "order_look",
         # who is told of what, from where the shop stands
         "endpoint",
         "outgoing_event",

@@ -1,0 +1,63 @@
+"""What is kept of a shop on Shopify beside the shop itself. Tokens are sealed (backend/vault.py); times are the machine's."""
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.db import db
+from backend.models.columns import At, Ref, RowId, ShopId, Str, Texts
+
+
+class ShopifyShop(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "shopify_shop"
+
+    shop_id: Mapped[ShopId]
+    domain: Mapped[Str]
+    external_id: Mapped[Str | None]
+    state: Mapped[Str]
+    access_token: Mapped[Str | None]
+    refresh_token: Mapped[Str | None]
+    access_until: Mapped[At | None]
+    refresh_until: Mapped[At | None]
+    needs_opening: Mapped[bool] = mapped_column(default=False)
+    scopes: Mapped[Texts] = mapped_column(default=list)
+    installed_at: Mapped[At | None]
+    uninstalled_at: Mapped[At | None]
+    redact_at: Mapped[At | None]
+    orders_until: Mapped[At | None]
+    orders_next_at: Mapped[At | None]
+    topics_next_at: Mapped[At | None]
+    codes_next_at: Mapped[At | None]
+    created_at: Mapped[At]
+
+
+class OrderLook(db.Model):  # type: ignore[name-defined,misc]
+    """An order that is to be asked for, since a delivery said that it changed and not what it is now."""
+
+    __tablename__ = "order_look"
+
+    shop_id: Mapped[ShopId]
+    external_id: Mapped[Str] = mapped_column(primary_key=True)
+    asked_at: Mapped[At]
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[At | None]
+    error: Mapped[Str | None]
+
+
+class ShopifyUser(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "shopify_user"
+
+    shop_id: Mapped[ShopId]
+    user_id: Mapped[Str] = mapped_column(primary_key=True)
+    staff_id: Mapped[Ref]
+
+
+class ShopifyDiscount(db.Model):  # type: ignore[name-defined,misc]
+    """One discount at Shopify for all codes of a reward that are worth the same."""
+
+    __tablename__ = "shopify_discount"
+
+    shop_id: Mapped[ShopId]
+    id: Mapped[RowId]
+    reward_id: Mapped[Ref]
+    worth: Mapped[Str]
+    gid: Mapped[Str | None]
+    created_at: Mapped[At]
