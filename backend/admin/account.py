@@ -33,6 +33,7 @@ def account(visit: Visit) -> str:
         role=rights.role_of(held(person.rights)),
         rights=[rights.SAID[each] for each in rights.Right if each in visit.who.rights],
         sessions=sessions.of(visit.session, visit.shop_id, visit.who.staff_id, visit.wall),
+        called=sessions.called,
         codes_left=len(person.recovery_codes),
     )
 

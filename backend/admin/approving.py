@@ -10,6 +10,7 @@ from backend.admin.assigning import me
 from backend.admin.door import Visit, form, page
 from backend.loyalty import approvals as rules
 from backend.models import ManualChange
+from backend.staff import letters, team_log
 from backend.staff.rights import Right
 
 PAGE_SIZE = 25
@@ -87,8 +88,25 @@ def approval_limit(visit: Visit) -> str:
 def set_approval_limit(visit: Visit) -> Response:
     points = visit.checked(Limited).points
     rules.set_limit(visit.session, visit.shop_id, points, visit.who.name, visit.now)
+    _tell_the_team(visit, points)
     said = f"More than {points:,} points need a second person now." if points else "Nobody else has to agree any more."
     return visit.done(said, "approvals" if visit.may(Right.ASSIGN_POINTS) else "approval_limit")
+
+
+def _tell_the_team(visit: Visit, points: int | None) -> None:
+    """Who may lift the limit may assign points as well: nobody does both unseen."""
+    shown = f"{points:,} points a day" if points else "none"
+    team_log.note(visit.session, visit.shop_id, visit.now, visit.who.name, "limit", shown)
+    letters.tell(
+        visit.session,
+        visit.shop_id,
+        Right.STAFF,
+        "limit_changed",
+        visit.wall.isoformat(),
+        besides=visit.who.staff_id,
+        author=visit.who.name,
+        points=points,
+    )
 
 
 def _ends_of(change: ManualChange) -> datetime | None:

@@ -135,6 +135,23 @@ def approval_waiting(asked: Inquiry) -> Letter:
     )
 
 
+def limit_changed(asked: Inquiry) -> Letter:
+    """Somebody has changed how many points one person may move alone."""
+    author, points = asked.payload["author"], asked.payload["points"]
+    now = (
+        f"One person may now change {points:,} points alone on one day; above that, a second one has to agree."
+        if points
+        else "Nobody has to agree any more to what one person changes by hand, however much it is."
+    )
+    return Letter(
+        f"The limit for approvals was changed ({asked.shop.name})",
+        "The limit for approvals was changed",
+        (f"{author} has changed the limit. {now}", "If you did not expect that, ask them, and look at the log."),
+        "The team's log",
+        asked.page("/people"),
+    )
+
+
 def reward_redeemed(asked: Inquiry) -> Letter:
     """A gift is marked as used: it has to be sent (S1.42). Names the customer and where it goes, as the document says."""
     redemption = asked.session.get(Redemption, (asked.shop.id, asked.payload["redemption_id"]))
@@ -270,6 +287,7 @@ LETTERS: Mapping[str, Callable[[Inquiry], Letter]] = {
     "password_reset": password_reset,
     "account_changed": account_changed,
     "approval_waiting": approval_waiting,
+    "limit_changed": limit_changed,
     "reward_redeemed": reward_redeemed,
     "import_waiting": import_waiting,
     "import_done": import_done,

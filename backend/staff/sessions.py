@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+import ua_parser
 from sqlalchemy import func, select, update
 
 from backend import db
@@ -70,6 +71,14 @@ def read(token: str, wall: datetime) -> SignedIn | None:
         return None
     rights = frozenset(Right(each) for each in row["rights"] if each in set(Right))
     return SignedIn(row["shop_id"], row["staff_id"], row["id"], row["name"], row["email"], rights)
+
+
+def called(user_agent: str) -> str:
+    """What people call that browser, such as "Firefox on Windows"; the text itself where nobody knows it."""
+    known = ua_parser.parse(user_agent)
+    browser = known.user_agent.family if known.user_agent else None
+    system = known.os.family if known.os else None
+    return " on ".join(filter(None, (browser, system))) or user_agent or "Unknown"
 
 
 def end(session: AnySession, shop_id: int, session_id: int, wall: datetime) -> None:

@@ -20,6 +20,7 @@ SAID: Mapping[str, str] = {
     "two_factor_on": "turned on two-factor sign-in",
     "two_factor_off": "turned off two-factor sign-in",
     "two_factor_reset": "turned off the two-factor sign-in of",
+    "limit": "changed the limit for approvals to",
     "api_key_made": "made the API key",
     "api_key_revoked": "revoked the API key",
 }

@@ -285,6 +285,24 @@ def test_who_may_approve_gets_a_mail(ada: Desk, ben: Desk, shop: TestShop, time:
     assert told[0].payload["change_id"] == waiting
 
 
+def test_nobody_lifts_the_limit_unseen(ada: Desk, sign_in: SignIn, shop: TestShop) -> None:
+    owner, other = sign_in(name="Olga Owner"), sign_in(name="Otto Owner")
+    owner.done("/approvals/limit", points="250")
+    owner.done("/approvals/limit", points="")
+    told = rows(
+        shop,
+        "select payload from outbox where shop_id = :shop and kind = 'staff_mail'"
+        " and payload ->> 'purpose' = 'limit_changed' order by id",
+    )
+    assert [(each.payload["staff_id"], each.payload["points"]) for each in told] == [
+        (other.staff_id, 250),
+        (other.staff_id, None),
+    ]
+    log = " ".join(other.page("/people").text.split())
+    assert "Olga Owner changed the limit for approvals to 250 points a day" in log
+    assert "Olga Owner changed the limit for approvals to none" in log
+
+
 def test_approvals_are_read_page_by_page(
     ada: Desk, shop: TestShop, time: BusinessTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

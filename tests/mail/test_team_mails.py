@@ -157,3 +157,12 @@ def _begin(shop: TestShop, kind: str, content: bytes, person: Person, took: time
         made = imports.keep(session, shop.id, kind, "file.csv", iter([content]), person.name, wall)
         imports.begin(session, shop.id, made, wall, trial=False, person=person)
     return made
+
+
+@pytest.mark.parametrize("points, said", [(250, "250 points alone on one day"), (None, "Nobody has to agree any more")])
+def test_a_changed_limit_says_who_and_what(shop: TestShop, hire: Hire, points: int | None, said: str) -> None:
+    payload = {"purpose": "limit_changed", "staff_id": hire("ada", Right.STAFF), "author": "Olga", "points": points}
+    worded = letter(shop, payload)
+    assert worded.paragraphs[0].startswith("Olga has changed the limit.")
+    assert said in worded.paragraphs[0]
+    assert worded.url.endswith("/admin/people")
