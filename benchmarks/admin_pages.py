@@ -271,8 +271,8 @@ def _fill(url: str, shop_id: int, size: Size, now: datetime) -> None:
         for statement in (_REWARDS, _CODES, _REDEMPTIONS):
             client.execute(statement, given)
         client.execute("set session_replication_role = origin")
-        seeding.sum_again(connection, shop_id)
         client.execute("vacuum (analyze)")
+        seeding.sum_again(connection, shop_id)
 
 
 def _signed_in(app: Flask, email: str) -> FlaskClient:

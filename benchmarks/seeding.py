@@ -150,7 +150,6 @@ def fill(database_url: str, shop_id: int, members: int, now: datetime, histories
                 )
             )
         _fill_histories(database_url, given, histories)
-        sum_again(connection, shop_id)
         for _, definition in indexes:
             connection.execute(definition)
         for table in _NUMBERED:
@@ -159,6 +158,7 @@ def fill(database_url: str, shop_id: int, members: int, now: datetime, histories
             )
         for table in _TABLES:
             connection.execute(f"vacuum (freeze, analyze) {table}")
+        sum_again(connection, shop_id)  # only now: without statistics it joins a million by a million
         connection.execute("checkpoint")
 
 
