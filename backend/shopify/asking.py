@@ -7,6 +7,7 @@ import requests
 
 from backend.platforms.base import Never
 from backend.platforms.shopify import admin_api
+from backend.shopify import tokens
 
 
 def ask(
@@ -16,7 +17,10 @@ def ask(
 
     Raises TryAgain (later), Never (no repetition helps, or the shop has no token), as the outbox understands them.
     """
-    raise Never("The app is not installed in this shop.")
+    try:
+        return admin_api.ask(tokens.fresh(shop_id), name, variables, session=session)
+    except admin_api.TokenRefused:
+        raise Never(tokens.OPEN_ONCE) from None
 
 
 def first_user_error(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
