@@ -49,11 +49,22 @@ def _register_doors(app: Flask) -> None:
     from backend import health, referral_links, unsubscribe
     from backend.admin import routes as admin
     from backend.merchant_api import routes as merchant_api
+    from backend.shopify_app import proxy as shopify_proxy
     from backend.webhooks import routes as webhooks
     from backend.widget_api import claiming, preview, routes, spending  # noqa: F401 - they put their routes on the door's
     from backend.widget_api import door as widget_api
 
-    for door in (health, webhooks, widget_api, preview, merchant_api, admin, unsubscribe, referral_links):
+    for door in (
+        health,
+        webhooks,
+        widget_api,
+        preview,
+        merchant_api,
+        admin,
+        shopify_proxy,
+        unsubscribe,
+        referral_links,
+    ):
         app.register_blueprint(door.blueprint)
 
 
