@@ -10,7 +10,6 @@ from backend import clock
 from backend.db import transaction
 from backend.models import ShopifyShop
 from backend.vault import vault
-
 from tests.conftest import TestShop
 from tests.shopify.pretend import Pretend
 
