@@ -53,11 +53,19 @@ class ShopFacts:
     identity_secret: str = field(repr=False)
     discounts_url: str | None = None
     """Where the store takes discount codes; None: it looks them up at the merchant API."""
+    shopify_domain: str | None = None
+    """On Shopify: the name that Shopify gave the shop, such as kiln.myshopify.com. It answers beside `domain`."""
 
     @property
     def address(self) -> str:
         """The shop's own address, such as https://shop.example."""
         return self.domain if "://" in self.domain else f"https://{self.domain}"
+
+    def is_at(self, origin: str) -> bool:
+        """Whether pages of that origin are the shop's own."""
+        return origin == self.address or (
+            self.shopify_domain is not None and origin == f"https://{self.shopify_domain}"
+        )
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,9 @@ class NewShop:
     api_key: str = field(repr=False)
 
 
+_FACTS = """
+    select shop.*, shopify_shop.domain as shopify_domain from shop
+    left join shopify_shop on shopify_shop.shop_id = shop.id"""
 _cache: dict[str, tuple[float, ShopFacts]] = {}
 
 
@@ -224,7 +235,7 @@ def _cached(cache_key: str, column: str, value: int | str) -> ShopFacts:
     found = _cache.get(cache_key)
     if found is not None and found[0] > time.monotonic():
         return found[1]
-    row = db.one_statement(f"select * from shop where {column} = %(value)s", {"value": value})  # noqa: S608 - our own names
+    row = db.one_statement(f"{_FACTS} where shop.{column} = %(value)s", {"value": value})
     if row is None:
         raise NotFound()
     known = _facts_of(row)
@@ -248,6 +259,7 @@ def _facts_of(row: Mapping[str, Any]) -> ShopFacts:
         webhook_secrets=(keys.open(row["webhook_secret"], shop_id=row["id"], purpose="webhook"),),
         identity_secret=keys.open(row["identity_secret"], shop_id=row["id"], purpose="identity"),
         discounts_url=row["discounts_url"],
+        shopify_domain=row["shopify_domain"],
     )
 
 

@@ -40,6 +40,7 @@ def forget() -> None:
 def _is_of(shop: ShopFacts, referrer: str) -> bool:
     try:
         page, own = urlsplit(referrer), urlsplit(shop.address)
-        return page.hostname == own.hostname and page.port == own.port
+        hosts = {(own.hostname, own.port), (shop.shopify_domain, None)}
+        return page.hostname is not None and (page.hostname, page.port) in hosts
     except ValueError:
         return False

@@ -25,6 +25,8 @@ KNOWN_FOR_SECONDS = 5.0
 """How long a process may go by what it knew of a domain."""
 _MAX_KNOWN = 10_000
 
+_SOME_SHOPS = """
+    select 1 from shop where domain = %(domain)s union all select 1 from shopify_shop where domain = %(domain)s limit 1"""
 _ORIGIN = re.compile(r"(https?)://([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
 _known: dict[str, tuple[float, bool]] = {}
 
@@ -50,7 +52,7 @@ def preflight(origin: str | None, *, is_public: bool, is_rehearsal: bool) -> Res
 
 def for_own_shop(origin: str | None, shop: ShopFacts | None) -> tuple[tuple[str, str], ...]:
     """The headers of a member's answer: only a page of the shop itself may read it."""
-    if origin is None or shop is None or origin != shop.address:
+    if origin is None or shop is None or not shop.is_at(origin):
         return ()
     return (("Access-Control-Allow-Origin", origin), _EXPOSED)
 
@@ -60,7 +62,7 @@ def refuse_foreign_write(origin: str | None, shop: ShopFacts) -> None:
 
     A caller without Origin is no page: it holds the member's token and is taken for the store's server.
     """
-    if origin is not None and origin != shop.address:
+    if origin is not None and not shop.is_at(origin):
         raise Forbidden("This page does not belong to the shop.", code="origin_not_allowed")
 
 
@@ -71,7 +73,7 @@ def _is_some_shops(origin: str, is_rehearsal: bool) -> bool:
     known = _known.get(domain)
     if known is not None and known[0] > time.monotonic():
         return known[1]
-    found = db.one_statement("select 1 from shop where domain = %(domain)s limit 1", {"domain": domain}) is not None
+    found = db.one_statement(_SOME_SHOPS, {"domain": domain}) is not None
     if len(_known) >= _MAX_KNOWN:
         _known.clear()
     _known[domain] = (time.monotonic() + KNOWN_FOR_SECONDS, found)

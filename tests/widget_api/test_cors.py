@@ -1,12 +1,15 @@
 """Which page may read which answer (contract section 5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from backend.app import create_app
+from backend.db import transaction
+from backend.loyalty import shops
 from backend.widget_api import cors
 from tests.conftest import TestShop
 from tests.widget_api.conftest import ORIGIN, Widget
@@ -185,6 +188,38 @@ class TestWrites:
         assert widget.call("me/seen", "POST", headers={"Origin": None}).status_code == 200
 
 
+class TestOnShopify:
+    """A shop on Shopify answers at the name that Shopify gave it, too: previews, and shops without a domain of their own."""
+
+    NAME = "kiln-of-ours.myshopify.com"
+
+    @pytest.fixture
+    def widget(self, new_shop: Any, widget_of: Any) -> Iterator[Widget]:
+        shop = new_shop(platform="shopify", domain=self.NAME)
+        with transaction() as session:
+            statement = "update shop set domain = 'kiln.example' where id = :shop"
+            session.execute(text(statement), {"shop": shop.id})
+        shops.forget_facts()
+        yield widget_of(shop)
+        with transaction() as session:
+            session.execute(text("delete from shopify_shop where domain = :name"), {"name": self.NAME})
+
+    @pytest.mark.parametrize("origin", ["https://kiln.example", "https://kiln-of-ours.myshopify.com"])
+    def test_pages_of_both_may_ask_read_and_write(self, widget: Widget, ask: Any, origin: str) -> None:
+        assert ask("me", origin).status_code == 204
+        for path, method in (("me", "GET"), ("me/seen", "POST")):
+            answer = widget.call(path, method, headers={"Origin": origin})
+            assert answer.status_code == 200
+            assert answer.headers["Access-Control-Allow-Origin"] == origin
+
+    @pytest.mark.parametrize(
+        "origin", ["https://nobodys-kiln.myshopify.com", "http://kiln-of-ours.myshopify.com", "https://myshopify.com"]
+    )
+    def test_no_other_page_may(self, widget: Widget, ask: Any, origin: str) -> None:
+        assert ask("me", origin).status_code == 403
+        assert widget.call("me/seen", "POST", headers={"Origin": origin}).status_code == 403
+
+
 class TestPlainHttp:
     """http origins are those of demo and tests alone."""
 
@@ -206,6 +241,7 @@ class TestPlainHttp:
             "BASE_URL": "https://loyalty.example",
             "MAIL_URL": "smtp://mail.example",
         }
+        del production["SHOPIFY_TEST_URL"]
         client = create_app(production).test_client()
         for origin, status in (("http://plain.example", 403), (ORIGIN, 204)):
             cors._known.clear()
