@@ -6,11 +6,13 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from backend.loyalty import endings, redemptions, rewards
+from backend.loyalty import endings, redemptions, rewards, shops
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.rewards import Reward
+from backend.loyalty.shops import ShopFacts
 from backend.models import Redemption
 from backend.platforms.events import time_text
+from backend.platforms.shopify import links
 from backend.widget_api.reward_shapes import Tongue, cleaned, value_text
 
 
@@ -75,14 +77,19 @@ def _points_returned(redemption: Redemption, now: datetime) -> bool | None:
 
 
 def _use(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, str] | None:
-    """Where the code is put into the store's cart: the store's /discount/<code>."""
+    """Where the code is put into the store's cart: the store's /discount/<code>. On Shopify the cart is shown then."""
     is_good = redemptions.status_at(redemption, now) == ("requested" if is_cashback(redemption) else "issued")
     if not is_good or not redemption.is_ready or redemption.code is None:
         return None
     if redemption.use_state == "used" or redemption.ending is not None:
         return None
-    url = f"{tongue.shop.address}/discount/{quote(redemption.code, safe='')}"
-    return {"label": tongue.words["use_now"], "url": url}
+    return {"label": tongue.words["use_now"], "url": _discount_url(tongue.shop, redemption.code)}
+
+
+def _discount_url(shop: ShopFacts, code: str) -> str:
+    if shop.platform == shops.SHOPIFY:
+        return links.discount(shop.address, code)
+    return f"{shop.address}/discount/{quote(code, safe='')}"
 
 
 def _post_confirmation(redemption: Redemption, reward: Reward | None, tongue: Tongue) -> str | None:

@@ -210,6 +210,21 @@ def test_redeeming_takes_the_points_and_gives_a_code(rich: Widget, offer: Callab
     assert violations(rich) == []
 
 
+def test_on_shopify_a_code_leads_into_the_cart_which_is_shown(new_shop: Callable[..., TestShop]) -> None:
+    """Shopify's own `/discount/<code>` puts it there; a code of the merchant's own may hold anything."""
+    widget = Widget(new_shop(platform="shopify", domain="kiln-cart.myshopify.com"))
+    give(widget, 500)
+    with transaction() as session:
+        document = FIVE_OFF | {"coupons": ["50%/#?&É"]}
+        made = rewards.create(session, widget.shop.facts, document, clock.now(), rehearsal=True)
+    rewards.forget_current()
+    origin = {"Origin": "https://kiln-cart.myshopify.com"}
+    had = widget.call("me/redemptions", "POST", json={"reward_id": made.public_id}, headers=origin)
+    assert had.status_code == 201, had.text
+    address = "https://kiln-cart.myshopify.com/discount/50%25%2F%23%3F%26%C3%89?redirect=/cart"
+    assert had.json["use"] == {"label": "Use it now", "url": address}
+
+
 def test_the_same_key_is_the_same_redemption_as_it_now_is(rich: Widget, offer: Callable[..., str]) -> None:
     reward = offer()
     first = redeem(rich, reward, "once").json
