@@ -27,6 +27,7 @@ PRODUCTION = {
     "ENCRYPTION_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "BASE_URL": "https://loyalty.example",
     "MAIL_URL": "smtp://mail.example",
+    "SHOPIFY_TEST_URL": "",
 }
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
