@@ -51,7 +51,12 @@ def configure(config: Config) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if config.sentry_dsn is not None:
         try:
-            sentry_sdk.init(dsn=config.sentry_dsn, environment=config.environment, send_default_pii=False)
+            sentry_sdk.init(
+                dsn=config.sentry_dsn,
+                environment=config.environment,
+                send_default_pii=False,
+                include_local_variables=False,  # they hold tokens and addresses, under names that nobody can list
+            )
         except BadDsn:
             raise ConfigError("SENTRY_DSN must be an address such as https://key@sentry.example.com/1.") from None
 

@@ -41,11 +41,14 @@ _SECONDS = re.compile(r"[0-9]+")
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds. `connect` is for finding the name and again for each address tried, `read` for each silence."""
+    """Seconds. `connect` is for finding the name and again for each address tried, `read` for each silence.
+
+    `largest`: how many bytes of the answer are read."""
 
     connect: float = 3.0
     read: float = 5.0
     total: float = 10.0
+    largest: int = LARGEST_ANSWER
 
 
 LIMITS = Limits()
@@ -53,7 +56,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `headers` are found whatever their case; of `body` the first `LARGEST_ANSWER` bytes are there."""
+    """What came back. `headers` are found whatever their case; of `body` the first `Limits.largest` bytes are there."""
 
     status: int
     headers: Mapping[str, str]
@@ -189,7 +192,7 @@ def _post(
                 prepared, stream=True, timeout=(limits.connect, limits.read), verify=line.verify or True, proxies=None
             )
             try:
-                said = _begin_of(answer.raw)
+                said = _begin_of(answer.raw, limits.largest)
             finally:
                 answer.close()
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError):
@@ -201,12 +204,12 @@ def _post(
         return Answer(answer.status_code, answer.headers, said)
 
 
-def _begin_of(raw: Any) -> bytes:
+def _begin_of(raw: Any, largest: int) -> bytes:
     """Read until nothing more comes: only then is a body that was cut short told from a whole one."""
-    said = b""
-    while len(said) < LARGEST_ANSWER and (more := raw.read(LARGEST_ANSWER - len(said), decode_content=False)):
+    said = bytearray()
+    while len(said) < largest and (more := raw.read(largest - len(said), decode_content=False)):
         said += more
-    return said
+    return bytes(said)
 
 
 def _adapter(line: requests.Session, prepared: requests.PreparedRequest, is_rehearsal: bool) -> HTTPAdapter:

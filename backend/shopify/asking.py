@@ -1,5 +1,7 @@
-"""Asking Shopify for a shop: with a token that is fresh."""
+"""Asking Shopify for a shop: with a token that is fresh, no faster than the shop's bucket allows."""
 
+import random
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,19 +9,40 @@ import requests
 
 from backend.platforms.base import Never
 from backend.platforms.shopify import admin_api
+from backend.platforms.shopify.admin_api import Access, Reply, Throttled, TokenRefused
 from backend.shopify import tokens
+from backend.shopify.throttle import FIRST_COST, Full, throttle
+
+PATIENCE_SECONDS = 2.0
+"""How long a call waits for the shop's bucket before it is left for later."""
+
+_costs: dict[str, float] = {}
+"""What each document was last reckoned at, as far as this process knows."""
 
 
 def ask(
-    shop_id: int, name: str, variables: Mapping[str, Any], *, session: requests.Session | None = None
+    shop_id: int,
+    name: str,
+    variables: Mapping[str, Any],
+    *,
+    session: requests.Session | None = None,
+    bulk: bool = False,
 ) -> Mapping[str, Any]:
     """The `data` that Shopify answers to `platforms/shopify/documents/<name>.graphql`. Never inside a transaction.
 
-    Raises TryAgain (later), Never (no repetition helps, or the shop has no token), as the outbox understands them.
+    `session` is one of `outgoing.open_session()`; `bulk` is work that leaves the half of the shop's bucket to others.
+    May take about half a minute where Shopify is slow. Raises TryAgain (later; it may have been done already unless it is
+    `Throttled`), Never (no repetition helps, or the shop has no token), as the outbox understands them.
     """
+    access = tokens.fresh(shop_id)
     try:
-        return admin_api.ask(tokens.fresh(shop_id), name, variables, session=session)
-    except admin_api.TokenRefused:
+        return _in_turn(shop_id, access, name, variables, session, bulk).data
+    except TokenRefused:
+        access = tokens.renewed(shop_id, access)
+    try:
+        return _in_turn(shop_id, access, name, variables, session, bulk).data
+    except TokenRefused:
+        tokens.give_up(shop_id, access)
         raise Never(tokens.OPEN_ONCE) from None
 
 
@@ -27,6 +50,45 @@ def first_user_error(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The first of a mutation's `userErrors`: `{field, message, code?}`. None if there is none."""
     errors = payload.get("userErrors") or ()
     return errors[0] if errors else None
+
+
+def _in_turn(
+    shop_id: int,
+    access: Access,
+    name: str,
+    variables: Mapping[str, Any],
+    session: requests.Session | None,
+    bulk: bool,
+) -> Reply:
+    """Wait for the bucket, by what we know of it and by what Shopify says, as long as patience lasts."""
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with throttle().taking(shop_id, _costs.get(name, FIRST_COST), bulk=bulk) as place:
+                try:
+                    reply = admin_api.ask(access, name, variables, session=session)
+                except Throttled as refusal:
+                    place.budget = refusal.budget
+                    _remember_cost(name, refusal.requested)
+                    raise
+                place.budget = reply.budget
+                _remember_cost(name, reply.requested)
+                return reply
+        except Throttled as refusal:
+            wait = refusal.retry_after_seconds
+            if wait is None:
+                raise
+        except Full as full:
+            wait = full.seconds
+        wait += random.uniform(0.01, 0.1)  # noqa: S311 - so that those who wait do not all come back at once
+        if time.monotonic() + wait > ends_at:
+            raise Throttled(wait)
+        time.sleep(wait)
+
+
+def _remember_cost(name: str, requested: float | None) -> None:
+    if requested is not None:
+        _costs[name] = requested
 
 
 __all__ = ["admin_api", "ask", "first_user_error"]

@@ -408,6 +408,13 @@ def test_of_a_huge_answer_the_begin_is_read(status):
     assert len(sent) < 20
 
 
+def test_who_expects_a_long_answer_can_have_it():
+    with serving(answering(answer("200 OK", b"x" * 3 * LARGEST_ANSWER))) as server:
+        assert len(call(local(server)).body) == LARGEST_ANSWER
+        assert len(call(local(server), limits=Limits(largest=2 * LARGEST_ANSWER)).body) == 2 * LARGEST_ANSWER
+        assert len(call(local(server), limits=Limits(largest=8 * LARGEST_ANSWER)).body) == 3 * LARGEST_ANSWER
+
+
 def test_nothing_is_unpacked():
     bomb = gzip.compress(b"\x00" * 10_000_000)
     seen = []

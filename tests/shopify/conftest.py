@@ -12,6 +12,7 @@ from backend.models import ShopifyShop
 from backend.vault import vault
 from tests.conftest import TestShop
 from tests.shopify.pretend import Pretend
+from tests.shopify.pretend_tokens import SCOPES, Tokens
 
 _numbers = count(1)
 
@@ -20,8 +21,17 @@ _numbers = count(1)
 def shopify(pretend_shopify: Pretend) -> Iterator[Pretend]:
     """The pretend Shopify, as new."""
     pretend_shopify.forget()
+    pretend_shopify.grant = Tokens().grant
     yield pretend_shopify
     pretend_shopify.forget()
+
+
+@pytest.fixture
+def token_door(shopify: Pretend) -> Tokens:
+    """What the pretend Shopify remembers of tokens, and how it answers when it is asked for some."""
+    door = Tokens()
+    shopify.grant = door.grant
+    return door
 
 
 @pytest.fixture
@@ -31,14 +41,16 @@ def shopify_shop(new_shop: Callable[..., TestShop]) -> TestShop:
 
 
 @pytest.fixture
-def installed_shop(shopify: Pretend, shopify_shop: TestShop) -> TestShop:
+def installed_shop(shopify: Pretend, token_door: Tokens, shopify_shop: TestShop) -> TestShop:
     """A shop on Shopify with the app installed and a token that is good for an hour."""
     keys = vault()
+    access, refresh = token_door.first(shopify, shopify_shop.facts.domain)
     with transaction() as session:
         row = session.get_one(ShopifyShop, shopify_shop.id)
         row.state, row.installed_at = "installed", clock.wall()
-        row.access_token = keys.seal(shopify.new_token(row.domain), shop_id=row.shop_id, purpose="shopify access")
+        row.scopes = SCOPES.split(",")
+        row.access_token = keys.seal(access, shop_id=row.shop_id, purpose="shopify access")
         row.access_until = clock.wall() + timedelta(hours=1)
-        row.refresh_token = keys.seal("shprt_first", shop_id=row.shop_id, purpose="shopify refresh")
+        row.refresh_token = keys.seal(refresh, shop_id=row.shop_id, purpose="shopify refresh")
         row.refresh_until = clock.wall() + timedelta(days=90)
     return shopify_shop

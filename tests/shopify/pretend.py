@@ -61,11 +61,13 @@ class Pretend:
     """The access tokens that are good, with the domain of the shop of each."""
     token_calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """The calls to /admin/oauth/access_token: the shop's domain and the body."""
-    grant: Callable[["Pretend", str, dict[str, Any]], tuple[int, dict[str, Any]]] | None = None
-    """Answers those calls; tests/shopify/conftest.py says how Shopify does."""
+    grant: Callable[["Pretend", str, dict[str, Any]], tuple[int, dict[str, Any]] | None] | None = None
+    """Answers those calls, or hangs up; tests/shopify/pretend_tokens.py says how Shopify does."""
     resolvers: dict[str, Callable[..., Any]] = field(default_factory=dict)
     available: float = 2000.0
     """What is left in the bucket of cost, as the answers say."""
+    version: str = VERSION
+    """Of the Admin API, as the answers say."""
 
     def will(self, *moods: str) -> None:
         self.moods.extend(moods)
@@ -77,6 +79,7 @@ class Pretend:
         self.tokens.clear()
         self.token_calls.clear()
         self.available = 2000.0
+        self.version = VERSION
 
     def new_token(self, domain: str) -> str:
         token = f"shpat_{secrets.token_hex(16)}"
@@ -133,7 +136,7 @@ class Pretend:
         )
         body: dict[str, Any] = {"data": done.data}  # type: ignore[union-attr]
         if done.errors:  # type: ignore[union-attr]
-            body["errors"] = [{"message": each.message} for each in done.errors]  # type: ignore[union-attr]
+            body["errors"] = [each.formatted for each in done.errors]  # type: ignore[union-attr]
         return self._said(body, 12, 10)
 
     def _said(self, body: dict[str, Any], requested: int, actual: int) -> tuple[int, dict[str, str], bytes]:
@@ -148,7 +151,7 @@ class Pretend:
                 },
             }
         }
-        return 200, {"X-Shopify-API-Version": VERSION}, json.dumps(body).encode()
+        return 200, {"X-Shopify-API-Version": self.version}, json.dumps(body).encode()
 
 
 @contextmanager
@@ -165,8 +168,11 @@ def open_pretend() -> Iterator[Pretend]:
             if path == "admin/oauth/access_token":
                 pretend.token_calls.append((domain, said))
                 assert pretend.grant is not None
-                status, document = pretend.grant(pretend, domain, said)
-                self._say(status, {}, json.dumps(document).encode())
+                granted = pretend.grant(pretend, domain, said)
+                if granted is None:
+                    self.close_connection = True
+                else:
+                    self._say(granted[0], {}, json.dumps(granted[1]).encode())
             elif path == f"admin/api/{VERSION}/graphql.json":
                 answer = pretend.answer(domain, self.headers.get("X-Shopify-Access-Token") or "", said)
                 if answer is None:
