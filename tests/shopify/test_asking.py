@@ -20,9 +20,8 @@ def facts_of_the_shop(shopify: Pretend) -> None:
         "currencyCode": "EUR",
         "ianaTimezone": "Europe/Paris",
         "myshopifyDomain": domain,
-        "primaryDomain": {"host": "kilnandkettle.example"},
+        "primaryDomain": {"localization": {"defaultLocale": "fr"}},
     }
-    shopify.resolvers["Query.shopLocales"] = lambda domain, **_: [{"locale": "fr", "primary": True}]
 
 
 def ask(shop: TestShop) -> Mapping[str, Any]:
