@@ -29,6 +29,7 @@ DONE = {
     "merge": "Merged",
     "erase": "Erased",
     "export": "Data handed out",
+    "data_request": "Asked the store for their data",
 }
 """What each kind of action is called in the log."""
 PARTS = {

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from backend import queue
 from backend.jobs import upkeep
-from backend.loyalty import announcements, outgoing_events, referral_rewards
+from backend.loyalty import announcements, outgoing_events, referral_rewards, shop_redaction
 from backend.reports import activity
 
 
@@ -137,3 +137,4 @@ SCHEDULE = (
     Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),
     Periodic("upkeep.check_ledger", every=24 * 3600),
 )
+    Periodic("upkeep.redact_shops", every=60, waits=shop_redaction.DUE),

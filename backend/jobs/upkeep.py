@@ -10,7 +10,7 @@ from backend import clock
 from backend.db import retrying, transaction
 from backend.jobs.draining import in_batches
 from backend.ledger import check
-from backend.loyalty import dry_runs, outgoing_events, stock_health
+from backend.loyalty import dry_runs, outgoing_events, shop_redaction, stock_health
 from backend.reports import activity, kept
 from backend.staff import letters, throttle
 from backend.staff.rights import Right
@@ -254,3 +254,13 @@ def count_active() -> int:
 def _count_active() -> int:
     with transaction() as session:
         return activity.count(session, clock.now())
+
+
+def redact_shops() -> int:
+    """Forget the shops that have left and whose platform asks for it, a step in each transaction."""
+    return in_batches("upkeep.redact_shops", _redact_shops)
+
+
+def _redact_shops() -> int:
+    with transaction() as session:
+        return shop_redaction.step(session, clock.now(), clock.wall())

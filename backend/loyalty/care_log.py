@@ -1,4 +1,4 @@
-"""What people of the team did with a customer's account, and why: kept for as long as the account is."""
+"""What people of the team, and the store, did with a customer's account, and why: kept for as long as the account is."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping as Row
 
 from backend.ledger.posting import AnySession, Author
 
-What = Literal["block", "unblock", "merge", "erase", "export"]
+What = Literal["block", "unblock", "merge", "erase", "export", "data_request"]
 SHOWN = 20
 
 

@@ -6,7 +6,7 @@ delivery has its own savepoint: one that fails stays alone, is tried again with 
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,18 +18,38 @@ from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.errors import BadInput, Conflict, LagniappeError, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
-from backend.loyalty import members, name_locks, occasions, orders, referral_codes, referrals, shops
+from backend.loyalty import (
+    customer_merges,
+    data_requests,
+    members,
+    name_locks,
+    occasions,
+    order_looks,
+    orders,
+    redactions,
+    referral_codes,
+    referrals,
+    shopify_shops,
+    shops,
+)
 from backend.loyalty.shops import ShopFacts
 from backend.models import Delivery, Installation
 from backend.platforms.base import NotForUs
 from backend.platforms.events import (
+    AddressErased,
     AppInstalled,
     AppUninstalled,
     CustomerErased,
     CustomerSeen,
+    CustomersMerged,
+    DataRequested,
     Event,
+    OrderChanged,
     OrderRefunded,
     OrderSeen,
+    ScopesChanged,
+    ShopChanged,
+    ShopErased,
 )
 from backend.platforms.registry import platform
 
@@ -43,6 +63,8 @@ GIVE_UP_AFTER_TRIES = 80
 Name = tuple[int, str, str]
 """A shop, a kind of thing and what the platform calls it."""
 WHOLE_SHOP = ("shop", "")
+Tell = Callable[[AnySession, int, DataRequested], None]
+"""Lets the team of a shop know, in the same transaction; letters are written above the rules of the business."""
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +78,7 @@ class Claimed:
     events: tuple[Event, ...]
 
 
-def drain(session: AnySession, now: datetime, limit: int = BATCH) -> int:
+def drain(session: AnySession, now: datetime, limit: int = BATCH, *, tell: Tell | None = None) -> int:
     """Apply at most `limit` waiting deliveries, oldest first, and return how many were dealt with.
 
     Safe to run in any number of workers at once. A delivery whose transaction rolls back is simply claimed again.
@@ -78,6 +100,8 @@ def drain(session: AnySession, now: datetime, limit: int = BATCH) -> int:
             with session.begin_nested():
                 for event in claimed.events:
                     apply(session, claimed.shop, event, now)
+                    if tell is not None and isinstance(event, DataRequested):
+                        tell(session, claimed.shop.id, event)
                 session.flush()
         except Exception as error:
             if sqlstate(error) in RETRIED_SQLSTATES:
@@ -101,12 +125,27 @@ def apply(session: AnySession, shop: ShopFacts, event: Event, now: datetime) -> 
             orders.refund(session, shop, event, now)
         case CustomerSeen():
             _see_customer(session, shop, event, now)
+        case OrderChanged():
+            order_looks.ask_for(session, shop.id, event.order_id, clock.wall())
         case CustomerErased():
-            _erase(session, shop, event.external_id, now)
+            redactions.erase_customer(session, shop.id, event.external_id, now)
+        case AddressErased():
+            redactions.erase_address(session, shop.id, event, now)
+        case CustomersMerged():
+            customer_merges.follow(session, shop, event, now)
+        case DataRequested():
+            data_requests.note(session, shop.id, event, now)
         case AppInstalled():
             _note_installation(session, shop, event.at, "installed", now)
         case AppUninstalled():
             _note_installation(session, shop, event.at, "uninstalled", now)
+            shopify_shops.uninstall(session, shop.id, event.at, clock.wall())
+        case ScopesChanged():
+            shopify_shops.take_over_scopes(session, shop.id, event.scopes)
+        case ShopChanged():
+            shopify_shops.take_over_facts(session, shop.id, event)
+        case ShopErased():
+            shopify_shops.ask_for_redaction(session, shop.id, clock.wall())
 
 
 def replay(session: AnySession, shop_id: int, delivery_id: int, wall: datetime) -> Delivery | None:
@@ -177,12 +216,6 @@ def _see_customer(session: AnySession, shop: ShopFacts, seen: CustomerSeen, now:
     referrals.customer_seen(session, shop, member, seen, now)
 
 
-def _erase(session: AnySession, shop: ShopFacts, external_id: str, now: datetime) -> None:
-    member_id = members.erase(session, shop.id, external_id, now)
-    if member_id is not None:
-        orders.forget_addresses(session, shop.id, member_id)
-
-
 def _note_installation(session: AnySession, shop: ShopFacts, at: datetime, event: str, now: datetime) -> None:
     session.execute(insert(Installation).values(shop_id=shop.id, at=at, event=event).on_conflict_do_nothing())
     orders.reckon_since(session, shop, at, now)
@@ -193,7 +226,8 @@ def _read(delivery: Delivery, wall: datetime) -> Claimed | None:
     try:
         shop = shops.facts(delivery.shop_id)
         document = strict_json.parse((delivery.body or "").encode())
-        return Claimed(delivery, shop, tuple(platform(shop.platform).interpret(delivery.type or "", document)))
+        events = platform(shop.platform).interpret(delivery.type or "", document, delivery.received_at)
+        return Claimed(delivery, shop, tuple(events))
     except LagniappeError as error:
         log.error("delivery %s of shop %s cannot be read: %s", delivery.delivery_id, delivery.shop_id, error.detail)
         _postpone(delivery, error, wall)
@@ -218,16 +252,18 @@ def _lock(session: AnySession, batch: Iterable[Claimed]) -> None:
     """
     alone: set[Name] = set()
     shops_touched: set[int] = set()
-    erased: set[Name] = set()
+    whole: set[Name] = set()  # customers of whom everything is touched
     for claimed in batch:
         shops_touched.add(claimed.shop.id)
         for event in claimed.events:
             touched = {(claimed.shop.id, kind, name) for kind, name in _touched(event)}
             alone |= touched
-            if isinstance(event, CustomerErased):
-                erased |= touched
+            if isinstance(event, CustomerErased | CustomersMerged | AddressErased):
+                whole |= touched
     if not shops_touched:
         return
+    for shop_id in {shop_id for shop_id, kind, _ in whole if kind == "customer"}:
+        alone |= _other_names(session, shop_id, whole)
     # A code is no such name: who has it is locked below, and popular codes would make all orders wait for each other.
     keys = {name_locks.key(*name): True for name in alone if name[1] not in ("code", "advocate")}
     for shop_id in shops_touched:
@@ -240,9 +276,9 @@ def _lock(session: AnySession, batch: Iterable[Claimed]) -> None:
         {"keys": sorted(keys), "alone": [keys[key] for key in sorted(keys)]},
     )
     for shop_id in sorted(shops_touched):
-        _lock_orders(session, shop_id, alone, erased)
+        _lock_orders(session, shop_id, alone, whole)
     for shop_id in sorted(shops_touched):
-        posting.lock_accounts(session, shop_id, _member_ids(session, shop_id, alone))
+        posting.lock_accounts(session, shop_id, _member_ids(session, shop_id, alone, whole))
 
 
 def _touched(event: Event) -> list[tuple[str, str]]:
@@ -268,12 +304,33 @@ def _touched(event: Event) -> list[tuple[str, str]]:
             return touched
         case CustomerErased():
             return [("customer", event.external_id)]
+        case CustomersMerged():
+            return [("customer", event.kept_id), ("customer", event.gone_id), referrals.LINKS]
+        case AddressErased():
+            touched = [("order", each) for each in event.order_ids]
+            return touched if event.email is None else [*touched, ("address", event.email.lower())]
+        case OrderChanged():
+            return [("order", event.order_id)]
+        case DataRequested() | ScopesChanged() | ShopErased():
+            return []  # no order and no member is touched
         case _:
             return [WHOLE_SHOP]
 
 
-def _lock_orders(session: AnySession, shop_id: int, names: set[Name], erased: set[Name]) -> None:
-    """The orders that are named, that wait for an address, and that an erased customer made."""
+def _other_names(session: AnySession, shop_id: int, customers: set[Name]) -> set[Name]:
+    """The customers whose accounts were merged into these."""
+    rows = session.execute(
+        text(
+            "select g.external_id from member k join member g on g.shop_id = k.shop_id and g.merged_into = k.id"
+            " where k.shop_id = :shop and k.external_id = any(cast(:names as text[])) and g.external_id is not null"
+        ),
+        {"shop": shop_id, "names": _of("customer", shop_id, customers)},
+    )
+    return {(shop_id, "customer", each) for each in rows.scalars()}
+
+
+def _lock_orders(session: AnySession, shop_id: int, names: set[Name], whole: set[Name]) -> None:
+    """The orders that are named, that wait for an address, and all that a customer made who is erased or merged."""
     session.execute(
         text(
             """
@@ -282,7 +339,8 @@ def _lock_orders(session: AnySession, shop_id: int, names: set[Name], erased: se
                 union select id from orders where shop_id = :shop and member_id is null
                     and guest_email = any(cast(:addresses as text[]))
                 union select o.id from orders o join member m on m.shop_id = o.shop_id and m.id = o.member_id
-                    where m.shop_id = :shop and m.external_id = any(cast(:erased as text[])))
+                    where m.shop_id = :shop and (m.external_id = any(cast(:whole as text[]))
+                        or lower(m.email) = any(cast(:erased_addresses as text[]))))
             order by id for no key update
             """
         ),
@@ -290,12 +348,13 @@ def _lock_orders(session: AnySession, shop_id: int, names: set[Name], erased: se
             "shop": shop_id,
             "orders": _of("order", shop_id, names),
             "addresses": _of("address", shop_id, names),
-            "erased": _of("customer", shop_id, erased),
+            "whole": _of("customer", shop_id, whole),
+            "erased_addresses": _of("address", shop_id, whole),
         },
     )
 
 
-def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int]:
+def _member_ids(session: AnySession, shop_id: int, names: set[Name], whole: set[Name]) -> list[int]:
     rows = session.execute(
         text(
             """
@@ -306,6 +365,7 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int
                 and member_id is not null
             union select member_id from verified_address where shop_id = :shop
                 and email = any(cast(:addresses as text[]))
+            union select id from member where shop_id = :shop and lower(email) = any(cast(:erased_addresses as text[]))
             union select member_id from redemption where shop_id = :shop
                 and upper(code) = any(array(select upper(c) from unnest(cast(:codes as text[])) c))
             union select r.member_id from orders o
@@ -331,6 +391,7 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name]) -> list[int
             "customers": _of("customer", shop_id, names),
             "orders": _of("order", shop_id, names),
             "addresses": _of("address", shop_id, names),
+            "erased_addresses": _of("address", shop_id, whole),
             "codes": _of("code", shop_id, names),
         },
     )

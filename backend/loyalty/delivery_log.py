@@ -175,7 +175,7 @@ def effect(session: AnySession, shop: ShopFacts, delivery: Delivery) -> Effect |
         return None
     try:
         document = strict_json.parse(delivery.body.encode())
-        events = platform(shop.platform).interpret(delivery.type or "", document)
+        events = platform(shop.platform).interpret(delivery.type or "", document, delivery.received_at)
     except (BadInput, NotForUs):
         return None
     order_ids, refunded, customer_ids = set(), set(), set()

@@ -1,6 +1,6 @@
 """Orders: what is known of each, whose it is, and when it counts as received."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -134,10 +134,45 @@ def forget_addresses(session: AnySession, shop_id: int, member_id: int) -> None:
         .with_for_update(key_share=True)
     ).scalars()
     for row in claimed.all():
-        row.guest_email = None
-        known = known_from_document(row.known)
-        states = tuple(replace(seen, order=replace(seen.order, guest_email=None)) for seen in known.states)
-        row.known = known_to_document(replace(known, states=states))
+        _forget_address(row)
+
+
+def forget_guest(session: AnySession, shop_id: int, email: str | None, order_ids: Sequence[str]) -> None:
+    """Erase the guest's address from these orders and from those that wait under it (`email` in small letters)."""
+    made = Order.external_id.in_(order_ids)
+    guests = session.execute(
+        select(Order)
+        .where(
+            Order.shop_id == shop_id,
+            made if email is None else made | (Order.guest_email == email),
+        )
+        .order_by(Order.id)
+        .with_for_update(key_share=True)
+    ).scalars()
+    for row in guests.all():
+        _forget_address(row)
+
+
+def forget_guests(session: AnySession, shop_id: int, limit: int) -> int:
+    """Erase the addresses of guests from at most `limit` of a shop's orders; of how many."""
+    guests = session.execute(
+        select(Order)
+        .where(Order.shop_id == shop_id, Order.known.path_exists(cast(GUEST_EMAIL, JSONPATH)))
+        .order_by(Order.id)
+        .limit(limit)
+        .with_for_update(key_share=True)
+    ).scalars()
+    rows = guests.all()
+    for row in rows:
+        _forget_address(row)
+    return len(rows)
+
+
+def _forget_address(row: Order) -> None:
+    row.guest_email = None
+    known = known_from_document(row.known)
+    states = tuple(replace(seen, order=replace(seen.order, guest_email=None)) for seen in known.states)
+    row.known = known_to_document(replace(known, states=states))
 
 
 def placed_since(session: AnySession, shop_id: int, at: datetime) -> Iterable[Order]:

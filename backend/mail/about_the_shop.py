@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from babel.dates import format_datetime
+from sqlalchemy import text
 
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
@@ -278,6 +279,44 @@ def codes_low(asked: Inquiry) -> Letter:
     )
 
 
+def data_requested(asked: Inquiry) -> Letter:
+    """A customer has asked the store for what is kept of them; their page hands it out. Says nothing of them itself."""
+    member_id, order_ids = asked.payload["member_id"], asked.payload["order_ids"]
+    numbers = asked.session.execute(
+        text("select coalesce(number, external_id) from orders where shop_id = :shop and id = any(:ids) order by id"),
+        {"shop": asked.shop.id, "ids": order_ids},
+    ).scalars()
+    url = asked.page("/deliveries")
+    if member_id is not None:
+        member = asked.session.get(Member, (asked.shop.id, member_id))
+        if member is None or member.status == "erased":
+            raise NothingToTell("the customer was erased")
+        url = asked.page(f"/customers/{member_id}/care#data-title")
+    where = (
+        "“Hand out their data” on their page makes a file with all of it."
+        if member_id is not None
+        else "They have no account: what is kept are their orders, and the address they were made under."
+    )
+    return Letter(
+        f"A customer of {asked.shop.name} asks for their data",
+        "A customer asks for their data",
+        (
+            f"Somebody has asked {asked.shop.name} for what is kept of them, also in the loyalty program. {where}",
+            "The law gives you a month to answer them.",
+        ),
+        "See what is kept",
+        url,
+        tuple(
+            fact
+            for fact in (
+                ("Request", str(asked.payload["request"])),
+                ("Orders without an account", ", ".join(filter(None, numbers))),
+            )
+            if fact[1]
+        ),
+    )
+
+
 def _days(count: int) -> str:
     return "less than a day" if count == 0 else "1 day" if count == 1 else f"{count} days"
 
@@ -293,6 +332,7 @@ LETTERS: Mapping[str, Callable[[Inquiry], Letter]] = {
     "import_done": import_done,
     "endpoint_paused": endpoint_paused,
     "codes_low": codes_low,
+    "data_requested": data_requested,
 }
 """What each kind is about."""
 
@@ -321,5 +361,5 @@ def compose(asked: Inquiry, letter: Letter) -> Message:
         "accent": DEFAULT_ACCENT,
         "on_accent": readable_on(DEFAULT_ACCENT),
     }
-    text = templates().get_template("message.txt").render(shown)
-    return Message(subject, text, templates().get_template("message.html").render(shown))
+    plain = templates().get_template("message.txt").render(shown)
+    return Message(subject, plain, templates().get_template("message.html").render(shown))

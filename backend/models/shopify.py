@@ -22,6 +22,8 @@ class ShopifyShop(db.Model):  # type: ignore[name-defined,misc]
     installed_at: Mapped[At | None]
     uninstalled_at: Mapped[At | None]
     redact_at: Mapped[At | None]
+    redacted_to: Mapped[Ref] = mapped_column(default=0)
+    told_at: Mapped[At | None]
     orders_until: Mapped[At | None]
     orders_next_at: Mapped[At | None]
     topics_next_at: Mapped[At | None]

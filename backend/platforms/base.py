@@ -42,16 +42,21 @@ class Platform(Protocol):
         """Refuse what `interpret` would refuse, and as it would, without making the events."""
         ...
 
-    def interpret(self, topic: str, document: Any) -> list[Event]:
+    def interpret(self, topic: str, document: Any, received_at: datetime) -> list[Event]:
         """What the delivery means to us. `document` comes from `strict_json.parse`.
 
-        Raises NotForUs for a topic we do not know, MalformedDelivery for a field that is missing or malformed.
+        `received_at` stands in for the moment where the body says none. Raises NotForUs for what is none of our business,
+        MalformedDelivery for a field that is missing or malformed.
         """
         ...
 
 
 class NotForUs(Exception):
-    """A topic that we do not know."""
+    """A topic that we do not know, or a delivery that changes nothing here: then `reason` says why, to the merchant."""
+
+    def __init__(self, topic: str, reason: str | None = None) -> None:
+        super().__init__(topic)
+        self.reason = reason
 
 
 class MalformedDelivery(BadInput):

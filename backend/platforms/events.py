@@ -139,6 +139,75 @@ class OrderRefunded:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """The order changed, and what it is now has not been said: it must be asked."""
+
+    order_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersMerged:
+    """Two customers of the store became one: `gone_id` is another name of `kept_id` from now on."""
+
+    kept_id: str
+    gone_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddressErased:
+    """Whoever has that address, and the guest who made these orders, must be forgotten.
+
+    `is_all_that_is_known`: no customer was named, so the address stands for one.
+    """
+
+    email: str | None
+    order_ids: tuple[str, ...]
+    at: datetime
+    is_all_that_is_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequested:
+    """A customer has asked the store for what is kept of them: the merchant has 30 days to hand it out."""
+
+    request_id: str
+    customer_id: str | None
+    email: str | None
+    order_ids: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShopErased:
+    """The shop is to be forgotten, unless it has come back by then."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShopChanged:
+    """What the shop says of itself, None for what it does not. `domain` is where its customers find it."""
+
+    at: datetime
+    external_id: str | None = None
+    name: str | None = None
+    domain: str | None = None
+    timezone: str | None = None
+    locale: str | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScopesChanged:
+    """What the app may do in the shop from now on."""
+
+    scopes: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AppInstalled:
     at: datetime
 
@@ -148,7 +217,21 @@ class AppUninstalled:
     at: datetime
 
 
-Event = CustomerSeen | CustomerErased | OrderSeen | OrderRefunded | AppInstalled | AppUninstalled
+Event = (
+    CustomerSeen
+    | CustomerErased
+    | CustomersMerged
+    | AddressErased
+    | DataRequested
+    | OrderSeen
+    | OrderRefunded
+    | OrderChanged
+    | AppInstalled
+    | AppUninstalled
+    | ScopesChanged
+    | ShopChanged
+    | ShopErased
+)
 
 Newness = tuple[datetime, datetime, bool, int, int, str]
 

@@ -13,6 +13,8 @@ create table shopify_shop (
     installed_at timestamptz,
     uninstalled_at timestamptz,
     redact_at timestamptz,          -- Shopify asked to erase the shop; cleared by another installation
+    redacted_to bigint not null default 0, -- the last member that was erased for it
+    told_at timestamptz,            -- when the shop was as its newest shop/update says
     orders_until timestamptz,       -- every order changed before that was read
     orders_next_at timestamptz,     -- when to ask for changed orders again
     topics_next_at timestamptz,     -- when to see whether webhooks are subscribed
@@ -60,3 +62,9 @@ create table shopify_discount (
     unique (shop_id, reward_id, worth),
     foreign key (shop_id, reward_id) references reward
 );
+
+-- Shopify passes it on when a customer asks for what is kept of them.
+alter table care_action
+    drop constraint care_action_what_check,
+    add constraint care_action_what_check
+        check (what = any ('{block,unblock,merge,erase,export,data_request}'::text[]));

@@ -53,8 +53,11 @@ def check(topic: str, document: Any) -> None:
     _read(topic, document)
 
 
-def interpret(topic: str, document: Any) -> list[Event]:
-    """What the delivery means. Raises NotForUs for an unknown type and MalformedDelivery for a wrong field."""
+def interpret(topic: str, document: Any, received_at: datetime | None = None) -> list[Event]:
+    """What the delivery means. Raises NotForUs for an unknown type and MalformedDelivery for a wrong field.
+
+    The envelope says when it happened: `received_at` is not needed.
+    """
     delivery = _read(topic, document)
     at = _utc(delivery.timestamp)
     match delivery:

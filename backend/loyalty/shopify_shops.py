@@ -1,0 +1,142 @@
+"""Shops on Shopify: finding one by its name there, and what Shopify tells of it. Tokens are `backend/shopify/`'s."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from backend import db
+from backend.errors import BadInput
+from backend.ledger.posting import AnySession
+from backend.loyalty import shops
+from backend.loyalty.calendar_rules import timezone
+from backend.loyalty.wording import is_language_tag
+from backend.models import Shop, ShopifyShop
+from backend.money import is_currency
+from backend.platforms.events import ShopChanged
+
+REDACTED_AFTER = timedelta(hours=48)
+"""How long after an uninstall Shopify asks to forget the shop; so long it may come back with all that it had."""
+_MAX_CACHED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A shop as the door for webhooks knows it, for a few seconds."""
+
+    shop_id: int
+    external_id: str | None
+    installed_at: datetime | None
+
+
+_cache: dict[str, tuple[float, Known]] = {}
+
+
+def by_domain(domain: str) -> Known | None:
+    """The shop of that name (`platforms/shopify/domain.py`). One read per shop, process and few seconds."""
+    found = _cache.get(domain)
+    if found is not None and found[0] > time.monotonic():
+        return found[1]
+    row = db.one_statement(
+        "select shop_id, external_id, installed_at from shopify_shop where domain = %(domain)s", {"domain": domain}
+    )
+    if row is None:
+        return None  # not remembered: the next delivery may come right after the app was opened first
+    if len(_cache) >= _MAX_CACHED:
+        _cache.clear()
+    known = Known(**row)
+    _cache[domain] = (time.monotonic() + shops.FACTS_TTL_SECONDS, known)
+    return known
+
+
+def forget_known() -> None:
+    """Drop what this process knows of all shops (after a change, and between tests)."""
+    _cache.clear()
+
+
+def uninstall(session: AnySession, shop_id: int, at: datetime, wall: datetime) -> None:
+    """Drop the right to speak for the shop, unless it was installed again since `at`. Other platforms have none to drop.
+
+    Points that were promised are posted all the same (S3.25).
+    """
+    session.execute(
+        text(
+            "update shopify_shop set state = 'uninstalled', uninstalled_at = :wall, access_token = null,"
+            " refresh_token = null, access_until = null, refresh_until = null, needs_opening = false,"
+            " orders_next_at = null, topics_next_at = null, codes_next_at = null"
+            " where shop_id = :shop and state <> 'uninstalled' and not exists (select 1 from installation i"
+            " where i.shop_id = :shop and i.event = 'installed' and i.at > :at)"
+        ),
+        {"shop": shop_id, "at": at, "wall": wall},
+    )
+
+
+def take_over_scopes(session: AnySession, shop_id: int, scopes: tuple[str, ...]) -> None:
+    """Note what the merchant has granted."""
+    session.execute(
+        text("update shopify_shop set scopes = :scopes where shop_id = :shop"),
+        {"shop": shop_id, "scopes": sorted(scopes)},
+    )
+
+
+def take_over_facts(session: AnySession, shop_id: int, said: ShopChanged) -> None:
+    """Take over what the shop says of itself, unless something newer was told. What makes no sense to us stays as it is.
+
+    The currency changes only as long as no points have moved: all sums are in it.
+    """
+    row = session.get(ShopifyShop, shop_id, with_for_update=True)
+    if row is None or (row.told_at is not None and row.told_at > said.at):
+        return
+    shop = session.get_one(Shop, shop_id, with_for_update=True)
+    row.told_at = said.at
+    row.external_id = row.external_id or said.external_id
+    if said.name is not None:
+        shop.name = said.name[: shops.MAX_NAME_CHARACTERS]
+    if said.timezone is not None and _is_timezone(said.timezone):
+        shop.timezone = said.timezone
+    if said.locale is not None and is_language_tag(said.locale):
+        shop.locale = said.locale
+    if said.domain is not None and (domain := _domain(said.domain)) is not None:
+        shop.domain = domain
+    if said.currency is not None and is_currency(said.currency) and not _has_entries(session, shop_id):
+        shop.currency = said.currency
+    session.flush()
+    db.after_commit(shops.forget_facts)
+
+
+def ask_for_redaction(session: AnySession, shop_id: int, wall: datetime) -> None:
+    """Shopify asks to forget the shop: two days after it took the app away, unless it has the app (again).
+
+    Asked late, after another uninstall, the two days begin with that one.
+    """
+    session.execute(
+        text(
+            "update shopify_shop set redacted_to = 0,"
+            " redact_at = greatest(:wall, coalesce(uninstalled_at, created_at) + cast(:after as interval))"
+            " where shop_id = :shop and state <> 'installed' and redact_at is null"
+        ),
+        {"shop": shop_id, "wall": wall, "after": REDACTED_AFTER},
+    )
+
+
+def _has_entries(session: AnySession, shop_id: int) -> bool:
+    return (
+        session.execute(text("select 1 from entry where shop_id = :shop limit 1"), {"shop": shop_id}).first()
+        is not None
+    )
+
+
+def _is_timezone(name: str) -> bool:
+    try:
+        timezone(name)
+    except BadInput:
+        return False
+    return True
+
+
+def _domain(name: str) -> str | None:
+    try:
+        return shops.check_domain(name, rehearsal=False)
+    except BadInput:
+        return None
