@@ -51,6 +51,8 @@ def _send(call: Call, post: Post, sender: str, links: Links) -> str | None:
         reader = db.session.get(Staff, (call.shop_id, payload["staff_id"]))
         if reader is None or reader.status == "removed":
             return "not sent: this person is not on the team any more"
+        if reader.email is None:
+            return "not sent: nobody knows this person's address"
         if payload.get("right") is not None and payload["right"] not in reader.rights:
             return "not sent: this person may not see it any more"
         shop = shops.facts(call.shop_id)

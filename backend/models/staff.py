@@ -13,7 +13,7 @@ class Staff(db.Model):  # type: ignore[name-defined,misc]
 
     shop_id: Mapped[ShopId]
     id: Mapped[RowId]
-    email: Mapped[Str]
+    email: Mapped[Str | None]
     name: Mapped[Str]
     rights: Mapped[Texts]
     status: Mapped[Str]

@@ -26,6 +26,17 @@ def create(
     return person
 
 
+def without_password(
+    session: AnySession, shop_id: int, now: datetime, *, email: str | None, name: str, rights: Iterable[Right]
+) -> Staff:
+    """Somebody for whom Shopify vouches. They sign in nowhere else until they have chosen a password. Raises BadInput."""
+    person = _new(shop_id, now, email=email, name=name, rights=rights)
+    person.status = "active"
+    session.add(person)
+    session.flush()
+    return person
+
+
 def invited(
     session: AnySession, shop_id: int, now: datetime, *, email: str, name: str, rights: Iterable[Right]
 ) -> Staff:
@@ -47,10 +58,10 @@ def invited(
     return new
 
 
-def _new(shop_id: int, now: datetime, *, email: str, name: str, rights: Iterable[Right]) -> Staff:
+def _new(shop_id: int, now: datetime, *, email: str | None, name: str, rights: Iterable[Right]) -> Staff:
     return Staff(
         shop_id=shop_id,
-        email=checked_email(email),
+        email=checked_email(email) if email is not None else None,
         name=checked_name(name),
         rights=_kept(rights),
         status="invited",

@@ -53,7 +53,7 @@ class Invited:
 
     shop_id: int
     staff_id: int | None
-    email: str = ""
+    email: str | None = ""
     name: str = ""
 
 

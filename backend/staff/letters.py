@@ -27,6 +27,7 @@ def tell(
         select(Staff.id).where(
             Staff.shop_id == shop_id,
             Staff.status == "active",
+            Staff.email.is_not(None),
             Staff.rights.contains([right.value]),
             Staff.id != (besides or 0),
         )

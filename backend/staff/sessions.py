@@ -1,10 +1,11 @@
 """Being signed in: a row that can be ended at any time, and a random token of which only the hash is kept."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import ua_parser
 from sqlalchemy import func, select, update
@@ -31,7 +32,8 @@ class SignedIn:
     staff_id: int
     session_id: int
     name: str
-    email: str
+    email: str | None
+    """None: somebody of Shopify's whose address Shopify has not verified."""
     rights: frozenset[Right]
 
 
@@ -67,8 +69,63 @@ def read(token: str, wall: datetime) -> SignedIn | None:
         """,
         {"hash": _hash(token), "wall": wall, "stale": wall - SEEN_EVERY, "idle": wall - IDLE},
     )
-    if row is None:
-        return None
+    return _signed_in(row) if row is not None else None
+
+
+def vouched_for(shop_id: int, staff_id: int, token: str, user_agent: str, wall: datetime) -> SignedIn | None:
+    """The person, for whom somebody else (Shopify) vouches with each request. None if they are not on the team, or were
+    signed out of this session here.
+
+    `token` names the session with whoever vouches, who says how long it lasts: ours begins by itself and goes on as long,
+    but stays ended once it was ended here.
+    """
+    row = db.one_statement(
+        """
+        with person as (
+            select shop_id, id, name, email, rights from staff
+            where shop_id = %(shop)s and id = %(staff)s and status = 'active'),
+        known as (
+            select id, seen_at, ended_at from staff_session
+            where token_hash = %(hash)s and shop_id = %(shop)s and staff_id = %(staff)s),
+        seen as (
+            insert into staff_session (shop_id, staff_id, token_hash, user_agent, created_at, seen_at, expires_at)
+            select shop_id, id, %(hash)s, %(agent)s, %(wall)s, %(wall)s, %(until)s from person
+            where not exists (select from known where ended_at is not null or seen_at >= %(stale)s)
+            on conflict (token_hash) do update set seen_at = excluded.seen_at, expires_at = excluded.expires_at
+                where staff_session.ended_at is null and staff_session.staff_id = excluded.staff_id
+            returning id)
+        select p.shop_id, p.id as staff_id, p.name, p.email, p.rights, coalesce(seen.id, known.id) as id
+        from person p left join known on true left join seen on true
+        where coalesce(seen.id, known.id) is not null and known.ended_at is null
+        """,
+        {
+            "shop": shop_id,
+            "staff": staff_id,
+            "hash": _hash(token),
+            "agent": user_agent[:_LONGEST_AGENT],
+            "wall": wall,
+            "until": wall + LIFETIME,
+            "stale": wall - SEEN_EVERY,
+        },
+    )
+    return _signed_in(row) if row is not None else None
+
+
+def still_there(shop_id: int, session_id: int, wall: datetime) -> SignedIn | None:
+    """Whose session that is, as long as it lasts. For what was handed out in it."""
+    row = db.one_statement(
+        """
+        select s.shop_id, s.id, p.id as staff_id, p.name, p.email, p.rights
+        from staff_session s join staff p on p.shop_id = s.shop_id and p.id = s.staff_id
+        where s.shop_id = %(shop)s and s.id = %(session)s and s.ended_at is null and s.expires_at > %(wall)s
+            and s.seen_at > %(idle)s and p.status = 'active'
+        """,
+        {"shop": shop_id, "session": session_id, "wall": wall, "idle": wall - IDLE},
+    )
+    return _signed_in(row) if row is not None else None
+
+
+def _signed_in(row: Mapping[str, Any]) -> SignedIn:
     rights = frozenset(Right(each) for each in row["rights"] if each in set(Right))
     return SignedIn(row["shop_id"], row["staff_id"], row["id"], row["name"], row["email"], rights)
 

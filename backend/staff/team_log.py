@@ -13,6 +13,8 @@ SAID: Mapping[str, str] = {
     "invited": "invited",
     "invited_again": "invited again",
     "joined": "joined",
+    "joined_by_shopify": "came in through Shopify",
+    "owner_by_shopify": "may do everything, as the shop's owner at Shopify",
     "rights": "changed the rights of",
     "removed": "removed",
     "signed_out": "signed out",

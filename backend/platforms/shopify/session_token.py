@@ -1,8 +1,8 @@
 """Session tokens: how Shopify says who looks at the app inside its admin (platforms.md 1.4).
 
-App Bridge makes one for a minute at a time. It comes as `Authorization: Bearer …` with what scripts ask for, and as `id_token`
-in the address of a document that Shopify puts into its frame. Within its minute it may come many times, so it is proof of
-who asks and nothing else: no repetition is refused for it.
+App Bridge makes one for a minute at a time. It comes as `Authorization: Bearer …` with what scripts ask for, and as
+`id_token` in the address of a document that Shopify puts into its frame. Within its minute it may come many times: it is
+proof of who asks, and no repetition is refused for it.
 
 Tokens of extensions (checkout, customer accounts) are signed with the same secret and mean a shopper. None of them passes.
 """
@@ -131,4 +131,4 @@ def _is_current(claims: Mapping[str, Any], wall: datetime) -> bool:
         return False
     now, leeway = wall.timestamp(), LEEWAY.total_seconds()
     is_sane = begins < ends and made < ends <= min(begins, made) + LONGEST_LIFE.total_seconds()
-    return is_sane and begins <= now + leeway and made <= now + leeway and now < ends + leeway
+    return bool(is_sane and max(begins, made) <= now + leeway and now < ends + leeway)
