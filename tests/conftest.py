@@ -213,7 +213,8 @@ def new_shop(app: Flask, client: FlaskClient) -> Iterator[Callable[..., TestShop
     with db.engine.begin() as connection:
         for statement in (
             "delete from coupon_refill where shop_id = any(:shops)",
-            "update outbox set state = 'parked' where shop_id = any(:shops) and kind = 'discount' and state = 'waiting'",
+            "update outbox set state = 'parked' where shop_id = any(:shops) and state = 'waiting'"
+            " and kind in ('discount', 'shopify_code', 'shopify_discount')",
         ):
             connection.execute(text(statement), {"shops": all_made})
 

@@ -1,6 +1,6 @@
 """One row of the outbox in the hands of whoever sends it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,3 +28,7 @@ nothing to send. Raises TryAgain or Never."""
 
 Line = Callable[[], AbstractContextManager[Send]]
 """Opens what a batch of calls of one kind shares: a connection, a session."""
+
+Together = Callable[[list[Call]], Iterator[tuple[Call, Send]]]
+"""Does all calls of a batch, many of them with one request. Yields each with what became of it, as soon as it is known: a
+function that answers or raises what `Send` would have for this call."""

@@ -28,7 +28,6 @@ AT_ONCE = 8
 SLOW_SECONDS = 2.0
 """A store that failed only after this long is not asked again in the same batch: others are waiting."""
 WITHDRAWN = "Not told: the code was withdrawn before."
-TAKEN = "The store has another discount of this code."
 
 _COUPON = text(
     "select c.code, c.source, c.state, c.worth, c.expires_at, m.external_id as customer_id from coupon c"
@@ -101,7 +100,7 @@ def _send(call: Call, session: Any, *, is_rehearsal: bool) -> str | None:
             session=session,
         )
     except CodeTaken:
-        raise Never(TAKEN) from None
+        raise Never(coupons.TAKEN) from None
     return None
 
 
@@ -119,7 +118,7 @@ def never(session: Any, call: Call, reason: str) -> None:
     shop, coupon_id, now = shops.facts(call.shop_id), call.payload["coupon_id"], clock.now()
     if call.payload.get("disable"):
         endings.code_not_disabled(session, shop, coupon_id, call.payload.get("redemption_id"), reason, now)
-    elif reason == TAKEN:
+    elif reason == coupons.TAKEN:
         coupons.is_taken_elsewhere(session, shop, coupon_id, now)
     else:
         coupons.was_refused(session, shop, coupon_id, reason, now)

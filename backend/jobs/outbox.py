@@ -18,8 +18,8 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import retrying, transaction
-from backend.jobs import discounts, mail, staff_mail, webhooks
-from backend.jobs.calls import Call, Line, Send
+from backend.jobs import discounts, mail, shopify_codes, shopify_orders, staff_mail, webhooks
+from backend.jobs.calls import Call, Line, Send, Together
 from backend.jobs.draining import has_time_left, in_batches
 from backend.loyalty import coupons, outgoing_events
 from backend.platforms.base import Never, NotNow, TryAgain
@@ -43,14 +43,19 @@ NeverHook = Callable[[Any, Call, str], None]
 
 @dataclass(frozen=True)
 class Sender:
-    """How one kind of call is made, and what is to be noted in the same transaction as its end."""
+    """How one kind of call is made, one by one over a `line` or many `together`, and what is to be noted in the same
+    transaction as the end of each."""
 
-    line: Line
     done: Hook
     never: NeverHook
     """Told why."""
+    line: Line | None = None
     at_once: int = 1
     """How many calls are under way at the same time; more than one only where threads may share the line."""
+    together: Together | None = None
+    batch: int = BATCH
+    """How many rows are claimed; of each shop, if `shops` says of how many."""
+    shops: int | None = None
 
 
 SENDERS = {
@@ -59,23 +64,49 @@ SENDERS = {
     coupons.OUTBOX_KIND: Sender(
         line=discounts.line, done=discounts.done, never=discounts.never, at_once=discounts.AT_ONCE
     ),
+    coupons.SHOPIFY_DISCOUNT: Sender(
+        line=shopify_codes.line, done=shopify_codes.done, never=shopify_codes.never, at_once=shopify_codes.AT_ONCE
+    ),
+    coupons.SHOPIFY_CODE: Sender(
+        together=shopify_codes.together,
+        done=shopify_codes.done,
+        never=shopify_codes.never,
+        batch=shopify_codes.BATCH,
+        shops=shopify_codes.AT_ONCE,
+    ),
     outgoing_events.OUTBOX_KIND: Sender(
         line=webhooks.line, done=webhooks.done, never=webhooks.never, at_once=webhooks.AT_ONCE
     ),
 }
 
-_CLAIM = text(
-    """
-    with due as (
-        select shop_id, id from outbox
-        where state = 'waiting' and kind = :kind and next_try_at <= :wall
-        order by next_try_at, id limit :batch for update skip locked
-    )
+_LEASE = """
     update outbox o
     set attempts = attempts + 1, next_try_at = :until, lease_until = :until, lease_token = :token
     from due where o.shop_id = due.shop_id and o.id = due.id
     returning o.shop_id, o.id, o.kind, o.key, o.payload, o.attempts, o.created_at, o.lease_token
-    """
+"""
+_CLAIM = text(
+    f"""
+    with due as (
+        select shop_id, id from outbox
+        where state = 'waiting' and kind = :kind and next_try_at <= :wall
+        order by next_try_at, id limit :batch for update skip locked
+    ) {_LEASE}
+    """  # noqa: S608 - our own words
+)
+_CLAIM_BY_SHOP = text(
+    # A shop with thousands of rows takes no more than its share of a batch.
+    f"""
+    with due as (
+        select o.shop_id, o.id from (
+            select shop_id from outbox where state = 'waiting' and kind = :kind and next_try_at <= :wall
+            group by shop_id order by min(next_try_at) limit :shops) s
+        cross join lateral (
+            select shop_id, id from outbox
+            where shop_id = s.shop_id and state = 'waiting' and kind = :kind and next_try_at <= :wall
+            order by next_try_at, id limit :batch for update skip locked) o
+    ) {_LEASE}
+    """  # noqa: S608 - our own words
 )
 _FINISH = text(
     """
@@ -97,6 +128,11 @@ def publish() -> int:
     return in_batches(outgoing_events.PUBLISH, _publish)
 
 
+def look_at_orders() -> int:
+    """Ask for the orders of which we know only that they changed."""
+    return shopify_orders.look_at_orders()
+
+
 def _publish() -> int:
     with transaction() as session:
         return outgoing_events.publish(session, clock.wall())
@@ -106,13 +142,18 @@ def _batch() -> int:
     return sum(send_some(kind, sender) for kind, sender in SENDERS.items())
 
 
-def send_some(kind: str, sender: Sender, batch: int = BATCH) -> int:
+def send_some(kind: str, sender: Sender, batch: int | None = None) -> int:
     """Claim at most `batch` rows of one kind and do them; returns how many calls were made."""
-    calls = claim(kind, batch)
+    calls = claim(kind, batch or sender.batch, sender.shops)
     if not calls:
         return 0
+    if sender.together is not None:
+        for call, outcome in sender.together(calls):
+            _make(call, outcome, sender)
+        return len(calls)
     # In any order: a row that kills its process must not always take the same others with it.
     random.shuffle(calls)
+    assert sender.line is not None
     with sender.line() as make:
         return _one_by_one(calls, make, sender) if sender.at_once == 1 else _side_by_side(calls, make, sender)
 
@@ -140,13 +181,15 @@ def _side_by_side(calls: list[Call], make: Send, sender: Sender) -> int:
 
 
 @retrying
-def claim(kind: str, batch: int) -> list[Call]:
-    """Take rows whose time has come for as long as the lease lasts."""
+def claim(kind: str, batch: int, shops: int | None = None) -> list[Call]:
+    """Take rows whose time has come for as long as the lease lasts: `batch` in all, or of each of so many `shops`."""
     wall = clock.wall()
+    asked = {"kind": kind, "wall": wall, "until": wall + LEASE, "batch": batch, "token": uuid.uuid4()}
     with transaction() as session:
-        rows = session.execute(
-            _CLAIM, {"kind": kind, "wall": wall, "until": wall + LEASE, "batch": batch, "token": uuid.uuid4()}
-        ).all()
+        if shops is None:
+            rows = session.execute(_CLAIM, asked).all()
+        else:
+            rows = session.execute(_CLAIM_BY_SHOP, {**asked, "shops": shops}).all()
     return [Call(**row._mapping) for row in rows]
 
 

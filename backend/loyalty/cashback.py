@@ -230,7 +230,7 @@ def _hold(
         points=quoted.points,
         points_after=spendable(session, shop.id, member_id, now) - quoted.points,
         frozen=_frozen(campaign, order_total),
-        is_ready=shop.discounts_url is None,
+        is_ready=coupons.told_as(shop, is_alone=True) is None,
         discount=quoted.discount,
         key=key,
         request_hash=request_hash,

@@ -30,12 +30,18 @@ from backend import clock, outbox
 from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.ledger.posting import AnySession
 from backend.loyalty import issuing
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops import SHOPIFY, ShopFacts
 from backend.models import Coupon, Redemption, Reward
 from backend.queue import enqueue_after_commit
 
 REFILL = "points.refill_coupons"
 OUTBOX_KIND = "discount"
+SHOPIFY_CODE = "shopify_code"
+SHOPIFY_DISCOUNT = "shopify_discount"
+OUTBOX_KINDS = (OUTBOX_KIND, SHOPIFY_CODE, SHOPIFY_DISCOUNT)
+"""How stores are told of codes (`told_as`)."""
+TAKEN = "The store has another discount of this code."
+"""Why a code was refused that `is_taken_elsewhere`."""
 STOCK = 50
 """So many free codes of each reward are kept ready; one in ten that is taken looks after it (redeem.sql)."""
 TAKEN_PER_LOOK = 10
@@ -81,6 +87,17 @@ def new_code(prefix: str | None = None) -> str:
 def reference(shop_id: int, coupon_id: int) -> str:
     """What the store knows the code's discount by: always the same, so that a repeated call is recognised as ours."""
     return f"lagniappe-{shop_id}-{coupon_id}"
+
+
+def told_as(shop: ShopFacts, *, is_alone: bool = False) -> str | None:
+    """The kind of the outbox's row that tells this shop's store of a code; None: the store looks its codes up.
+
+    At Shopify, codes of one worth share a discount, and many are made or taken away with one call; one that has a discount
+    to itself, made for one redemption or the merchant's own, goes `is_alone`.
+    """
+    if shop.platform == SHOPIFY:
+        return SHOPIFY_DISCOUNT if is_alone else SHOPIFY_CODE
+    return None if shop.discounts_url is None else OUTBOX_KIND
 
 
 # Uploaded pools ----------------------------------------------------------------------------------------------------
@@ -247,13 +264,11 @@ def make(
     """Make codes and have the store told. A store without an address for it looks codes up: they are ready at once,
     for those who wait first; how many of these were served."""
     codes = [new_code(reward.details.get("code_prefix")) for _ in range(count)]
-    is_told = shop.discounts_url is not None
-    made = _insert(session, shop.id, reward.id, codes, "made", "making" if is_told else "ready", worth, now)
-    if not is_told:
+    kind = told_as(shop)
+    made = _insert(session, shop.id, reward.id, codes, "made", "ready" if kind is None else "making", worth, now)
+    if kind is None:
         return _hand_out(session, shop, reward.id, waiting, made, now)
-    outbox.put_all(
-        session, OUTBOX_KIND, [(shop.id, create_key(coupon_id), {"coupon_id": coupon_id}) for coupon_id, _ in made]
-    )
+    outbox.put_all(session, kind, [(shop.id, create_key(coupon_id), {"coupon_id": coupon_id}) for coupon_id, _ in made])
     return 0
 
 
@@ -269,12 +284,13 @@ def make_for(
     now: datetime,
 ) -> tuple[int, str]:
     """Make one code for one redemption alone: its id and the code, which the store may not have yet."""
+    kind = told_as(shop, is_alone=True)
     coupon = Coupon(
         shop_id=shop.id,
         reward_id=reward_id,
         code=new_code(prefix),
         source="made",
-        state="ready" if shop.discounts_url is None else "making",
+        state="ready" if kind is None else "making",
         worth=worth,
         expires_at=expires_at,
         redemption_id=redemption_id,
@@ -282,8 +298,8 @@ def make_for(
     )
     session.add(coupon)
     session.flush()
-    if shop.discounts_url is not None:
-        outbox.put(session, shop.id, OUTBOX_KIND, create_key(coupon.id), {"coupon_id": coupon.id})
+    if kind is not None:
+        outbox.put(session, shop.id, kind, create_key(coupon.id), {"coupon_id": coupon.id})
     return coupon.id, coupon.code
 
 
@@ -378,7 +394,14 @@ def became_ready(session: AnySession, shop: ShopFacts, coupon_id: int, now: date
             ask_refill(session, shop.id, coupon.reward_id)
 
 
-def was_refused(session: AnySession, shop: ShopFacts, coupon_id: int, reason: str, now: datetime) -> None:
+def was_refused(
+    session: AnySession,
+    shop: ShopFacts,
+    coupon_id: int,
+    reason: str,
+    now: datetime,
+    again_after: timedelta = REFUSED_AGAIN_AFTER,
+) -> None:
     """The store will never take this code. Stock is made anew after a while; a code for one redemption fails it."""
     coupon = session.get_one(Coupon, (shop.id, coupon_id))
     if coupon.redemption_id is not None:
@@ -387,7 +410,7 @@ def was_refused(session: AnySession, shop: ShopFacts, coupon_id: int, reason: st
             issuing.fail(session, shop, redemption, reason, now)
         return
     if _leaves_making(session, coupon, "refused"):
-        ask_refill(session, shop.id, coupon.reward_id, REFUSED_AGAIN_AFTER)
+        ask_refill(session, shop.id, coupon.reward_id, again_after)
 
 
 def is_taken_elsewhere(session: AnySession, shop: ShopFacts, coupon_id: int, now: datetime) -> None:
@@ -426,7 +449,8 @@ def disable(session: AnySession, shop: ShopFacts, coupon_id: int, redemption_id:
     ).scalar_one()
     if coupon.state in ("disabled", "refused"):
         return True
-    if shop.discounts_url is None or (coupon.state == "making" and _take_from_outbox(session, shop.id, coupon_id)):
+    kind = told_as(shop, is_alone=coupon.redemption_id is not None or coupon.source == "uploaded")
+    if kind is None or (coupon.state == "making" and _take_from_outbox(session, shop.id, coupon_id)):
         coupon.state = "disabled"
         session.flush()
         return True
@@ -436,7 +460,7 @@ def disable(session: AnySession, shop: ShopFacts, coupon_id: int, redemption_id:
         outbox.put(
             session,
             shop.id,
-            OUTBOX_KIND,
+            kind,
             f"discount:{coupon_id}:disable:{uuid4().hex[:8]}",
             {"coupon_id": coupon_id, "redemption_id": redemption_id, "disable": True},
         )
@@ -457,6 +481,51 @@ def cannot_be_disabled(session: AnySession, shop: ShopFacts, coupon_id: int) -> 
         text("update coupon set state = 'ready' where shop_id = :shop and id = :id and state = 'disabling'"),
         {"shop": shop.id, "id": coupon_id},
     )
+
+
+def make_again(session: AnySession, shop: ShopFacts, coupon_ids: list[int]) -> int:
+    """Have codes of ours made again, with the same letters, that the store has lost. Whoever has one keeps it meanwhile.
+    How many were not under way yet."""
+    rows: Any = session.execute(
+        text(
+            "select id, redemption_id is not null as is_alone from coupon where shop_id = :shop and id = any(:ids)"
+            " and source = 'made' and state = 'ready' order by id"
+        ),
+        {"shop": shop.id, "ids": coupon_ids},
+    ).all()
+    session.execute(
+        text("delete from outbox where shop_id = :shop and key = any(:keys) and state <> 'waiting'"),
+        {"shop": shop.id, "keys": [again_key(row.id) for row in rows]},
+    )
+    asked = 0
+    for is_alone in (False, True):
+        kind = told_as(shop, is_alone=is_alone)
+        some = [
+            (shop.id, again_key(row.id), {"coupon_id": row.id, "again": True})
+            for row in rows
+            if row.is_alone == is_alone
+        ]
+        asked += 0 if kind is None else outbox.put_all(session, kind, some)
+    return asked
+
+
+def again_key(coupon_id: int) -> str:
+    """The outbox's name for telling the store of a code that it had and has lost."""
+    return f"discount:{coupon_id}:again"
+
+
+def does_not_work(session: AnySession, shop_id: int, coupon_id: int) -> None:
+    """The store has lost this code and will not have it again. If nobody has it yet, nobody gets it."""
+    reward_id = session.execute(
+        text(
+            "with gone as (delete from coupon_free f using coupon c where c.shop_id = :shop and c.id = :id"
+            " and f.shop_id = c.shop_id and f.reward_id = c.reward_id and f.coupon_id = c.id returning f.reward_id)"
+            " update coupon c set state = 'refused' from gone where c.shop_id = :shop and c.id = :id returning c.reward_id"
+        ),
+        {"shop": shop_id, "id": coupon_id},
+    ).scalar()
+    if reward_id is not None:
+        ask_refill(session, shop_id, reward_id, REFUSED_AGAIN_AFTER)
 
 
 def _take_from_outbox(session: AnySession, shop_id: int, coupon_id: int) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.ledger.posting import AnySession
 from backend.loyalty import shops
 from backend.loyalty.calendar_rules import timezone
-from backend.loyalty.coupons import LOW_STOCK, OUTBOX_KIND, STOCK, create_key
+from backend.loyalty.coupons import LOW_STOCK, OUTBOX_KINDS, STOCK, create_key
 from backend.loyalty.reward_definition import CouponSource
 
 PACE_DAYS = 30
@@ -134,14 +134,14 @@ def of(session: AnySession, shop_id: int, reward_id: int, source: CouponSource, 
                     union all
                     select id, state from coupon where shop_id = :shop and reward_id = :reward and state = 'refused'
                 ) c
-                left join outbox o on o.shop_id = :shop and o.kind = :kind and o.key = :head || c.id || :tail
+                left join outbox o on o.shop_id = :shop and o.kind = any(:kinds) and o.key = :head || c.id || :tail
             ) making
             """
         ),
         {
             "shop": shop_id,
             "reward": reward_id,
-            "kind": OUTBOX_KIND,
+            "kinds": list(OUTBOX_KINDS),
             "most": MOST_COUNTED,
             "head": head,
             "tail": tail,

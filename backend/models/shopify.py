@@ -25,20 +25,24 @@ class ShopifyShop(db.Model):  # type: ignore[name-defined,misc]
     redacted_to: Mapped[Ref] = mapped_column(default=0)
     told_at: Mapped[At | None]
     orders_until: Mapped[At | None]
+    orders_from: Mapped[At | None]
     orders_next_at: Mapped[At | None]
+    orders_tries: Mapped[int] = mapped_column(default=0)
+    orders_error: Mapped[Str | None]
     topics_next_at: Mapped[At | None]
     codes_next_at: Mapped[At | None]
     created_at: Mapped[At]
 
 
 class OrderLook(db.Model):  # type: ignore[name-defined,misc]
-    """An order that is to be asked for, since a delivery said that it changed and not what it is now."""
+    """An order that is to be asked for whole: a delivery said that it changed and not what it is now, or none said so."""
 
     __tablename__ = "order_look"
 
     shop_id: Mapped[ShopId]
     external_id: Mapped[Str] = mapped_column(primary_key=True)
     asked_at: Mapped[At]
+    untold: Mapped[bool] = mapped_column(default=False)
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[At | None]
     error: Mapped[Str | None]
@@ -61,5 +65,7 @@ class ShopifyDiscount(db.Model):  # type: ignore[name-defined,misc]
     id: Mapped[RowId]
     reward_id: Mapped[Ref]
     worth: Mapped[Str]
+    first_code: Mapped[Str]
     gid: Mapped[Str | None]
+    problem: Mapped[Str | None]
     created_at: Mapped[At]

@@ -70,7 +70,7 @@ TAKEN = (
     Taken(
         "outbox",
         csv=False,
-        where="kind = 'discount' and state = 'waiting'",
+        where="kind in ('discount', 'shopify_code', 'shopify_discount') and state = 'waiting'",
         instead=(("lease_until", "null"), ("lease_token", "null")),
     ),
 )
