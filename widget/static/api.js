@@ -39,7 +39,8 @@ export class Api {
     return this.#call(`${this.#key}/program?locale=${encodeURIComponent(this.#locale)}`);
   }
 
-  /** The member's dashboard. `identity` proves who it is; `friend` is the code of the link that brought them. */
+  /** The member's dashboard. `identity` proves who it is: a token, or the address at the store's that gives one (no token has a
+   * slash); null if it gives none. `friend` is the code of the link that brought them. */
   me(identity, friend) {
     return this.#asMember(identity, friend, "me");
   }
@@ -71,7 +72,7 @@ export class Api {
       }
     }
     const begun = await this.#begin(identity, friend);
-    return begun[path] ?? ask();
+    return path in begun ? begun[path] : ask();
   }
 
   /** A session: one for all who ask for it at the same time. */
@@ -81,34 +82,33 @@ export class Api {
   }
 
   async #session(identity, friend) {
-    const proof = { identity, ...(friend && { ref: friend }) };
     try {
-      const begun = await this.#call(`${this.#key}/session`, JSON_BODY, proof);
+      const proof = /\//.test(identity) ? await (await import("./identity.js")).ask(identity) : identity;
+      if (!proof) return { me: (this.#token = null) };
+      const begun = await this.#call(`${this.#key}/session`, JSON_BODY, { identity: proof, ref: friend ?? undefined });
       this.#token = begun.session;
       this.#identity = identity;
       return begun;
+    } catch (problem) {
+      throw problem instanceof Problem ? problem : new Problem(navigator.onLine ? "failed" : "offline");
     } finally {
       this.#beginning = null;
     }
   }
 
   async #call(path, headers, body, kind = "json") {
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), PATIENCE * (kind === "json" ? 1 : 8));
     try {
       const answer = await fetch(this.#base + path, {
         method: body ? "POST" : "GET",
         headers: { "Accept-Language": this.#locale, ...headers },
         body: body && JSON.stringify(body),
         credentials: "omit",
-        signal: patience.signal,
+        signal: AbortSignal.timeout(PATIENCE * (kind === "json" ? 1 : 8)),
       });
       if (!answer.ok) throw await problemOf(answer);
       return await answer[kind]();
     } catch (problem) {
       throw problem instanceof Problem ? problem : new Problem(navigator.onLine ? "failed" : "offline");
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

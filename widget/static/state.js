@@ -14,7 +14,7 @@ function friendOf(key) {
   }
 }
 
-const stranger = { identity: null, me: null, problem: null };
+const stranger = { identity: null, me: undefined, problem: null };
 
 class State {
   #key;
@@ -23,7 +23,7 @@ class State {
   #program = null;
   #refreshing = null;
 
-  /** identity, program, me; problem: why they are missing or old. */
+  /** identity, program, me (null: the store says that nobody is signed in); problem: why they are missing or old. */
   values = { ...stranger, program: null };
 
   constructor(api, key) {
@@ -71,7 +71,7 @@ class State {
   async member(identity) {
     if (identity !== this.values.identity) this.#set({ ...stranger, identity });
     const me = identity && (await this.api.me(identity, friendOf(this.#key)));
-    if (me && identity === this.values.identity) this.#set({ me });
+    if (identity === this.values.identity) this.#set({ me });
   }
 
   async #refresh(identity) {

@@ -7,7 +7,7 @@ export function show(host, look) {
   const state = stateOf(look, localeOf(widget() ?? host, look));
   let asked = null;
   const made = block(host, async () => {
-    const identity = given(host, "identity") || null;
+    const identity = given(host, "identity") || given(host, "identity-url") || null;
     if (identity !== asked) {
       asked = identity;
       if (identity && !(identity === state.values.identity && state.values.me)) await state.member(identity);

@@ -29,7 +29,7 @@ const SAYS = {
   ],
   "lagniappe-purchase-points": ({ points, texts }, host, look) => {
     if (!points) return [];
-    if (given(host, "identity")) return [texts.order, opener(look.label, "balance")];
+    if (given(host, "identity") || given(host, "identity-url")) return [texts.order, opener(look.label, "balance")];
     return [texts.guest, link(texts.sign_up, given(host, "signup-url")) ?? opener(texts.sign_up, "earn")];
   },
 };

@@ -150,7 +150,7 @@ export class Panel {
   }
 
   get #identity() {
-    return this.#host.getAttribute("identity") || null;
+    return this.#host.getAttribute("identity") || this.#host.getAttribute("identity-url");
   }
 
   /** What the page says its cart comes to, if that is in the shop's currency. */
@@ -233,7 +233,7 @@ export class Panel {
   changed() {
     const { values } = this.#state;
     const { program, me, problem } = values;
-    const guest = !this.#identity;
+    const guest = me === null || !this.#identity;
     if (program !== this.#program) {
       this.#program = program;
       this.#format = new Format(this.#words, this.#locale, program);
