@@ -50,6 +50,7 @@ def _register_doors(app: Flask) -> None:
     from backend.admin import routes as admin
     from backend.merchant_api import routes as merchant_api
     from backend.shopify_app import proxy as shopify_proxy
+    from backend.shopify_app import routes as shopify_app
     from backend.webhooks import routes as webhooks
     from backend.widget_api import claiming, preview, routes, spending  # noqa: F401 - they put their routes on the door's
     from backend.widget_api import door as widget_api
@@ -61,6 +62,7 @@ def _register_doors(app: Flask) -> None:
         preview,
         merchant_api,
         admin,
+        shopify_app,
         shopify_proxy,
         unsubscribe,
         referral_links,

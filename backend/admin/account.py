@@ -74,7 +74,8 @@ def end_other_sessions(visit: Visit) -> Response:
 def two_factor_setup(visit: Visit) -> str:
     sealed = visit.form.get("sealed") if visit.refusal else None
     sealed = sealed or two_factor.new_secret(visit.shop_id)
-    secret, picture = two_factor.shown(sealed, visit.shop_id, email=visit.who.email, shop_name=visit.shop.name)
+    called = visit.who.email or visit.who.name
+    secret, picture = two_factor.shown(sealed, visit.shop_id, email=called, shop_name=visit.shop.name)
     return visit.render("two_factor.html", sealed=sealed, secret=secret, picture=picture)
 
 

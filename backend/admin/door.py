@@ -20,14 +20,14 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
-from flask import Response, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Response, current_app, g, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask_wtf.csrf import CSRFProtect
 from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from backend import clock
-from backend.admin import forms
+from backend.admin import embedding, forms
 from backend.config import Config
 from backend.db import retrying, transaction
 from backend.errors import BadInput, Conflict, Forbidden, LagniappeError, TooManyRequests
@@ -108,7 +108,17 @@ class Visit:
     @property
     def query(self) -> "MultiDict[str, str]":
         """What stands behind the `?` of the address."""
-        return request.args
+        return embedding.query(request.args)
+
+    @property
+    def query_text(self) -> str:
+        """The same as it stands in an address."""
+        return urlencode(list(self.query.items(multi=True)))
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the page is shown in Shopify's admin."""
+        return embedding.current() is not None
 
     def may(self, right: Needed) -> bool:
         """Whether who is signed in may see pages that need this right."""
@@ -137,8 +147,12 @@ class Visit:
 
     def done(self, message: str, name: str, **path: Any) -> Response:
         """It is done: say so on the page that comes next."""
-        flash(message, "done")
+        self.say(message)
         return self.go(name, **path)
+
+    def say(self, message: str, category: Literal["done", "warn"] = "done") -> None:
+        """A notice on the page that comes next."""
+        embedding.say(message, category)
 
 
 def page(path: str, *, right: Needed) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
@@ -185,13 +199,23 @@ def run(declared: Declared, path: Mapping[str, Any]) -> Response:
     """Answer the current request: who is it, may they, one transaction, one verb."""
     g.nonce = secrets.token_urlsafe(16)
     wall = clock.wall()
-    signed_in = _who(wall)
+    coming = embedding.coming(declared.method == "GET", declared.name == "preview_frame", wall)
+    if isinstance(coming, Response):
+        return coming
     if declared.method == "POST":
         request.max_content_length = declared.largest
         request.max_form_memory_size = declared.largest
-        csrf.protect()
+        if not embedding.is_forgery_proof():
+            csrf.protect()
+        if declared.right == ANYBODY and declared.name != "no_such_form":
+            embedding.refuse_doorway()
+    signed_in = coming or _who(wall)
     if signed_in is None and declared.right != ANYBODY:
         return _to_log_in(declared)
+    return embedding.carried(_shown(declared, path, signed_in, wall))
+
+
+def _shown(declared: Declared, path: Mapping[str, Any], signed_in: SignedIn | None, wall: datetime) -> Response:
     visit = _Request(signed_in, clock.now(), wall)
     if signed_in is not None and not _has(signed_in, declared.right):
         raise Forbidden("You do not have the right to see this page. Ask somebody who looks after your team's rights.")
@@ -231,6 +255,8 @@ def _who(wall: datetime) -> SignedIn | None:
 
 
 def _to_log_in(declared: Declared) -> Response:
+    if declared.method == "GET" and (elsewhere := embedding.elsewhere()) is not None:
+        return elsewhere
     wanted = ""
     if declared.method == "GET" and request.full_path.rstrip("?/") != PREFIX:
         wanted = "?" + urlencode({"next": request.full_path.rstrip("?")})

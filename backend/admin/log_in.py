@@ -8,6 +8,7 @@ from flask import Response, redirect, request, url_for
 from flask import session as cookie
 from pydantic import BaseModel, StringConstraints
 
+from backend.admin import embedding
 from backend.admin.door import ANYBODY, PREFIX, SIGNED_IN, TOKEN, Answer, Visit, form, page
 from backend.staff import sessions, signing_in
 from backend.staff.signing_in import Account
@@ -79,6 +80,7 @@ def given_code(visit: Visit) -> Response:
 
 @form("/log-out", right=SIGNED_IN)
 def log_out(visit: Visit) -> Response:
+    embedding.refuse_doorway()
     sessions.end(visit.session, visit.shop_id, visit.who.session_id, visit.wall)
     cookie.clear()
     return visit.go("log_in")

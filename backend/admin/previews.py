@@ -8,6 +8,7 @@ from flask import Response, current_app, g
 from pydantic import BaseModel
 from sqlalchemy import func, or_, select
 
+from backend.admin import embedding
 from backend.admin.door import SIGNED_IN, Visit, page
 from backend.config import Config
 from backend.errors import NotFound
@@ -121,10 +122,11 @@ def preview_frame(visit: Visit) -> Response:
         is_on=_settings(visit, asked.draft, at if is_past else None).enabled,
     )
     answer = Response(said, mimetype="text/html")
+    around = embedding.current()
     answer.headers["Content-Security-Policy"] = (
         "sandbox allow-scripts allow-forms; default-src 'none'; script-src 'self'; connect-src 'self';"
         f" style-src 'self' 'nonce-{g.nonce}'; img-src 'self' data: https:; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'self'"
+        f" frame-ancestors 'self'{f' {around.ancestors}' if around is not None else ''}"
     )
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from flask import Response, redirect, request, url_for
+from flask import Response, redirect, url_for
 from pydantic import BaseModel, Field
 
 from backend.admin.door import Answer, Visit, form, page
@@ -222,7 +222,7 @@ def _address(said: dict[str, str], **more: str) -> str:
 def _back(visit: Visit, said: str) -> Response:
     """To the same page of the grid: a form's address carries what the grid was asked for."""
     answer = visit.done(said, "redeemed_rewards")
-    query = request.query_string.decode("ascii", "ignore")
+    query = visit.query_text
     if query:
         answer = redirect(f"{url_for('admin.redeemed_rewards')}?{query}", 303)  # type: ignore[assignment]
     return answer

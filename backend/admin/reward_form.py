@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import current_app, flash
+from flask import current_app
 from markupsafe import Markup
 
 from backend.admin import reward_fields
@@ -81,7 +81,7 @@ def add_reward_campaign(visit: Visit) -> Answer:
     if visit.form.get("coupons_from") == "uploaded" and "coupons" in reward_definition.FITS[said["reward_type"]]:
         said["coupons"] = codes
     made = rewards.create(visit.session, visit.shop, said, visit.now, rehearsal=is_rehearsal())
-    _warn(made.warnings)
+    _warn(visit, made.warnings)
     return visit.done(f"“{made.name}” was added.", "reward_campaign", reward=made.id)
 
 
@@ -104,7 +104,7 @@ def save_reward_campaign(visit: Visit, reward: int) -> Answer:
         )
     said = _said(visit)
     saved = rewards.update(visit.session, visit.shop, reward, said, visit.now, rehearsal=is_rehearsal())
-    _warn(saved.warnings)
+    _warn(visit, saved.warnings)
     return visit.done("Saved.", "reward_campaign", reward=reward)
 
 
@@ -157,9 +157,9 @@ def _kept_picture(visit: Visit) -> str | None:
         return None
 
 
-def _warn(warnings: tuple[str, ...]) -> None:
+def _warn(visit: Visit, warnings: tuple[str, ...]) -> None:
     for each in warnings:
-        flash(in_words(each), "warn")
+        visit.say(in_words(each), "warn")
 
 
 # Showing

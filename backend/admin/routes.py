@@ -19,6 +19,7 @@ from backend.admin import (
     customers,
     deliveries,
     dry_runs,
+    embedding,
     endpoint_log,
     endpoints,
     exports,
@@ -48,6 +49,7 @@ from backend.admin.door import ANYBODY, DECLARED, PREFIX, Declared, Visit, csrf,
 from backend.admin.navigation import sections
 from backend.config import Config
 from backend.errors import LagniappeError, NotFound, TooManyRequests
+from backend.platforms.shopify.session_token import InvalidSessionToken
 
 PAGES = (
     account,
@@ -142,6 +144,10 @@ def _set_up(state: BlueprintSetupState) -> None:
     )
     csrf.init_app(app)
     app.jinja_env.globals.update(asset=static_files.address, sections=sections, nonce=lambda: g.nonce)
+    app.jinja_env.globals.update(embedding.globals_of_templates())
+    app.context_processor(
+        lambda: {"csrf_token": embedding.form_token}
+    )  # in the place of Flask-WTF's, which comes first
 
 
 for _name, _filter in shown.FILTERS.items():
@@ -162,6 +168,8 @@ def refused(error: LagniappeError) -> Response:
     )
     if isinstance(error, TooManyRequests):
         answer.headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, InvalidSessionToken):
+        answer.headers["X-Shopify-Retry-Invalid-Session-Request"] = "1"  # App Bridge makes another and asks once more
     return answer
 
 
@@ -183,9 +191,5 @@ def protect(answer: Response) -> Response:
     answer.headers["Referrer-Policy"] = "same-origin"
     answer.headers["X-Robots-Tag"] = "noindex"
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    answer.headers.setdefault(
-        "Content-Security-Policy",
-        f"default-src 'self'; style-src 'self' 'nonce-{getattr(g, 'nonce', '')}'; img-src 'self' data: https:;"
-        " object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    )
+    answer.headers.setdefault("Content-Security-Policy", embedding.content_policy(getattr(g, "nonce", "")))
     return answer

@@ -1,7 +1,7 @@
 """The frame in Shopify's admin that our pages are shown in: who may frame them, and where their addresses may lead."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, urlencode
 
 ADMIN = "https://admin.shopify.com"
@@ -49,6 +49,11 @@ def with_query(path: str, more: Iterable[tuple[str, str]]) -> str:
     if not said:
         return path
     return f"{path}{'&' if '?' in path else '?'}{said}"
+
+
+def said_by_shopify(asked: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What Shopify said in the address of a document, to be said again in the next."""
+    return [(name, asked[name]) for name in ("embedded", "shop", "host", "locale", AGAIN, ID_TOKEN) if name in asked]
 
 
 def at_shopify(domain: str, client_id: str) -> str:

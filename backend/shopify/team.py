@@ -4,7 +4,7 @@ Shopify says with each request which of its users asks. What they may do here is
 the stand-alone admin, on the page People.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +48,8 @@ class Known:
     is_installed: bool
     needs_opening: bool
     """The tokens are dead: the app has to be opened by its own address."""
+    scopes: Sequence[str]
+    """That the shop has granted."""
     staff_id: int | None
     """None: this user has not opened the app yet."""
     status: str | None
@@ -64,8 +66,8 @@ def look_up(token: SessionToken) -> Known | None:
     """The shop and the person that the token is about. None: nobody has opened the app in this shop yet."""
     row = db.one_statement(
         """
-        select s.shop_id, s.domain, s.state = 'installed' as is_installed, s.needs_opening, u.staff_id, p.status, p.email,
-            p.invited_at
+        select s.shop_id, s.domain, s.state = 'installed' as is_installed, s.needs_opening, s.scopes,
+            u.staff_id, p.status, p.email, p.invited_at
         from shopify_shop s
         left join shopify_user u on u.shop_id = s.shop_id and u.user_id = %(user)s
         left join staff p on p.shop_id = u.shop_id and p.id = u.staff_id
@@ -90,9 +92,7 @@ def sign_in(known: Known | None, token: SessionToken, user_agent: str, wall: dat
     return found
 
 
-def welcome(
-    session: AnySession, shop_id: int, user_id: str, about: AssociatedUser | None, now: datetime, wall: datetime
-) -> Staff:
+def welcome(session: AnySession, shop_id: int, user_id: str, about: AssociatedUser | None, now: datetime) -> Staff:
     """Make sure that this user is somebody of our team. `about` is what Shopify says of them, None if it says nothing.
 
     Whoever has an account with the address that Shopify has verified is that person. Whoever comes first, and the shop's

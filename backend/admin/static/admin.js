@@ -6,6 +6,7 @@ import "./shown-when.js";
 import "./swap.js";
 import "./copy.js";
 import "./unsaved.js";
+import { onPage } from "./page.js";
 
 // A form that is shown again begins with what was wrong.
-document.querySelector("[data-refusal]")?.focus();
+onPage(() => document.querySelector("[data-refusal]")?.focus());

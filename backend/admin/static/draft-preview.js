@@ -1,8 +1,10 @@
 // <form data-draft-preview>: what is changed goes into the draft at once, and the frame with the real widget shows it.
 // Without this the button "Show it in the widget" does the same.
 
-const form = document.querySelector("form[data-draft-preview]");
-const frame = document.querySelector("iframe[data-preview]");
+import { ask, onPage } from "./page.js";
+
+let form;
+let frame;
 let timer;
 let isSending = false;
 let isChanged = false;
@@ -13,7 +15,7 @@ const send = async () => {
   const said = new FormData(form);
   said.set("do", "show");
   try {
-    const answer = await fetch(form.action, { method: "POST", body: said });
+    const answer = await ask(form.action, { method: "POST", body: said });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const seen = page.querySelector('form[data-draft-preview] input[name="seen"]');
     if (answer.ok && seen) {
@@ -32,7 +34,11 @@ const later = () => {
   timer = setTimeout(send, 600);
 };
 
-if (form && frame) {
+onPage(() => {
+  clearTimeout(timer);
+  form = document.querySelector("form[data-draft-preview]");
+  frame = document.querySelector("iframe[data-preview]");
+  if (!form || !frame) return;
   form.addEventListener("input", later);
   form.addEventListener("submit", () => clearTimeout(timer));
-}
+});

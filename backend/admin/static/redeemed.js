@@ -1,5 +1,7 @@
 // "All on this page": chooses every line of the grid that is there. Without JavaScript the box is hidden.
 
+import { onPage } from "./page.js";
+
 const boxes = () => document.querySelectorAll("input[name=chosen]");
 
 const show = () => {
@@ -9,5 +11,7 @@ const show = () => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-choose-all]")) for (const box of boxes()) box.checked = event.target.checked;
 });
-new MutationObserver(show).observe(document.getElementById("main"), { childList: true, subtree: true });
-show();
+onPage(() => {
+  new MutationObserver(show).observe(document.getElementById("main"), { childList: true, subtree: true });
+  show();
+});

@@ -1,19 +1,21 @@
 // <form data-parts>: buttons named `do` ask the server for the form with a row more, and only the part they stand in is put
 // in place. The preview follows what is typed. Without this the buttons load the whole page, which shows the same.
 
-const form = document.querySelector("form[data-parts]");
+import { ask as send, onPage } from "./page.js";
+
+let form;
 const ADDING = /^(add_|preview)/;
 
 const ask = async (what) => {
   const said = new FormData(form);
   for (const [name, value] of [...said]) if (value instanceof File) said.delete(name);
   said.set("do", what);
-  const answer = await fetch(form.action, { method: "POST", body: said });
+  const answer = await send(form.action, { method: "POST", body: said });
   if (!answer.ok) return null;
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 };
 
-form?.addEventListener("submit", async (event) => {
+const add = async (event) => {
   const button = event.submitter;
   const part = button?.closest("[data-part]");
   if (button?.name !== "do" || !part || !ADDING.test(button.value)) return;
@@ -21,12 +23,12 @@ form?.addEventListener("submit", async (event) => {
   const before = part.querySelectorAll("input, select, textarea").length;
   const page = await ask(button.value);
   const found = page?.getElementById(part.id);
-  if (!found) return form.submit();
+  if (!found) return form.requestSubmit();
   part.replaceWith(found);
   const fields = [...found.querySelectorAll("input, select, textarea")];
   if (fields.length > before) firstNew(fields)?.focus();
   else found.querySelector(`button[value="${CSS.escape(button.value)}"]`)?.focus();
-});
+};
 
 // The first empty field of the last row: that is the one that was added.
 const firstNew = (fields) => {
@@ -44,5 +46,11 @@ const preview = () => {
     if (found && here && !here.contains(document.activeElement)) here.replaceWith(found);
   }, 500);
 };
-form?.addEventListener("input", preview);
-form?.addEventListener("change", preview);
+
+onPage(() => {
+  clearTimeout(timer);
+  form = document.querySelector("form[data-parts]");
+  form?.addEventListener("submit", add);
+  form?.addEventListener("input", preview);
+  form?.addEventListener("change", preview);
+});

@@ -1,5 +1,7 @@
 // Texts that may hold HTML get buttons for what they may hold. The text stays what it is, HTML to be read and written.
 
+import { onPage } from "./page.js";
+
 const RICH = 'textarea:is([name$="_html"], [name$="short_description"], [name$="brand.description"], [name^="terms."], [name^="rules_text."])';
 
 const around = (before, after) => (text, selected) => before + (selected || text) + after;
@@ -35,5 +37,5 @@ const equip = (area) => {
   area.before(bar);
 };
 
-document.querySelectorAll(RICH).forEach(equip);
+onPage(() => document.querySelectorAll(RICH).forEach(equip));
 document.addEventListener("focusin", (event) => event.target.matches(RICH) && equip(event.target));

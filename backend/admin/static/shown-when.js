@@ -1,6 +1,8 @@
 // <div data-shown-when="type=cashback|gift">: shown, and its fields sent, only while the field `type` has one of these
 // values. A box counts as "1" or "0". Several conditions, separated by spaces, must all hold.
 
+import { onPage } from "./page.js";
+
 const valueOf = (form, name) => {
   const field = form.elements[name];
   if (field instanceof HTMLInputElement && field.type === "checkbox") return field.checked ? "1" : "0";
@@ -20,8 +22,10 @@ const show = (form) => {
   }
 };
 
-for (const form of document.forms) {
-  if (!form.querySelector("[data-shown-when]")) continue;
-  form.addEventListener("change", () => show(form));
-  show(form);
-}
+onPage(() => {
+  for (const form of document.forms) {
+    if (!form.querySelector("[data-shown-when]")) continue;
+    form.addEventListener("change", () => show(form));
+    show(form);
+  }
+});

@@ -2,12 +2,14 @@
 // address in the browser's bar. <form data-live> goes out by itself when one of its fields changes.
 // <section id="way" data-poll="2">: loaded again every so many seconds until it comes without data-poll.
 
+import { ask, go as leave, isEmbedded, onPage, push } from "./page.js";
+
 const load = async (url, id) => {
-  const answer = await fetch(url, { headers: { "X-Requested-With": "fetch" } });
+  const answer = await ask(url, { headers: { "X-Requested-With": "fetch" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const found = answer.ok && page.getElementById(id);
   const here = document.getElementById(id);
-  if (!found || !here) return location.assign(url);
+  if (!found || !here) return leave(url);
   here.replaceWith(found);
   watch(found);
   return found;
@@ -18,7 +20,7 @@ const go = async (part, url) => {
   const focused = document.activeElement?.id;
   const shown = await load(url, part.id);
   if (!shown) return;
-  history.pushState({}, "", url);
+  push(url);
   document.getElementById(focused)?.focus();
 };
 
@@ -47,5 +49,5 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("change", (event) => event.target.closest("form[data-live]")?.requestSubmit());
-addEventListener("popstate", () => location.reload());
-for (const part of document.querySelectorAll("[data-poll]")) watch(part);
+if (!isEmbedded) addEventListener("popstate", () => location.reload());
+onPage(() => document.querySelectorAll("[data-poll]").forEach(watch));

@@ -1,7 +1,9 @@
 // Warns of campaigns that overlap while the dates are typed. The server has the last word: "Check the dates", and saving.
 
-const form = document.querySelector("form:has([name=starts_at])");
-const warning = document.getElementById("overlap-now");
+import { onPage } from "./page.js";
+
+let form;
+let warning;
 
 const look = () => {
   const from = form.elements.starts_at.value;
@@ -13,5 +15,10 @@ const look = () => {
   warning.textContent = others.length ? `Overlaps with ${others.map(({ dataset }) => `“${dataset.name}”`).join(", ")}.` : "";
 };
 
-form?.addEventListener("input", look);
-if (form) look();
+onPage(() => {
+  form = document.querySelector("form:has([name=starts_at])");
+  warning = document.getElementById("overlap-now");
+  if (!form || !warning) return;
+  form.addEventListener("input", look);
+  look();
+});

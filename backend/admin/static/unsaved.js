@@ -1,8 +1,12 @@
 // <form data-unsaved>: leaving the page with changes that were not saved asks first.
 
-for (const form of document.querySelectorAll("form[data-unsaved]")) {
-  let changed = false;
-  form.addEventListener("input", () => (changed = true));
-  form.addEventListener("submit", () => (changed = false));
-  addEventListener("beforeunload", (event) => changed && event.preventDefault());
-}
+import { onPage } from "./page.js";
+
+let changed = false;
+
+export const isUnsaved = () => changed;
+
+onPage(() => (changed = false));
+document.addEventListener("input", (event) => (changed ||= Boolean(event.target.form?.matches("[data-unsaved]"))));
+document.addEventListener("submit", (event) => event.target.matches("[data-unsaved]") && (changed = false), true);
+addEventListener("beforeunload", (event) => changed && event.preventDefault());
