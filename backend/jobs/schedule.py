@@ -13,6 +13,7 @@ from backend import queue
 from backend.jobs import upkeep
 from backend.loyalty import announcements, outgoing_events, referral_rewards, shop_redaction
 from backend.reports import activity
+from backend.shopify import code_audit
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,24 @@ SCHEDULE = (
         " order by next_try_at, id limit 1",
     ),
     Periodic(
+        "outbox.look_at_orders",
+        every=1,
+        waits="select shop_id, external_id, tries from order_look where next_try_at <= %(wall)s"
+        " order by next_try_at limit 1",
+    ),
+    Periodic(
+        "upkeep.reconcile",
+        every=2,
+        waits="select shop_id, orders_next_at from shopify_shop where orders_next_at <= %(wall)s"
+        " order by orders_next_at limit 1",
+    ),
+    Periodic(
+        "upkeep.watch_topics",
+        every=60,
+        waits="select shop_id, topics_next_at from shopify_shop where topics_next_at <= %(wall)s"
+        " order by topics_next_at limit 1",
+    ),
+    Periodic(
         "upkeep.import_rows",
         every=2,
         waits="select shop_id, id, rows_done from transfer where next_at <= %(wall)s"
@@ -127,6 +146,7 @@ SCHEDULE = (
         " order by next_at limit 1",
     ),
     Periodic("upkeep.watch_codes", every=300),
+    Periodic(code_audit.JOB, every=60, waits=code_audit.WAITS),
     Periodic(
         "upkeep.dry_run",
         every=2,
@@ -134,7 +154,7 @@ SCHEDULE = (
     ),
     Periodic("upkeep.sum_up", every=5, waits="select shop_id, id from sum_change order by shop_id, id limit 1"),
     Periodic("upkeep.count_active", every=60, waits=activity.WAITS),
+    Periodic("upkeep.redact_shops", every=60, waits=shop_redaction.DUE),
     Periodic("upkeep.purge", every=3600, waits=upkeep.OLDEST),
     Periodic("upkeep.check_ledger", every=24 * 3600),
 )
-    Periodic("upkeep.redact_shops", every=60, waits=shop_redaction.DUE),

@@ -4,14 +4,18 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import text
 
 from backend import clock
+from backend.config import Config
 from backend.db import retrying, transaction
+from backend.jobs import shopify_orders
 from backend.jobs.draining import in_batches
 from backend.ledger import check
 from backend.loyalty import dry_runs, outgoing_events, shop_redaction, stock_health
 from backend.reports import activity, kept
+from backend.shopify import code_audit
 from backend.staff import letters, throttle
 from backend.staff.rights import Right
 from backend.transfer import exports, imports
@@ -234,6 +238,26 @@ def dry_run() -> int:
 def _dry_run() -> int:
     with transaction() as session:
         return dry_runs.step(session, clock.wall())
+
+
+def reconcile() -> int:
+    """Compare the orders that changed in the store with those that we know, where a platform can be asked."""
+    return shopify_orders.reconcile()
+
+
+def watch_topics() -> int:
+    """See whether the shops still let us do what the program needs."""
+    return shopify_orders.watch_topics()
+
+
+def audit_codes() -> int:
+    """Compare our codes with those at Shopify, shop by shop. Each may take two minutes."""
+    return in_batches(code_audit.JOB, _audit_codes)
+
+
+def _audit_codes() -> int:
+    config: Config = current_app.config["LAGNIAPPE"]
+    return int(code_audit.compare_next(is_rehearsal=config.is_rehearsal))
 
 
 def sum_up() -> int:

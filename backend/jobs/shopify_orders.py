@@ -1,0 +1,212 @@
+"""Orders from Shopify itself: comparing those that changed, and asking for each that is news (backend/shopify/)."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import requests
+from flask import current_app
+
+from backend import clock
+from backend.config import Config
+from backend.db import retrying, transaction
+from backend.jobs.draining import has_time_left, in_batches
+from backend.platforms import outgoing
+from backend.platforms.base import Never, TryAgain
+from backend.shopify import asking, looks, orders, topics, whole_orders
+from backend.shopify.looks import Look
+from backend.shopify.orders import Reading
+
+PAGES_AT_A_STRETCH = 20
+"""Of one shop, then the next one has its turn."""
+NOTHING_HELPS = timedelta(hours=1)
+"""How long an order is left alone of which Shopify says that asking again is of no use."""
+
+log = logging.getLogger(__name__)
+
+
+def reconcile() -> int:
+    """Read the orders that changed, shop after shop."""
+    return in_batches(orders.JOB, _reconcile_one)
+
+
+def look_at_orders() -> int:
+    """Ask for the orders that are to be asked for."""
+    return in_batches(looks.JOB, _look)
+
+
+def watch_topics() -> int:
+    """See what the shops let the app do."""
+    return in_batches(topics.JOB, _watch_one)
+
+
+# Changed orders.
+
+
+def _reconcile_one() -> int:
+    reading = _begin()
+    if reading is None:
+        return 0
+    with _line() as session:
+        try:
+            _read(reading, session)
+        except TryAgain as failure:
+            log.info("the orders of shop %s will be read later: %s", reading.shop_id, failure.reason)
+            _fail(reading, failure.reason, failure.retry_after_seconds, for_good=False)
+        except Never as refusal:
+            log.warning("the orders of shop %s cannot be read: %s", reading.shop_id, refusal.reason)
+            _fail(reading, refusal.reason, None, for_good=True)
+        except Exception as error:
+            log.exception("the orders of shop %s could not be read", reading.shop_id)
+            _fail(reading, f"{type(error).__name__} on our side", None, for_good=False)
+    return 1
+
+
+def _read(reading: Reading, session: requests.Session) -> None:
+    began, after = time.monotonic(), None
+    for _ in range(PAGES_AT_A_STRETCH):
+        asked_at = clock.wall()
+        variables = {"changed": orders.wanted(reading.since), "after": after}
+        page = asking.ask(reading.shop_id, "orders_changed", variables, session=session, bulk=True)["orders"]
+        _take_page(reading, page["nodes"])
+        if not page["pageInfo"]["hasNextPage"]:
+            _finish(reading, asked_at)
+            return
+        after = page["pageInfo"]["endCursor"]
+        if not has_time_left(time.monotonic() - began):
+            break
+    _pause(reading)
+
+
+@retrying
+def _begin() -> Reading | None:
+    with transaction() as session:
+        return orders.begin(session, clock.wall())
+
+
+@retrying
+def _take_page(reading: Reading, nodes: Sequence[Mapping[str, Any]]) -> None:
+    with transaction() as session:
+        orders.take_page(session, reading, nodes, clock.wall())
+
+
+@retrying
+def _finish(reading: Reading, asked_at: datetime) -> None:
+    with transaction() as session:
+        orders.finish(session, reading, asked_at, clock.wall())
+
+
+@retrying
+def _pause(reading: Reading) -> None:
+    with transaction() as session:
+        orders.pause(session, reading, clock.wall())
+
+
+@retrying
+def _fail(reading: Reading, reason: str, pause_seconds: float | None, *, for_good: bool) -> None:
+    with transaction() as session:
+        orders.fail(session, reading, reason, clock.wall(), pause_seconds=pause_seconds, for_good=for_good)
+
+
+# Single orders.
+
+
+def _look() -> int:
+    claimed = _claim()
+    began = time.monotonic()
+    with _line() as session:
+        for shop_id, of_shop in groupby(claimed, key=lambda look: look.shop_id):
+            _look_at(shop_id, list(of_shop), session, began)
+    return len(claimed)
+
+
+def _look_at(shop_id: int, asked: list[Look], session: requests.Session, began: float) -> None:
+    """One after the other. Where Shopify does not answer for one, the shop's others need not try."""
+
+    def ask(name: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        return asking.ask(shop_id, name, variables, session=session, bulk=True)
+
+    for number, look in enumerate(asked):
+        if not has_time_left(time.monotonic() - began):
+            _put_back(asked[number:], timedelta())
+            return
+        try:
+            node = whole_orders.read(ask, look.external_id)
+            _take(look, node)
+        except TryAgain as failure:
+            pause = timedelta(seconds=failure.retry_after_seconds or 1.0)
+            _again(look, failure.reason, pause)
+            _put_back(asked[number + 1 :], pause)
+            return
+        except Never as refusal:
+            _again(look, refusal.reason, NOTHING_HELPS)
+        except Exception as error:
+            log.exception("order %s of shop %s could not be read", look.external_id, shop_id)
+            _again(look, f"{type(error).__name__} on our side", None)
+
+
+@retrying
+def _claim() -> list[Look]:
+    with transaction() as session:
+        return looks.claim(session, clock.wall())
+
+
+@retrying
+def _take(look: Look, node: Mapping[str, Any] | None) -> None:
+    with transaction() as session:
+        if node is None:
+            log.warning("Shopify has no order %s in shop %s (any more)", look.external_id, look.shop_id)
+            looks.drop(session, look)
+        else:
+            looks.take(session, look, node, clock.now(), clock.wall())
+
+
+@retrying
+def _put_back(put_back: Sequence[Look], pause: timedelta) -> None:
+    with transaction() as session:
+        looks.put_back(session, put_back, clock.wall() + pause)
+
+
+@retrying
+def _again(look: Look, reason: str, pause: timedelta | None) -> None:
+    with transaction() as session:
+        looks.again(session, look, reason, clock.wall(), pause)
+
+
+# What the app may do.
+
+
+def _watch_one() -> int:
+    shop_id = _begin_to_watch()
+    if shop_id is None:
+        return 0
+    try:
+        said = asking.ask(shop_id, "app_installation", {})["currentAppInstallation"]
+    except (TryAgain, Never) as failure:
+        log.info("what the app may do in shop %s could not be asked: %s", shop_id, failure.reason)
+        return 1
+    _note_scopes(shop_id, [each["handle"] for each in said["accessScopes"]])
+    return 1
+
+
+@retrying
+def _begin_to_watch() -> int | None:
+    with transaction() as session:
+        return topics.begin(session, clock.wall())
+
+
+@retrying
+def _note_scopes(shop_id: int, scopes: Sequence[str]) -> None:
+    with transaction() as session:
+        topics.note(session, shop_id, scopes, clock.wall())
+
+
+@contextmanager
+def _line() -> Iterator[requests.Session]:
+    config: Config = current_app.config["LAGNIAPPE"]
+    with outgoing.open_session(is_rehearsal=config.is_rehearsal) as session:
+        yield session
