@@ -13,6 +13,7 @@ from backend.vault import vault
 from tests.conftest import TestShop
 from tests.shopify.pretend import Pretend
 from tests.shopify.pretend_tokens import SCOPES, Tokens
+from tests.shopify.store import Store
 
 _numbers = count(1)
 
@@ -54,3 +55,9 @@ def installed_shop(shopify: Pretend, token_door: Tokens, shopify_shop: TestShop)
         row.refresh_token = keys.seal(refresh, shop_id=row.shop_id, purpose="shopify refresh")
         row.refresh_until = clock.wall() + timedelta(days=90)
     return shopify_shop
+
+
+@pytest.fixture
+def store(shopify_shop: TestShop) -> Store:
+    """The shop that sends webhooks as Shopify does."""
+    return Store(shopify_shop)
