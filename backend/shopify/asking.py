@@ -15,6 +15,8 @@ from backend.shopify.throttle import FIRST_COST, Full, throttle
 
 PATIENCE_SECONDS = 2.0
 """How long a call waits for the shop's bucket before it is left for later."""
+LEAST_PAUSE_SECONDS = 0.5
+"""After a refusal, even if what Shopify says of the bucket would allow another call at once."""
 
 _costs: dict[str, float] = {}
 """What each document was last reckoned at, as far as this process knows."""
@@ -75,9 +77,9 @@ def _in_turn(
                 _remember_cost(name, reply.requested)
                 return reply
         except Throttled as refusal:
-            wait = refusal.retry_after_seconds
-            if wait is None:
+            if refusal.retry_after_seconds is None:
                 raise
+            wait = max(refusal.retry_after_seconds, LEAST_PAUSE_SECONDS)
         except Full as full:
             wait = full.seconds
         wait += random.uniform(0.01, 0.1)  # noqa: S311 - so that those who wait do not all come back at once
@@ -91,4 +93,4 @@ def _remember_cost(name: str, requested: float | None) -> None:
         _costs[name] = requested
 
 
-__all__ = ["admin_api", "ask", "first_user_error"]
+__all__ = ["Throttled", "admin_api", "ask", "first_user_error"]

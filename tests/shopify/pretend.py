@@ -66,6 +66,7 @@ class Pretend:
     resolvers: dict[str, Callable[..., Any]] = field(default_factory=dict)
     available: float = 2000.0
     """What is left in the bucket of cost, as the answers say."""
+    restore_rate: float = 100.0
     version: str = VERSION
     """Of the Admin API, as the answers say."""
 
@@ -78,7 +79,7 @@ class Pretend:
         self.asked.clear()
         self.tokens.clear()
         self.token_calls.clear()
-        self.available = 2000.0
+        self.available, self.restore_rate = 2000.0, 100.0
         self.version = VERSION
 
     def new_token(self, domain: str) -> str:
@@ -147,7 +148,7 @@ class Pretend:
                 "throttleStatus": {
                     "maximumAvailable": 2000.0,
                     "currentlyAvailable": self.available,
-                    "restoreRate": 100.0,
+                    "restoreRate": self.restore_rate,
                 },
             }
         }

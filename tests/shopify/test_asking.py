@@ -1,11 +1,15 @@
 """Asking Shopify for a shop: what an answer means to whoever asked."""
 
+import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from graphql import GraphQLError
 
-from backend.platforms.base import Never
+from backend.platforms.base import Never, TryAgain
+from backend.platforms.shopify import admin_api
 from backend.shopify import asking
 from tests.conftest import TestShop
 from tests.shopify.pretend import Pretend
@@ -36,3 +40,112 @@ def test_nothing_is_asked_for_a_shop_without_the_app(shopify: Pretend, shopify_s
     with pytest.raises(Never, match="not installed"):
         ask(shopify_shop)
     assert shopify.operations() == []
+
+
+@pytest.mark.parametrize(
+    ("mood", "seconds"),
+    [
+        ("429 7", 7),
+        ("429", None),
+        ("503", None),
+        ("503 30", 30),
+        ("internal", None),
+        ("garbage", None),
+        ("lose", None),
+        ("lose after", None),
+        ("402", admin_api.CLOSED_PAUSE_SECONDS),
+        ("423", admin_api.CLOSED_PAUSE_SECONDS),
+    ],
+)
+def test_what_may_pass_is_to_be_tried_again(
+    installed_shop: TestShop, shopify: Pretend, mood: str, seconds: float | None
+) -> None:
+    shopify.will(mood)
+    with pytest.raises(TryAgain) as failed:
+        ask(installed_shop)
+    assert failed.value.retry_after_seconds == seconds
+    assert failed.value.reason.endswith(".")
+    assert ask(installed_shop)["shop"]["name"] == "Kiln & Kettle"
+
+
+@pytest.mark.parametrize("mood", ["404", "403", "301", "400"])
+def test_what_no_repetition_helps_is_said_so(installed_shop: TestShop, shopify: Pretend, mood: str) -> None:
+    shopify.will(mood)
+    with pytest.raises(Never) as failed:
+        ask(installed_shop)
+    assert failed.value.reason.endswith(".")
+    assert shopify.asked == []
+
+
+def test_a_short_throttling_is_waited_for(installed_shop: TestShop, shopify: Pretend) -> None:
+    shopify.will("throttled")
+    assert ask(installed_shop)["shop"]["name"] == "Kiln & Kettle"
+
+
+def test_a_long_throttling_is_left_for_later_with_its_time(installed_shop: TestShop, shopify: Pretend) -> None:
+    shopify.available, shopify.restore_rate = 0.0, 10.0  # the refused call wants 50
+    shopify.will("throttled")
+    began = time.monotonic()
+    with pytest.raises(asking.Throttled) as failed:
+        ask(installed_shop)
+    assert time.monotonic() - began < asking.PATIENCE_SECONDS
+    assert failed.value.retry_after_seconds == pytest.approx(5, abs=0.2)
+    assert shopify.asked == []  # nothing was done
+
+
+def test_a_permission_that_is_missing_is_named(installed_shop: TestShop, shopify: Pretend) -> None:
+    def denied(_: str) -> None:
+        required = "`read_orders` access scope or `read_marketplace_orders` access scope."
+        said = {"code": "ACCESS_DENIED", "documentation": "https://shopify.dev", "requiredAccess": required}
+        raise GraphQLError("Access denied for shop field.", extensions=said)
+
+    shopify.resolvers["Query.shop"] = denied
+    with pytest.raises(Never, match=r"lacks a permission \(read_marketplace_orders or read_orders\)"):
+        ask(installed_shop)
+
+
+def test_a_part_of_the_data_with_errors_is_an_error(
+    installed_shop: TestShop, shopify: Pretend, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise GraphQLError("ada@kilnandkettle.example has no language", extensions={"code": "BAD_REQUEST"})
+
+    whole = shopify.resolvers["Query.shop"]
+    shopify.resolvers["Query.shop"] = lambda domain: {**whole(domain), "primaryDomain": {"localization": broken}}
+    with pytest.raises(Never, match="has no language"):
+        ask(installed_shop)
+    assert "shop_facts" in caplog.text
+    assert "BAD_REQUEST" in caplog.text
+    assert "ada@" not in caplog.text
+
+
+def test_an_error_of_shopify_s_own_wins_over_what_came_with_it(installed_shop: TestShop, shopify: Pretend) -> None:
+    def broken() -> None:
+        raise GraphQLError("Internal error", extensions={"code": "INTERNAL_SERVER_ERROR"})
+
+    whole = shopify.resolvers["Query.shop"]
+    shopify.resolvers["Query.shop"] = lambda domain: {**whole(domain), "primaryDomain": {"localization": broken}}
+    with pytest.raises(TryAgain):
+        ask(installed_shop)
+
+
+def test_an_answer_may_be_longer_than_a_store_s(installed_shop: TestShop, shopify: Pretend) -> None:
+    whole = shopify.resolvers["Query.shop"]
+    shopify.resolvers["Query.shop"] = lambda domain: {**whole(domain), "name": "é" * 300_000}
+    assert len(ask(installed_shop)["shop"]["name"]) == 300_000
+
+
+def test_another_version_than_ours_is_told_once(
+    installed_shop: TestShop, shopify: Pretend, caplog: pytest.LogCaptureFixture
+) -> None:
+    shopify.version = "2027-10"
+    for _ in range(3):
+        ask(installed_shop)
+    assert [each.levelno for each in caplog.records if "2027-10" in each.getMessage()] == [logging.WARNING]
+
+
+def test_the_first_of_a_mutation_s_own_errors_is_found() -> None:
+    error = {"field": ["code"], "message": "Code must be unique", "code": "TAKEN"}
+    assert asking.first_user_error({"userErrors": [error, {"message": "more"}]}) == error
+    assert asking.first_user_error({"userErrors": []}) is None
+    assert asking.first_user_error({}) is None
