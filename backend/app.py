@@ -49,6 +49,7 @@ def _register_doors(app: Flask) -> None:
     from backend import health, referral_links, unsubscribe
     from backend.admin import routes as admin
     from backend.merchant_api import routes as merchant_api
+    from backend.shopify import gaps  # noqa: F401 - it adds to the gap report
     from backend.shopify_app import proxy as shopify_proxy
     from backend.shopify_app import routes as shopify_app
     from backend.webhooks import routes as webhooks

@@ -27,6 +27,7 @@ Kind = Literal[
     "not_credited",
     "refund_without_order",
     "given_up",
+    "code_lost",
     "endpoint_paused",
 ]
 TITLES: Mapping[Kind, tuple[str, str]] = {
@@ -49,6 +50,10 @@ TITLES: Mapping[Kind, tuple[str, str]] = {
     ),
     "refund_without_order": ("Refunds without their order", "They take effect once the order arrives."),
     "given_up": ("Messages that were given up", "Mails, codes and webhooks that could not be sent."),
+    "code_lost": (
+        "Codes that do not work at Shopify",
+        "What is missing there is made again by itself; these need somebody to look.",
+    ),
     "endpoint_paused": ("Endpoints that are paused", "What happens is held for them."),
 }
 """In the order in which people should look, with what to think of it."""
@@ -286,14 +291,19 @@ def _refunds(looking: Looking) -> Iterable[Finding]:
         )
 
 
-_WHAT = {"mail": "A mail", "discount": "A discount code for the store"}
+_WHAT = {
+    "mail": "A mail",
+    "discount": "A discount code for the store",
+    "shopify_code": "A discount code for Shopify",
+    "shopify_discount": "A discount code for Shopify",
+}
 
 
 def _given_up(looking: Looking) -> Iterable[Finding]:
     rows = looking.session.execute(
         text(
             "select kind, last_error, created_at from outbox where shop_id = :shop and state = 'parked'"
-            " and kind <> 'webhook' order by id desc limit :most"
+            " and kind <> 'webhook' and not payload @> '{\"again\": true}' order by id desc limit :most"
         ),
         {"shop": looking.shop.id, "most": MOST + 1},
     )

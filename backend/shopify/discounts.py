@@ -81,6 +81,15 @@ class Found:
     code: RedeemCode | None
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A discount of ours. `is_on`: it has not been switched off."""
+
+    gid: str
+    reference: Reference
+    is_on: bool
+
+
 def make(line: Line, creation: tuple[str, Mapping[str, Any]], reference: Reference) -> str:
     """Make the discount (`platforms/shopify/discounts.creation`) and return its id; one that has the code and our
     `reference` is the one. Raises CodeTaken, TryAgain, Never."""
@@ -149,6 +158,21 @@ def pages(line: Line, gid: str) -> Iterator[list[RedeemCode]]:
         if not codes["pageInfo"]["hasNextPage"]:
             return
         after = codes["pageInfo"]["endCursor"]
+
+
+def ours(line: Line) -> Iterator[Listed]:
+    """All discounts of the shop whose titles say that they are ours, whoever's they are really."""
+    after = None
+    while True:
+        said = line.ask("discounts_of_ours", {"search": f"tag:{discounts.TAG}", "after": after})["discounts"]
+        for node in said["nodes"]:
+            reference = discounts.reference_in(node["discount"].get("title"))
+            if reference is not None and reference.shop_id == line.shop_id:
+                is_on = node["discount"]["status"] != "EXPIRED"
+                yield Listed(discounts.code_node(node["id"]), reference, is_on)
+        if not said["pageInfo"]["hasNextPage"]:
+            return
+        after = said["pageInfo"]["endCursor"]
 
 
 def exists(line: Line, gid: str) -> bool:

@@ -1,0 +1,7 @@
+"""What the gap report says of shops on Shopify, beside what it says of all."""
+
+from backend.loyalty.gap_report import OF_PLATFORM
+from backend.loyalty.lost_codes import lost_codes
+from backend.loyalty.shops import SHOPIFY
+
+OF_PLATFORM[SHOPIFY] = (lost_codes,)
