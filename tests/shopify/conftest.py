@@ -11,7 +11,9 @@ from backend.db import transaction
 from backend.models import ShopifyShop
 from backend.vault import vault
 from tests.conftest import TestShop
+from tests.shopify.orders_world import World, ago, leave_others_alone
 from tests.shopify.pretend import Pretend
+from tests.shopify.pretend_orders import Orders
 from tests.shopify.pretend_tokens import SCOPES, Tokens
 from tests.shopify.store import Store
 
@@ -61,3 +63,13 @@ def installed_shop(shopify: Pretend, token_door: Tokens, shopify_shop: TestShop)
 def store(shopify_shop: TestShop) -> Store:
     """The shop that sends webhooks as Shopify does."""
     return Store(shopify_shop)
+
+
+@pytest.fixture
+def world(installed_shop: TestShop, shopify: Pretend) -> World:
+    """A shop with the app since ten days, whose orders were compared an hour ago."""
+    leave_others_alone()
+    made = World(installed_shop, shopify, Orders())
+    made.orders.register(shopify)
+    made.change(installed_at=ago(days=10), orders_until=ago(hours=1))
+    return made
