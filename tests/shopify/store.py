@@ -189,7 +189,7 @@ def refund(
     } | more
 
 
-def of_the_shop(domain: str | None, **more: Any) -> dict[str, Any]:
+def of_the_shop(domain: str | None, /, **more: Any) -> dict[str, Any]:
     """The body of shop/update and app/uninstalled."""
     return {
         "id": 548380009,
