@@ -4,6 +4,9 @@ Design sections 6 and 7; platforms.md 5.2 to 5.4, pitfall 6; reliability F-41, F
 """
 
 import itertools
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +22,7 @@ from backend.jobs import points
 from backend.loyalty import coupons, rewards
 from backend.platforms.shopify import discounts as words
 from tests.conftest import BusinessTime, TestShop
+from tests.embedded.processes import eventually
 from tests.loyalty.rewards_world import (
     CASHBACK,
     FIVE_OFF,
@@ -36,10 +40,17 @@ from tests.loyalty.rewards_world import (
     rows,
     violations,
 )
-from tests.shopify.codes_world import calls, make_stock, send, send_all, waiting, working
+from tests.shopify.codes_world import calls, let_lease_end, make_stock, send, send_all, waiting, working
 from tests.shopify.pretend import Pretend
 from tests.shopify.pretend_discounts import Discounts
+from tests.shopify.store import ANN, Store, order
 
+_WORKER = """
+from backend.app import create_app
+from backend.jobs import outbox
+with create_app().app_context():
+    outbox.send()
+"""
 _numbers = itertools.count(1)
 CUSTOMER = "115310627314723954"
 
@@ -245,6 +256,36 @@ def test_two_workers_at_once_end_with_one_discount_and_every_code(
     (discount,) = discounts.of(shop.facts.domain)
     assert set(discount.codes) == working(shop)
     assert coupon_states(shop, made) == {"ready": 200}
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
+    shop: TestShop, discounts: Discounts, shopify: Pretend, environ: dict[str, str], call: int
+) -> None:
+    """kill -9 while Shopify is busy with the discount, with its codes, or with the answer about them."""
+    made = reward(shop)
+    discounts.looks_until_done = 2
+    shopify.will(*[""] * (call - 1), "slow 0.5")
+    worker = subprocess.Popen(
+        [sys.executable, "-c", _WORKER],
+        env={**os.environ, **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        eventually(lambda: not shopify.moods)
+    finally:
+        worker.kill()
+        worker.wait()
+    eventually(lambda: len(shopify.asked) == call)  # what it had been asked for is done all the same
+    assert {each.state for each in calls(shop)} == {"waiting"}
+    let_lease_end(shop)
+    discounts.finish()
+    send_all(shop)
+    (discount,) = discounts.of(shop.facts.domain)
+    assert set(discount.codes) == set(free_codes(shop, made)) == working(shop)
+    assert coupon_states(shop, made) == {"ready": coupons.STOCK}
+    assert violations(shop) == []
 
 
 def test_one_shops_silent_shopify_holds_up_no_other(
@@ -520,4 +561,33 @@ def test_shopify_ends_with_the_codes_that_work_and_no_other_whatever_it_forgets_
     assert working(shop) == {row.code for row in had_codes} | set(free_codes(shop, made))
     assert len(had_codes) == 40
     assert has(shop, member).available == 5000 - 400
+    assert violations(shop) == []
+
+
+# Used at Shopify
+
+
+def test_an_order_at_shopify_with_the_code_uses_the_reward(shop: TestShop, discounts: Discounts) -> None:
+    made = reward(shop)
+    send_all(shop)
+    had = redeem(shop, member_with(shop, 500, str(ANN)), made)
+    discounts.use(shop.facts.domain, had.code)
+    used = {"code": had.code.lower(), "amount": "5.00", "type": "fixed_amount"}
+    Store(shop).tell("orders/create", order(discount_codes=[used]))
+    now = redemption(shop, had.id)
+    assert (now.status, now.use_state) == ("issued", "used")
+    assert violations(shop) == []
+
+
+def test_a_checkout_at_shopify_with_the_code_pays_with_the_points(shop: TestShop, discounts: Discounts) -> None:
+    reward(shop, CASHBACK)
+    held = hold(shop, member_with(shop, 50, str(ANN)), "100.00", 20)
+    send()
+    discounts.use(shop.facts.domain, held.code)
+    Store(shop).tell(
+        "orders/create", order(discount_codes=[{"code": held.code, "amount": "40.00", "type": "fixed_amount"}])
+    )
+    now = redemption(shop, held.id)
+    assert (now.status, now.use_state) == ("issued", "used")
+    assert (has(shop, held.member_id).on_hold, has(shop, held.member_id).available) == (0, 30)
     assert violations(shop) == []
