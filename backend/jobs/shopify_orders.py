@@ -17,7 +17,7 @@ from backend.db import retrying, transaction
 from backend.jobs.draining import has_time_left, in_batches
 from backend.platforms import outgoing
 from backend.platforms.base import Never, TryAgain
-from backend.shopify import asking, looks, orders, topics, whole_orders
+from backend.shopify import asking, looks, orders, storefront, topics, whole_orders
 from backend.shopify.looks import Look
 from backend.shopify.orders import Reading
 
@@ -190,7 +190,20 @@ def _watch_one() -> int:
         log.info("what the app may do in shop %s could not be asked: %s", shop_id, failure.reason)
         return 1
     _note_scopes(shop_id, [each["handle"] for each in said["accessScopes"]])
+    _tell_themes(shop_id)
     return 1
+
+
+def _tell_themes(shop_id: int) -> None:
+    """As soon as the app is installed, and again where our address has changed."""
+    config: Config = current_app.config["LAGNIAPPE"]
+    try:
+        storefront.tell(shop_id, config.base_url)
+    except TryAgain as failure:
+        log.info("the themes of shop %s will be told later where we are: %s", shop_id, failure.reason)
+        _watch_again(shop_id)
+    except Never as refusal:
+        log.warning("the themes of shop %s cannot be told where we are: %s", shop_id, refusal.reason)
 
 
 @retrying
@@ -203,6 +216,12 @@ def _begin_to_watch() -> int | None:
 def _note_scopes(shop_id: int, scopes: Sequence[str]) -> None:
     with transaction() as session:
         topics.note(session, shop_id, scopes, clock.wall())
+
+
+@retrying
+def _watch_again(shop_id: int) -> None:
+    with transaction() as session:
+        storefront.tell_later(session, shop_id, clock.wall())
 
 
 @contextmanager
