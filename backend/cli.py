@@ -23,6 +23,7 @@ from backend.ledger import check as ledger_check
 from backend.loyalty import coupons, deliveries, programs, rewards, shops
 from backend.loyalty.coupons import UploadReport
 from backend.models import Delivery, Shop
+from backend.shopify import orders as shopify_orders
 from backend.staff import invitations
 from backend.staff.invitations import Links
 from backend.transfer import archive, exports, restoring
@@ -320,6 +321,18 @@ def replay_webhooks(shop_id: int | None, row_id: int | None) -> None:
             replayed = deliveries.replay_failed(session, clock.wall(), shop_id, row_id)
             queue.enqueue_after_commit(deliveries.DRAIN)
         _print({"replayed": replayed})
+
+
+@webhooks.command("reconcile")
+@click.option("--shop", "shop_id", required=True, type=int)
+def reconcile_webhooks(shop_id: int) -> None:
+    """Compare a shop's orders with Shopify's now, instead of when its turn comes: a worker or the clock does it."""
+    with application():
+        with transaction() as session:
+            _require_shop(session, shop_id)
+            if not shopify_orders.ask_now(session, shop_id, clock.wall()):
+                raise Conflict(f"The app is not installed in shop {shop_id}.", code="not_installed")
+        _print({"asked": True})
 
 
 def _require_shop(session: Any, shop_id: int) -> None:

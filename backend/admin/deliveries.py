@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 from backend.admin.door import Visit, form, page
 from backend.admin.endpoint_log import pretty
 from backend.errors import Conflict, NotFound
-from backend.loyalty import calendar_rules, delivery_log, gap_report
+from backend.loyalty import calendar_rules, delivery_log, gap_report, shops
 from backend.loyalty import deliveries as inbox
 from backend.loyalty.delivery_log import Wanted
 from backend.models import Delivery
 from backend.queue import enqueue_after_commit
+from backend.shopify import orders as shopify_orders
 from backend.staff.rights import Right
 
 PAGE_SIZE = 50
@@ -95,7 +96,18 @@ def delivery_gaps(visit: Visit) -> str:
         found=gap_report.report(looking),
         most=gap_report.MOST,
         looks_back=gap_report.LOOKS_BACK,
+        can_ask=visit.shop.platform == shops.SHOPIFY,
     )
+
+
+@form("/deliveries/gaps/ask", right=Right.SETTINGS, again=delivery_gaps)
+def ask_platform(visit: Visit) -> Response:
+    """Compare the orders with the platform's now, where it can be asked."""
+    if visit.shop.platform != shops.SHOPIFY:
+        raise NotFound()
+    if not shopify_orders.ask_now(visit.session, visit.shop_id, visit.wall):
+        raise Conflict("The app is not installed in this shop: open it in Shopify once.")
+    return visit.done("Shopify is asked now. What is news appears within a minute.", "delivery_gaps")
 
 
 @page("/deliveries/<row_id:delivery_id>", right=Right.SETTINGS)

@@ -20,6 +20,10 @@ from backend.models import Order
 from backend.platforms.known_orders import known_from_document
 
 Kind = Literal[
+    "app_access",
+    "not_compared",
+    "untold",
+    "order_not_read",
     "order_missing",
     "delivery_failed",
     "delivery_rejected",
@@ -31,6 +35,20 @@ Kind = Literal[
     "endpoint_paused",
 ]
 TITLES: Mapping[Kind, tuple[str, str]] = {
+    "app_access": ("What Shopify does not let the app do", "Without it orders and codes wait."),
+    "not_compared": (
+        "Orders that are not compared",
+        "Every 15 minutes the orders that changed at Shopify are compared with those here. If this lasts, lost webhooks stay lost.",
+    ),
+    "untold": (
+        "Webhooks that did not come",
+        "Comparing has found these orders and they count as all others do, later. If it goes on, webhooks are off: deploy the app's"
+        " configuration again (docs/shopify.md), and see in the Dev Dashboard what became of its webhooks.",
+    ),
+    "order_not_read": (
+        "Orders that Shopify has and could not be read",
+        "They are asked for again by themselves for 3 days, and at once if you ask Shopify now.",
+    ),
     "delivery_failed": (
         "Deliveries that failed",
         "They are tried again by themselves for 3 days, and at once if you say so.",

@@ -29,6 +29,9 @@ class ShopifyShop(db.Model):  # type: ignore[name-defined,misc]
     orders_next_at: Mapped[At | None]
     orders_tries: Mapped[int] = mapped_column(default=0)
     orders_error: Mapped[Str | None]
+    untold_orders: Mapped[int] = mapped_column(default=0)
+    untold_since: Mapped[At | None]
+    untold_last: Mapped[At | None]
     topics_next_at: Mapped[At | None]
     codes_next_at: Mapped[At | None]
     created_at: Mapped[At]

@@ -3,5 +3,6 @@
 from backend.loyalty.gap_report import OF_PLATFORM
 from backend.loyalty.lost_codes import lost_codes
 from backend.loyalty.shops import SHOPIFY
+from backend.shopify import order_gaps
 
-OF_PLATFORM[SHOPIFY] = (lost_codes,)
+OF_PLATFORM[SHOPIFY] = (*order_gaps.SOURCES, lost_codes)

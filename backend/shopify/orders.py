@@ -36,6 +36,8 @@ FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
 TOLD_WITHIN = timedelta(minutes=10)
 """A webhook that has not come by then has not been sent, or was lost."""
+UNTOLD_KEPT = timedelta(days=3)
+"""How long it is worth a word that webhooks were missing, after the last that was."""
 _LONGEST_ERROR = 500
 
 _CLAIM = select(ShopifyShop).with_for_update(skip_locked=True)
@@ -47,6 +49,16 @@ _KNOWN = text(
     """
 )
 _STORED = text("select delivery_id from delivery where shop_id = :shop and delivery_id = any(cast(:ids as text[]))")
+# While deliveries wait to be handled, what they tell is not known here either.
+_UNTOLD = text(
+    """
+    update shopify_shop
+    set untold_orders = case when untold_last > :forgotten then untold_orders else 0 end + :count,
+        untold_since = case when untold_last > :forgotten then untold_since else :wall end, untold_last = :wall
+    where shop_id = :shop and not exists (
+        select 1 from delivery d where d.shop_id = :shop and d.state = 'received' and d.next_try_at <= :wall)
+    """
+)
 _FINISHED = text(
     """
     update shopify_shop
@@ -70,6 +82,7 @@ class Reading:
     """A shop whose changed orders are being read. `lease` is the moment at which another one may begin with it."""
 
     shop_id: int
+    installed_at: datetime
     since: datetime
     lease: datetime
     tries: int
@@ -84,11 +97,11 @@ def begin(session: AnySession, wall: datetime) -> Reading | None:
     shop.orders_next_at = None
     if shop.state != "installed":
         return begin(session, wall)
+    assert shop.installed_at is not None
     if shop.orders_from is None:
-        assert shop.installed_at is not None
         shop.orders_from = begins_at(shop.shop_id, shop.installed_at, shop.orders_until, wall)
     shop.orders_next_at = wall + LEASE
-    return Reading(shop.shop_id, shop.orders_from, shop.orders_next_at, shop.orders_tries)
+    return Reading(shop.shop_id, shop.installed_at, shop.orders_from, shop.orders_next_at, shop.orders_tries)
 
 
 def begins_at(shop_id: int, installed_at: datetime, until: datetime | None, wall: datetime) -> datetime:
@@ -121,16 +134,21 @@ def wanted(since: datetime) -> str:
 def take_page(session: AnySession, reading: Reading, nodes: Sequence[Mapping[str, Any]], wall: datetime) -> int:
     """Note those of a page of changed orders that are news, and that the reading has come so far. How many are news."""
     changes = [api_orders.change(node) for node in nodes]
-    news = _news(session, reading.shop_id, changes)
+    news = _news(session, reading.shop_id, [each for each in changes if not each.is_test])
+    untold = {each.external_id for each in news if reading.installed_at < each.updated_at <= wall - TOLD_WITHIN}
     for each in news:
         look = insert(OrderLook).values(
             shop_id=reading.shop_id,
             external_id=each.external_id,
             asked_at=wall,
             next_try_at=wall,
-            untold=each.updated_at <= wall - TOLD_WITHIN,
+            untold=each.external_id in untold,
         )
         session.execute(look.on_conflict_do_nothing())
+    if untold:
+        session.execute(
+            _UNTOLD, {"shop": reading.shop_id, "count": len(untold), "wall": wall, "forgotten": wall - UNTOLD_KEPT}
+        )
     if changes:
         session.execute(
             text("update shopify_shop set orders_from = :from where shop_id = :shop and orders_from is not null"),

@@ -17,14 +17,6 @@ from backend.models import ShopifyShop
 JOB = "upkeep.watch_topics"
 EVERY = timedelta(days=1)
 AFTER_FAILING = timedelta(hours=1)
-NEEDED = (
-    "read_orders",
-    "read_customers",
-    "read_products",
-    "read_fulfillments",
-    "write_discounts",
-)
-"""What the program cannot do without."""
 
 
 def begin(session: AnySession, wall: datetime) -> int | None:
@@ -50,14 +42,3 @@ def note(session: AnySession, shop_id: int, scopes: Iterable[str], wall: datetim
         text("update shopify_shop set topics_next_at = :at where shop_id = :shop and state = 'installed'"),
         {"shop": shop_id, "at": wall + EVERY},
     )
-
-
-def missing(scopes: Iterable[str]) -> list[str]:
-    """What of NEEDED is not among them. Who may write may read. Pure.
-
-    >>> missing(["write_orders", "read_customers", "read_fulfillments", "write_discounts"])
-    ['read_products']
-    """
-    given = set(scopes)
-    given |= {f"read_{each.removeprefix('write_')}" for each in given if each.startswith("write_")}
-    return [each for each in NEEDED if each not in given]

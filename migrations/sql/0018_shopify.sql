@@ -20,6 +20,9 @@ create table shopify_shop (
     orders_next_at timestamptz,     -- when to ask for changed orders again
     orders_tries integer not null default 0, -- that failed since the last reading that did not
     orders_error text,              -- what the last of them said
+    untold_orders integer not null default 0, -- changed orders of which no webhook told in time, that comparing has found
+    untold_since timestamptz,       -- the first of them
+    untold_last timestamptz,        -- and the last
     topics_next_at timestamptz,     -- when to see whether webhooks are subscribed
     codes_next_at timestamptz,      -- when to compare our codes with the shop's
     created_at timestamptz not null,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from backend import clock
 from backend.db import transaction
 from backend.jobs import inbox
 from backend.loyalty import orders
@@ -166,6 +167,34 @@ def test_what_is_missing_is_shown_with_what_mends_it(
     titles = [str(each.find(string=True)).strip() for each in page.select("main h2")]
     assert titles == [TITLES["delivery_failed"][0], TITLES["refund_without_order"][0]]
     assert page.find("form", action=f"/admin/deliveries/{failed}/replay") is not None
+
+
+def test_shopify_is_asked_now_where_somebody_wants_to_know(
+    desk: Desk, sign_in: Callable[..., Desk], new_shop: Callable[..., TestShop]
+) -> None:
+    assert desk.page("/deliveries/gaps").find("form", action="/admin/deliveries/gaps/ask") is None
+    assert desk.post("/deliveries/gaps/ask").status_code == 404
+    at_shopify = sign_in(of=new_shop(platform="shopify", domain="kiln-of-gaps.myshopify.com"))
+    page = at_shopify.page("/deliveries/gaps")
+    assert "Nobody has opened it in this shop yet" in page.text
+    assert page.find("form", action="/admin/deliveries/gaps/ask") is not None
+    refused = at_shopify.post("/deliveries/gaps/ask")
+    assert (refused.status_code, "not installed" in said(refused)) == (409, True)
+    with transaction() as session:
+        session.execute(
+            text(
+                "update shopify_shop set state = 'installed', access_token = 'sealed', installed_at = :wall,"
+                " orders_until = :wall, orders_next_at = :wall + interval '9 minutes' where shop_id = :shop"
+            ),
+            {"shop": at_shopify.shop.id, "wall": clock.wall()},
+        )
+    assert "asked now" in at_shopify.done("/deliveries/gaps/ask")
+    (row,) = rows(at_shopify.shop, "select orders_next_at from shopify_shop where shop_id = :shop")
+    assert row.orders_next_at <= clock.wall()
+    with transaction() as session:
+        session.execute(
+            text("update shopify_shop set orders_next_at = null where shop_id = :s"), {"s": at_shopify.shop.id}
+        )
 
 
 # Missing points?

@@ -206,7 +206,7 @@ def test_a_list_of_changes_says_what_counts(shopify: Shopify) -> None:
     shopify.orders.put(SHOP, order)
     page = shopify.ask("orders_changed", {"changed": "updated_at:>='2026-11-01T00:00:00Z'", "after": None})["orders"]
     assert [api_orders.change(node) for node in page["nodes"]] == [
-        api_orders.Change(str(order.id), order.updated_at, "partially_refunded", True)
+        api_orders.Change(str(order.id), order.updated_at, "partially_refunded", True, False)
     ]
 
 

@@ -1,5 +1,6 @@
 """Webhooks get lost, and no points do: orders that changed are compared with Shopify's."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,8 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from backend import clock
+from backend.cli import main
 from backend.jobs import outbox, shopify_orders, upkeep
 from backend.shopify import asking, orders
 from tests.conftest import BusinessTime
@@ -116,13 +119,10 @@ def test_of_two_changes_within_a_second_the_one_that_counts_is_found(world: Worl
     assert "cancelled" in world.state_of(order)["known"]["first_shown"]
 
 
-def test_test_orders_are_asked_for_once_and_kept_nowhere(world: World) -> None:
+def test_test_orders_are_not_asked_for(world: World) -> None:
     world.happens(an_order(test=True))
-    for _ in range(2):
-        world.catch_up()
-    assert [each.state for each in world.deliveries()] == ["ignored"]
-    assert world.shopify.operations().count("Order") == 1
-    assert world.known() == set()
+    world.catch_up()
+    assert world.shopify.operations() == ["OrdersChanged"]
 
 
 # Pages, and dying between them.
@@ -261,6 +261,19 @@ def test_who_asks_while_it_is_being_read_has_it_read_again(world: World, meanwhi
     meanwhile("orders_next_at = orders_until")
     world.compare()
     assert world.shopify.operations() == ["OrdersChanged"] * 2
+
+
+def test_somebody_at_a_shell_has_a_shop_compared(
+    world: World, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    command = ["webhooks", "reconcile", "--shop", str(world.shop.id)]
+    assert json.loads(CliRunner().invoke(main, command).stdout) == {"asked": True}
+    upkeep.reconcile()
+    assert world.shopify.operations() == ["OrdersChanged"]
+    world.change(state="uninstalled", access_token=None)
+    assert "not installed" in CliRunner().invoke(main, command).stderr
 
 
 # Shopify has its moods.

@@ -43,6 +43,7 @@ class Change:
     updated_at: datetime
     payment_status: str
     is_cancelled: bool
+    is_test: bool
 
 
 def change(node: Mapping[str, Any]) -> Change:
@@ -52,6 +53,7 @@ def change(node: Mapping[str, Any]) -> Change:
         updated_at=datetime.fromisoformat(node["updatedAt"]).astimezone(UTC),
         payment_status=payment_status(node["displayFinancialStatus"]),
         is_cancelled=node["cancelledAt"] is not None,
+        is_test=node["test"],
     )
 
 
