@@ -16,7 +16,9 @@ from backend.admin import program_editing
 from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.admin.program_editing import Place
 from backend.errors import BadInput, NotFound
-from backend.loyalty import drafts, rewards, sightings
+from backend.loyalty import drafts, rewards, shops, sightings
+from backend.loyalty.shops import ShopFacts
+from backend.platforms.shopify import links
 from backend.staff.rights import Right
 
 _STEPS = {
@@ -38,6 +40,13 @@ _REWARD_LABELS = {
     "reward_value": "Money off",
 }
 _IDENTITY = "THE SIGNED TOKEN OF WHO IS SIGNED IN"
+_EMBED = "loyalty_embed"
+_BLOCKS = {
+    "product_points": ("product", "on product pages, what the product earns"),
+    "cart_points": ("cart", "in the cart, what it earns"),
+    "balance": ("customers/account", "in the account, the points of who is signed in"),
+}
+"""What `extensions/shopify/blocks/` holds: the embed, and each block with its template and what it says."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,8 @@ def steps_of(visit: Visit) -> list[Step]:
         "update": is_chosen and not gone_through,
         "snippet": sightings.first(visit.session, visit.shop_id) is not None,
     }
-    return [Step(name, label, done.get(name, is_chosen or name in gone_through)) for name, label in _STEPS.items()]
+    labels = _STEPS | ({"snippet": "Your theme"} if visit.shop.platform == shops.SHOPIFY else {})
+    return [Step(name, label, done.get(name, is_chosen or name in gone_through)) for name, label in labels.items()]
 
 
 def _has_reward(visit: Visit) -> bool:
@@ -199,6 +209,15 @@ def _update(visit: Visit) -> Answer:
 
 
 def _snippet(visit: Visit, shared: dict[str, Any]) -> str:
+    arrived = {
+        "seen_at": sightings.first(visit.session, visit.shop_id),
+        "delivery_at": visit.session.execute(
+            text("select received_at from delivery where shop_id = :shop order by shop_id, id limit 1"),
+            {"shop": visit.shop_id},
+        ).scalar(),
+    }
+    if visit.shop.platform == shops.SHOPIFY:
+        return program_editing.render(visit, "guide_theme.html", **_theme_editor(visit.shop), **arrived, **shared)
     template = files("widget").joinpath("templates", "install_snippet.html").read_text("utf-8")
     base_url: str = current_app.config["LAGNIAPPE"].base_url
     values = {"base_url": base_url, "widget_key": visit.shop.widget_key}
@@ -209,10 +228,21 @@ def _snippet(visit: Visit, shared: dict[str, Any]) -> str:
         snippet=snippet.render(**values),
         with_identity=snippet.render(**values, identity=_IDENTITY, login_url="/log-in", signup_url="/register"),
         webhook_url=f"{base_url}/webhooks/{visit.shop.platform}/{visit.shop_id}",
-        seen_at=sightings.first(visit.session, visit.shop_id),
-        delivery_at=visit.session.execute(
-            text("select received_at from delivery where shop_id = :shop order by shop_id, id limit 1"),
-            {"shop": visit.shop_id},
-        ).scalar(),
+        **arrived,
         **shared,
     )
+
+
+def _theme_editor(shop: ShopFacts) -> dict[str, Any]:
+    """Where the widget is switched on in the shop's theme, and each block put in."""
+    app = current_app.config["LAGNIAPPE"].shopify
+    if app is None or shop.shopify_domain is None:
+        return {"embed_url": None, "blocks": []}
+    domain = shop.shopify_domain
+    return {
+        "embed_url": links.switch_embed_on(domain, app.client_id, _EMBED),
+        "blocks": [
+            (links.add_block(domain, app.client_id, block, template), says)
+            for block, (template, says) in _BLOCKS.items()
+        ],
+    }

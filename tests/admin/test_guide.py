@@ -1,5 +1,6 @@
 """The set-up guide: five minutes from a new shop to its widget (S3.3 to S3.8)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from bs4 import BeautifulSoup
@@ -12,8 +13,11 @@ from tests.admin.conftest import Desk, said
 from tests.admin.test_program import draft, in_force, make_unchosen, sent_of, shown, versions
 from tests.admin.test_reward_form import field, sent, value
 from tests.conftest import TestShop
+from tests.extensions.theme import EXTENSION
 from tests.loyalty.rewards_world import reward
+from tests.shopify.pretend import CLIENT_ID
 
+BLOCKS = EXTENSION / "blocks"
 STEPS = ["Rate", "Assign day", "Expiry", "First reward", "Look", "Update", "Snippet"]
 
 
@@ -161,6 +165,30 @@ def test_the_snippet_s_step_sees_that_webhooks_arrive(desk: Desk, shop: TestShop
     assert "No webhook has arrived yet" in seen(desk)
     shop.tell("customer.created", {"id": "c1"}, at=clock.now())
     assert "Your store sends webhooks" in seen(desk)
+
+
+def test_on_shopify_the_widget_is_switched_on_in_the_theme(
+    sign_in: Callable[..., Desk], new_shop: Callable[..., TestShop]
+) -> None:
+    shop = new_shop(platform="shopify", domain="kiln-guide.myshopify.com")
+    page = sign_in(of=shop).page("/guide/snippet")
+    assert here(page) == "Your theme"
+    assert page.select_one("#snippet") is None
+    editor = "https://kiln-guide.myshopify.com/admin/themes/current/editor"
+    switch, *blocks = [each["href"] for each in page.select("main a[target=_top]")]
+    assert switch == f"{editor}?context=apps&template=index&activateAppId={CLIENT_ID}/loyalty_embed"
+    assert blocks == [
+        f"{editor}?template={template}&addAppBlockId={CLIENT_ID}/{block}&target=mainSection"
+        for template, block in (
+            ("product", "product_points"),
+            ("cart", "cart_points"),
+            ("customers/account", "balance"),
+        )
+    ]
+    assert {path.stem for path in BLOCKS.glob("*.liquid")} == {"loyalty_embed"} | {
+        url.partition(f"{CLIENT_ID}/")[2].partition("&")[0] for url in blocks
+    }
+    assert "Shopify sends them by itself" in seen(sign_in(of=shop))
 
 
 def test_only_steps_that_there_are(desk: Desk) -> None:
