@@ -3,6 +3,7 @@
 What a field of `Query` or `Mutation` answers is registered in `resolvers`, by "Query.orders" and the like: a function of
 `(shop, **arguments)` that returns plain values (dictionaries of fields; a `__typename` where an interface or a union needs
 one). A call whose document or variables the schema does not allow, or with a token that is none, is refused as Shopify does.
+One that uses what is deprecated is refused as well, before Shopify does.
 """
 
 import gzip
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema, build_client_schema, execute, parse, validate
+
+from tests.shopify.deprecation import deprecated, operation
 
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "shopify"
 CLIENT_ID = "1f0e8d7c6b5a49382716053f4e2d1c0b"
@@ -115,8 +118,10 @@ class Pretend:
         document, variables = parse(said["query"]), said.get("variables") or {}
         if errors := validate(schema(), document):
             return self._said({"errors": [{"message": each.message} for each in errors]}, 0, 0)
-        operation = next(each for each in document.definitions if each.kind == "operation_definition")
-        name = operation.name.value if operation.name else ""  # type: ignore[attr-defined]
+        if old := deprecated(schema(), document, variables):  # Shopify would take it, until it does not
+            return self._said({"errors": [{"message": each} for each in old]}, 0, 0)
+        named = operation(document).name
+        name = named.value if named else ""
         self.asked.append(Asked(domain, name, variables))
 
         def resolve(source: Any, info: Any, **arguments: Any) -> Any:

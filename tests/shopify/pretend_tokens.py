@@ -15,9 +15,10 @@ from typing import Any
 import jwt
 
 from backend import clock
+from backend.platforms.shopify import scopes
 from tests.shopify.pretend import CLIENT_ID, SECRET, Pretend
 
-SCOPES = "read_customers,read_discounts,read_orders,write_app_proxy,write_discounts"
+SCOPES = ",".join(scopes.WANTED)
 OFFLINE = "urn:shopify:params:oauth:token-type:offline-access-token"
 ONLINE = "urn:shopify:params:oauth:token-type:online-access-token"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"

@@ -28,3 +28,10 @@ def test_it_refuses_what_the_schema_does_not_know(shopify: Pretend, shopify_shop
     token = shopify.new_token(shopify_shop.facts.domain)
     said = call(shopify, shopify_shop, "query Name { shop { nickname } }", token).json()
     assert "Cannot query field 'nickname'" in said["errors"][0]["message"]
+
+
+def test_it_refuses_what_is_deprecated(shopify: Pretend, shopify_shop: TestShop) -> None:
+    token = shopify.new_token(shopify_shop.facts.domain)
+    said = call(shopify, shopify_shop, 'query Old { customer(id: "gid://shopify/Customer/1") { email } }', token).json()
+    assert "deprecated" in said["errors"][0]["message"]
+    assert shopify.asked == []

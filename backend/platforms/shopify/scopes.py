@@ -1,14 +1,20 @@
-"""What the app may do in a shop. The same list stands in shopify.app.toml, from which Shopify installs the app."""
+"""What the app may do in a shop, and why. The same list stands in shopify.app.toml, from which Shopify installs the app.
 
-from collections.abc import Iterable
+Tests derive from Shopify's own schema what our documents and topics need: neither more nor less may stand here.
+"""
 
-WANTED = (
-    "read_customers",
-    "read_discounts",
-    "read_orders",
-    "write_app_proxy",
-    "write_discounts",
-)
+from collections.abc import Iterable, Mapping
+
+REASONS: Mapping[str, str] = {
+    "read_customer_merge": "to hear when two customers become one",
+    "read_customers": "members, and whose an order is",
+    "read_fulfillments": "to hear when a parcel arrives or is collected",
+    "read_orders": "what orders bring",
+    "read_products": "which product a line is of, for rules by product",
+    "write_app_proxy": "the widget's way to us, at the shop's own address",
+    "write_discounts": "codes of rewards, made and taken away, and whether they are still there",
+}
+WANTED = tuple(REASONS)
 
 
 def missing(granted: Iterable[str]) -> list[str]:
