@@ -21,7 +21,7 @@ from backend.staff.rights import Right
 
 LARGEST_BANNER = MAX_CHARACTERS // 4 * 3
 LARGEST_UPLOAD = 4 * 1024 * 1024
-SHOWN_GIFTS = 200
+SHOWN_GIFTS = 50
 """Of those that can be chosen, the newest; more are found by their name."""
 _LABELS = {"starts_at": "Publish", "ends_at": "Unpublish", "gifts": "Gifts", "banner": "Banner"}
 

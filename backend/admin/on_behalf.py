@@ -1,6 +1,5 @@
 """What somebody of the team does for a customer with their rewards: redeem, give back, mark (S1.40)."""
 
-import heapq
 from typing import Annotated, Any, Literal
 
 from flask import Response
@@ -10,8 +9,7 @@ from backend.admin import customers, reward_fields
 from backend.admin.assigning import Key, followed, me
 from backend.admin.door import Visit, form, page
 from backend.errors import BadInput, Conflict, NotFound
-from backend.loyalty import approvals, customer_profile, rewards
-from backend.loyalty.endings import CASHBACK
+from backend.loyalty import approvals, customer_profile, reward_list, rewards
 from backend.loyalty.marks import DeliveryStatus, UseState
 from backend.loyalty.reward_attributes import AttributesMissing
 from backend.loyalty.rewards import Reward
@@ -61,7 +59,11 @@ def redeem_for(visit: Visit, member_id: int) -> str:
     asked = visit.asked(Chosen)
     chosen_id = visit.form.get("reward") or asked.reward
     chosen = _find(visit, chosen_id) if chosen_id else None
-    on_offer = [] if chosen else _on_offer(visit, asked.search)
+    on_offer = (
+        []
+        if chosen
+        else reward_list.on_offer(visit.session, visit.shop_id, asked.search or "", visit.now, MOST_SHOWN + 1)
+    )
     return visit.render(
         "customer_redeem.html",
         **customers.about(visit, member),
@@ -147,17 +149,6 @@ def _find(visit: Visit, shown: str) -> Reward:
     except NotFound:
         raise Conflict("There is no such reward any more. Choose another one.", code="reward_inactive") from None
     return found
-
-
-def _on_offer(visit: Visit, search: str | None) -> list[Reward]:
-    """What customers can have for points now, the cheapest first, and one more than is shown if there are more."""
-    wanted = (search or "").strip().lower()
-    found = (
-        each
-        for each in rewards.current(visit.shop_id)
-        if each.type != CASHBACK and rewards.is_available(each, visit.now) and wanted in each.name.lower()
-    )
-    return heapq.nsmallest(MOST_SHOWN + 1, found, key=lambda each: (each.points, each.name))
 
 
 def _attributes(visit: Visit, reward: Reward) -> dict[str, Any]:

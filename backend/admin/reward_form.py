@@ -13,7 +13,16 @@ from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.admin.reward_codes import typed_codes
 from backend.admin.reward_fields import CAMPAIGN_TYPES, Fields
 from backend.errors import BadInput, Conflict, LagniappeError
-from backend.loyalty import images, merchant_html, programs, reward_definition, rewards, segments, stock_health
+from backend.loyalty import (
+    images,
+    merchant_html,
+    programs,
+    reward_definition,
+    reward_list,
+    rewards,
+    segments,
+    stock_health,
+)
 from backend.loyalty.eligibility_terms import ATTRIBUTES, OPERATORS
 from backend.loyalty.rewards import Reward
 from backend.loyalty.wording import is_language_tag, pick
@@ -293,11 +302,12 @@ def _clean(html: str) -> Markup:
         return Markup("")
 
 
-def _free(visit: Visit, reward: Reward) -> int | None:
-    """How many codes are free; None for a campaign without codes."""
+def _free(visit: Visit, reward: Reward) -> str | None:
+    """How many codes are free, such as "250" or "1,000+"; None for a campaign without codes."""
     if reward.coupon_source == "none":
         return None
-    return stock_health.free_codes(visit.session, visit.shop_id, reward.id)
+    counted = stock_health.free_codes(visit.session, visit.shop_id, reward.id, reward_list.MOST_COUNTED)
+    return f"{counted:,}{'+' if counted == reward_list.MOST_COUNTED else ''}"
 
 
 def _warnings(visit: Visit, reward: Reward) -> list[str]:

@@ -79,7 +79,7 @@ LOOKS_BACK = timedelta(days=60)
 LATE = timedelta(minutes=10)
 MOST = 100
 """Findings of one kind that are shown."""
-LOOKED_AT = 5000
+LOOKED_AT = 2000
 """Of the newest orders."""
 LONGEST_GAP = 50
 """A longer run of missing numbers is a new range of numbers and not a gap."""
@@ -255,17 +255,21 @@ def _order_missing(looking: Looking) -> Iterable[Finding]:
                 select number, placed_at from orders where shop_id = :shop and placed_at >= :since
                 order by placed_at desc limit :looked_at
             ), parted as (
-                select number, placed_at, left(number, -width) as head, cast(right(number, width) as bigint) as digits
-                from newest
-                cross join lateral (select least(length(number) - length(rtrim(number, '0123456789')), 15) as width) w
-                where width > 0
+                select number, placed_at, left(number, head_ends) as head,
+                    cast(substr(number, head_ends + 1) as bigint) as digits
+                from (
+                    select number, placed_at, greatest(length(rtrim(number, '0123456789')), length(number) - 15) as head_ends
+                    from newest offset 0 -- so that it is looked for once
+                ) n
+                where head_ends < length(number)
             ), beside as (
                 select number, placed_at, digits, lag(digits) over run as digits_before, lag(number) over run as before,
                     lag(placed_at) over run as placed_before
                 from parted window run as (partition by head order by digits)
             )
             select number, placed_at, before, placed_before from beside
-            where digits - digits_before between 2 and :longest + 1
+            where digits - digits_before between 2 and :longest + 1 and placed_at <= :settled
+            order by placed_at desc limit :most
             """
         ),
         {
@@ -273,9 +277,10 @@ def _order_missing(looking: Looking) -> Iterable[Finding]:
             "since": looking.now - LOOKS_BACK,
             "looked_at": LOOKED_AT,
             "longest": LONGEST_GAP,
+            "settled": (settled := looking.now - LATE),
+            "most": 3 * MOST,
         },
     )
-    settled = looking.now - LATE
     gaps = [missing_numbers({row.before: row.placed_before, row.number: row.placed_at}, settled) for row in rows]
     missing = sorted(chain(*gaps), key=_by_age, reverse=True)[: 10 * MOST]
     arrived = set(

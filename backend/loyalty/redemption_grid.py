@@ -271,7 +271,7 @@ def statement_for(
         )
     # `delivery_status` stands in the order so that the planner takes `is null`, too, for one range of the index.
     arms = " union all ".join(
-        f"(select {columns} from redemption r where r.shop_id = :shop and {_is(each)}{_of_kind(wanted.kind, each)}"  # noqa: S608 - our own words
+        f"(select {columns} from redemption r where r.shop_id = :shop and {_is(each)}{_of_kind(wanted.kind, each, stretch)}"  # noqa: S608 - our own words
         f"{''.join(f' and {condition}' for condition in conditions)}"
         f" order by r.delivery_status {way}, {', '.join(f'r.{each} {way}' for each in stretch.columns)} limit :limit)"
         for each in stretch.statuses
@@ -343,16 +343,13 @@ _RANGES = {
 }
 
 
-def _of_kind(kind: str | None, status: DeliveryStatus | None) -> str:
-    """A type never changes, so it is its rewards'. Used gifts lie among many used codes, so those that wait to be sent have
-    an index of their own; and what is sent is a gift (S1.35)."""
+def _of_kind(kind: str | None, status: DeliveryStatus | None, stretch: Stretch) -> str:
+    """A type never changes, so it is its rewards'. Gifts may be few among many codes, so those that are not used, and those
+    that wait to be sent, have indexes of their own; and what is sent is a gift (S1.35)."""
     if kind is None or (kind == GIFT and status not in (None, "ordered")):
         return ""
-    return (
-        " and r.frozen ->> 'type' = 'gift'"
-        if kind == GIFT and status == "ordered"
-        else " and r.reward_id = any(:rewards)"
-    )
+    has_index = kind == GIFT and (status == "ordered" or stretch.columns == ("requested_at", "id"))
+    return " and r.frozen ->> 'type' = 'gift'" if has_index else " and r.reward_id = any(:rewards)"
 
 
 def _conditions(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:

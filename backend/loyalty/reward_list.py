@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
 from backend.loyalty.reward_definition import CouponSource
+from backend.loyalty.rewards import public_id
 
 Sort = Literal["rank", "name", "cost", "created"]
 Status = Literal["active", "inactive", "scheduled", "ended", "archived"]
@@ -63,6 +64,21 @@ class Listed:
     """Codes that members have or had."""
     redeemed: int
     """Used in an order, or marked as used."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnOffer:
+    """A reward to choose for a customer."""
+
+    id: int
+    name: str
+    type: str
+    sub_type: str | None
+    points: int
+
+    @property
+    def public_id(self) -> str:
+        return public_id(self.id)
 
 
 @dataclass(frozen=True)
@@ -141,6 +157,19 @@ def statement_for(
         from page r order by r.place
     """  # noqa: S608 - our own words
     return statement, {**parameters, "shop": shop_id, "now": now, "limit": limit + 1, "most": MOST_COUNTED}
+
+
+def on_offer(session: AnySession, shop_id: int, search: str, now: datetime, limit: int) -> Sequence[OnOffer]:
+    """What customers can have for points at `now` and whose name holds `search`, whatever its case; the cheapest first."""
+    rows = session.execute(
+        text(
+            "select r.id, r.name, r.type, r.sub_type, r.points from reward r"  # noqa: S608 - our own words
+            f" where r.shop_id = :shop and r.archived_at is null and {_STATUSES['active']} and r.type <> 'cashback'"
+            " and strpos(lower(r.name), lower(:search)) > 0 order by r.points, r.id limit :limit"
+        ),
+        {"shop": shop_id, "search": search.strip(), "now": now, "limit": limit},
+    ).mappings()
+    return sorted((OnOffer(**row) for row in rows), key=lambda each: (each.points, each.name))
 
 
 def names_of(session: AnySession, shop_id: int) -> tuple[list[str], list[str]]:

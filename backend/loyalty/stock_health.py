@@ -18,7 +18,7 @@ PACE_DAYS = 30
 """The pace is that of so many last days."""
 SOON_DAYS = 14
 """A pool that lasts no longer than this at the pace runs low, however many codes it has."""
-MOST_COUNTED = 10_000
+MOST_COUNTED = 2_000
 """Of one reward's codes that are free, issued or used: to count a million would make the page wait for a second."""
 MOST_JUDGED = 200
 """Pools that are judged when the list is asked for; of more, those that the last look found low."""
@@ -151,12 +151,17 @@ def of(session: AnySession, shop_id: int, reward_id: int, source: CouponSource, 
     return Stock(source=source, **row._mapping)
 
 
-def free_codes(session: AnySession, shop_id: int, reward_id: int) -> int:
-    """How many codes of the reward nobody has yet."""
+def free_codes(session: AnySession, shop_id: int, reward_id: int, most: int) -> int:
+    """How many codes of the reward nobody has yet, counted up to `most`."""
     return int(
         session.execute(
-            text("select count(*) from coupon_free where shop_id = :shop and reward_id = :reward"),
-            {"shop": shop_id, "reward": reward_id},
+            text(
+                "select count(*) from (select from coupon_free"
+                " where (shop_id, reward_id, coupon_id) > (:shop, :reward, 0)"
+                " and (shop_id, reward_id, coupon_id) < (:shop, :reward + 1, 0)"
+                " order by shop_id, reward_id, coupon_id limit :most) free"
+            ),
+            {"shop": shop_id, "reward": reward_id, "most": most},
         ).scalar_one()
     )
 
