@@ -113,6 +113,8 @@ def drain(session: AnySession, now: datetime, limit: int = BATCH, *, tell: Tell 
             claimed.delivery.error = None
             claimed.delivery.next_try_at = None
             claimed.delivery.handled_at = now
+            if any(isinstance(each, AddressErased) for each in claimed.events):
+                claimed.delivery.body = None  # it names whom it has erased
     return len(waiting)
 
 

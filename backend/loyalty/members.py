@@ -1,6 +1,6 @@
 """Members: first sight, profile, verified addresses, erasure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -225,7 +225,7 @@ def _forget(session: AnySession, shop_id: int, member: Member, external_id: str 
     outgoing_events.forget(session, shop_id, member.id)
     care_log.forget(session, shop_id, member.id)
     _drop_what_waits(session, shop_id, member.id, at)
-    _erase_from_bodies(session, shop_id, external_id, addresses)
+    erase_from_bodies(session, shop_id, [external_id] if external_id is not None else [], addresses)
 
 
 def _drop_what_waits(session: AnySession, shop_id: int, member_id: int, at: datetime) -> None:
@@ -247,24 +247,24 @@ def _drop_what_waits(session: AnySession, shop_id: int, member_id: int, at: date
         session.execute(text(statement), who)
 
 
-def _erase_from_bodies(session: AnySession, shop_id: int, external_id: str | None, addresses: set[str]) -> None:
-    """Empty the handled deliveries that name the person; what still waits is emptied by retention later. Answers that are
-    remembered for those who ask twice are forgotten."""
-    session.execute(
-        text(
-            "delete from remembered_answer where shop_id = :shop and (position(:quoted in body) > 0 or exists ("
-            " select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
-        ),
-        {"shop": shop_id, "quoted": f'"{external_id or "-"}"', "addresses": sorted(addresses)},
-    )
-    session.execute(
-        text(
-            "update delivery set body = null where shop_id = :shop and next_try_at is null and body is not null"
-            " and (position(:quoted in body) > 0 or exists ("
-            "   select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
-        ),
-        {"shop": shop_id, "quoted": f'"{external_id or "-"}"', "addresses": sorted(addresses)},
-    )
+def erase_from_bodies(session: AnySession, shop_id: int, ids: Iterable[str], addresses: Iterable[str]) -> None:
+    """Empty the handled deliveries that name one of these ids of the platform or addresses (in small letters); what still
+    waits is emptied by retention later. Answers that are remembered for those who ask twice are forgotten.
+
+    An id is found where a body holds it as text, as a whole number or at the end of a longer name (`gid://…/7001`).
+    """
+    named = [form.format(each) for each in ids for form in ('"{}"', 'id":{},', 'id":{}}}', '/{}"')]
+    for statement in (
+        "delete from remembered_answer where shop_id = :shop",
+        "update delivery set body = null where shop_id = :shop and next_try_at is null and body is not null",
+    ):
+        session.execute(
+            text(
+                f"{statement} and (exists (select 1 from unnest(cast(:named as text[])) n where position(n in body) > 0)"
+                " or exists (select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
+            ),
+            {"shop": shop_id, "named": named, "addresses": sorted(addresses)},
+        )
 
 
 def _is_erased(session: AnySession, shop_id: int, external_id: str) -> bool:

@@ -29,6 +29,7 @@ def erase_address(session: AnySession, shop_id: int, erased: AddressErased, now:
             members.erase_member(session, shop_id, member, now)
             orders.forget_addresses(session, shop_id, member.id)
     orders.forget_guest(session, shop_id, email, erased.order_ids)
+    members.erase_from_bodies(session, shop_id, erased.order_ids, [email] if email is not None else [])
 
 
 def _under(session: AnySession, shop_id: int, email: str, whoever: bool) -> list[Member]:

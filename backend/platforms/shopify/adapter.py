@@ -147,8 +147,7 @@ def _redaction(body: payloads.CustomerRedactBody, at: datetime) -> list[Event]:
     events: list[Event] = []
     if person.id is not None:
         events.append(CustomerErased(person.id, at, redacted=True))
-    if person.email is not None or body.orders_to_redact:
-        events.append(AddressErased(person.email, tuple(body.orders_to_redact), at, person.id is None))
+    events.append(AddressErased(person.email, tuple(body.orders_to_redact), at, person.id is None))
     return events
 
 
