@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from backend import clock, db
 from backend.errors import BadInput
-from backend.loyalty import calendar_rules, deliveries, name_locks, programs, shops
+from backend.loyalty import calendar_rules, deliveries, name_locks, programs, shopify_shops, shops
 from backend.loyalty.shops import MAX_NAME_CHARACTERS, SHOPIFY
 from backend.loyalty.wording import is_language_tag
 from backend.models import Shop, ShopifyShop
@@ -76,18 +76,27 @@ def install(session: Any, shop: InstalledShop, tokens: Tokens, *, now: datetime)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).scalar_one()
-    was = row.state
-    for column, value in kept_tokens.columns(shop_id, tokens).items():
-        setattr(row, column, value)
+    was, is_news = row.state, row.state != "installed" or row.needs_opening
+    if is_news or _is_newer(tokens, row):
+        for column, value in kept_tokens.columns(shop_id, tokens).items():
+            setattr(row, column, value)
     row.state, row.external_id, row.needs_opening = "installed", shop.external_id, False
     if was != "installed":
         row.installed_at, row.uninstalled_at, row.redact_at = wall, None, None
+    if is_news:
         row.orders_next_at = row.topics_next_at = row.codes_next_at = wall
     session.flush()
-    if was == "uninstalled":
+    if is_news and known is not None:
+        # Also where the tokens were dead: the app may have been gone meanwhile, and what tells of it comes later.
         deliveries.apply(session, shops.facts(shop_id), AppInstalled(now), now)
+    db.after_commit(shopify_shops.forget_known)
     log.info("shop %s: the app was opened (%s before)", shop_id, was)
     return shop_id
+
+
+def _is_newer(tokens: Tokens, row: ShopifyShop) -> bool:
+    """Of two who open the app at once each brings tokens: those that were given last are kept."""
+    return row.access_until is None or tokens.access_until >= row.access_until
 
 
 def _make(session: Any, shop: InstalledShop, now: datetime) -> int:

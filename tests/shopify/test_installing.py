@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import db, transaction
-from backend.loyalty import programs, shops
+from backend.loyalty import deliveries, programs, shops
 from backend.models import ShopifyShop
 from backend.platforms.base import Never
+from backend.platforms.events import AppUninstalled
 from backend.platforms.shopify import oauth
 from backend.shopify import asking, installing, tokens
 from tests.conftest import BusinessTime, TestShop
@@ -150,6 +151,29 @@ def test_opening_the_app_lets_a_shop_in_again_whose_tokens_were_dead(installed_s
         asking.ask(installed_shop.id, "shop_facts", {})
     open_app(installed_shop.facts.domain)
     assert asking.ask(installed_shop.id, "shop_facts", {})["shop"]["name"] == "Kiln & Kettle"
+
+
+def test_tokens_that_were_given_before_those_that_are_kept_are_not_kept(app: Flask) -> None:
+    older = oauth.exchange(tokens.the_app(), DOMAIN, session_token(DOMAIN), is_rehearsal=True)
+    facts = installing.ask_facts(DOMAIN, older)
+    shop_id = open_app()
+    kept = tokens.fresh(shop_id).token
+    with transaction() as session:
+        assert installing.install(session, facts, older, now=clock.now()) == shop_id
+    assert tokens.fresh(shop_id).token == kept
+
+
+def test_an_uninstall_that_is_told_late_does_not_end_a_newer_installation(
+    installed_shop: TestShop, time: BusinessTime
+) -> None:
+    dropped_at = time.now
+    with transaction() as session:  # the app was gone and is there again; only its dead tokens show it
+        session.get_one(ShopifyShop, installed_shop.id).needs_opening = True
+    time.advance(minutes=1)
+    open_app(installed_shop.facts.domain)
+    with transaction() as session:
+        deliveries.apply(session, installed_shop.facts, AppUninstalled(dropped_at), time.now)
+    assert row_of(installed_shop.id).state == "installed"
 
 
 @pytest.mark.parametrize("localization", [None, {"defaultLocale": "klingon!"}])
