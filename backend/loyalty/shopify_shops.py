@@ -1,5 +1,6 @@
 """Shops on Shopify: finding one by its name there, and what Shopify tells of it. Tokens are `backend/shopify/`'s."""
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from backend.platforms.events import ShopChanged
 
 REDACTED_AFTER = timedelta(hours=48)
 """How long after an uninstall Shopify asks to forget the shop; so long it may come back with all that it had."""
+_HOST = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _MAX_CACHED = 10_000
 
 
@@ -137,6 +139,7 @@ def _is_timezone(name: str) -> bool:
 
 def _domain(name: str) -> str | None:
     try:
-        return shops.check_domain(name, rehearsal=False)
+        domain = shops.check_domain(name, rehearsal=False)
     except BadInput:
         return None
+    return domain if _HOST.fullmatch(domain) else None
