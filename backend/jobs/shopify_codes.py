@@ -24,7 +24,7 @@ from backend.jobs import discounts as telling
 from backend.jobs.calls import Call, Send
 from backend.loyalty import coupons, shops
 from backend.platforms import outgoing
-from backend.platforms.base import Never, TryAgain
+from backend.platforms.base import Never, NotNow, TryAgain
 from backend.platforms.shopify.discounts import MOST_CODES, digest
 from backend.shopify import code_discounts, tokens
 from backend.shopify.code_discounts import Alone, Code, Shared
@@ -33,8 +33,11 @@ from backend.shopify.discounts import Line
 AT_ONCE = 8
 """Shops that are spoken with at the same time."""
 BATCH = MOST_CODES
-SECONDS = 25.0
-"""No call to a shop begins later than this after its codes were claimed: the slowest one must end within the lease."""
+SECONDS = 15.0
+"""No call to Shopify begins later than this after its row was claimed: the slowest one must end within the lease, and those
+who wait behind it are not to wait for long."""
+AFTER_OTHERS_SECONDS = 1.0
+TOO_LONG = "Shopify took too long just now."
 NOT_THERE_AGAIN_AFTER = timedelta(days=1)
 """A shop that has no app any more is not to be asked for stock every ten minutes."""
 
@@ -67,18 +70,21 @@ class Known:
 def line() -> Iterator[Send]:
     """For codes that have a discount each. Threads may share it; a shop that was slow to fail is not asked again."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
+    ends_at = time.monotonic() + SECONDS
     slow: set[int] = set()
 
     def send(call: Call) -> str | None:
-        if call.shop_id in slow:
-            raise TryAgain("Shopify took too long just now.")
         began = time.monotonic()
+        if began >= ends_at:
+            raise NotNow("Others took too long just now.", AFTER_OTHERS_SECONDS)
+        if call.shop_id in slow:
+            raise TryAgain(TOO_LONG)
         try:
             with app.app_context(), _opened() as session:
                 known = _read(call.shop_id, [call])
                 if (note := _needless(call, known)) is None:
                     coupon = known.coupons[call.payload["coupon_id"]]
-                    _send_alone(Line(call.shop_id, session, began + SECONDS), call, coupon)
+                    _send_alone(Line(call.shop_id, session, ends_at), call, coupon)
                 return note
         except TryAgain:
             if time.monotonic() - began > telling.SLOW_SECONDS:
@@ -127,7 +133,12 @@ def _send_together(line: Line, calls: list[Call], said: dict[int, Exception | st
                 said[call.id] = note
             else:
                 groups[coupon.reward_id, digest(coupon.worth), is_disabling].append(call)
+    is_slow = False
     for (_, _, is_disabling), some in groups.items():
+        if is_slow:
+            said.update({call.id: TryAgain(TOO_LONG) for call in some})
+            continue
+        began = time.monotonic()
         coupon = known.coupons[some[0].payload["coupon_id"]]
         shared = Shared(line.shop_id, coupon.reward_id, coupon.name, coupon.worth)
         codes = [
@@ -141,6 +152,8 @@ def _send_together(line: Line, calls: list[Call], said: dict[int, Exception | st
             is_repeated = any(call.attempts > 1 or call.payload.get("again") for call in some)
             outcomes = code_discounts.add(line, shared, codes, is_repeated=is_repeated)
         said.update({call.id: outcomes[call.payload["coupon_id"]] for call in some})
+        took_long = time.monotonic() - began > telling.SLOW_SECONDS
+        is_slow = took_long and any(isinstance(each, TryAgain) for each in outcomes.values())
 
 
 def _send_alone(line: Line, call: Call, coupon: Any) -> None:

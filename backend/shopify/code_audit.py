@@ -11,12 +11,12 @@ do. So of a discount that we have no row for, only codes that stand in our own l
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 
 from backend import clock
 from backend.db import transaction
@@ -46,17 +46,17 @@ SWITCHED_OFF = "The discount was switched off in Shopify: its codes do not work.
 
 log = logging.getLogger(__name__)
 
-_COUPONS = text(
-    """
-    select c.shop_id, c.id, upper(c.code) as code, c.reward_id, c.worth, c.state, c.expires_at, c.redemption_id,
-        c.state = 'ready' and coalesce(
-            r.use_state <> 'used' and r.ending is null and r.status in ('requested', 'issued'), c.redemption_id is null
-        ) as should_work
+_SHOULD_WORK = """c.state = 'ready' and coalesce(
+    r.use_state <> 'used' and r.ending is null and r.status in ('requested', 'issued'), c.redemption_id is null)"""
+_COUPONS = f"""
+    select c.id, upper(c.code) as code, c.reward_id, c.worth, c.state, c.expires_at, c.redemption_id,
+        {_SHOULD_WORK} as should_work
     from coupon c
     left join redemption r on r.shop_id = c.shop_id and upper(r.code) = upper(c.code)
-    where c.shop_id = :shop and c.source = 'made' and c.worth is not null
-    """
-)
+    where c.shop_id = :shop and c.source = 'made' and c.worth is not null and
+"""  # noqa: S608 - our own words
+_WORKING = text(f"{_COUPONS} {_SHOULD_WORK}")
+_THESE = text(f"{_COUPONS} (upper(c.code) = any(:codes) or c.id = any(:ids))")
 
 
 class PatientLine(Line):
@@ -76,11 +76,11 @@ class PatientLine(Line):
 @dataclass
 class There:
     """What Shopify has: the discounts that say they are ours, and the codes of those that many share, by discount. `unread`:
-    discounts for which there was no time."""
+    the reward and the worth of discounts for which there was no time."""
 
     listed: list[Listed]
     codes: dict[str, dict[str, RedeemCode]] = field(default_factory=dict)
-    unread: set[Reference] = field(default_factory=set)
+    unread: set[tuple[int | None, str | None]] = field(default_factory=set)
 
 
 def ask(session: AnySession, shop_id: int) -> None:
@@ -137,13 +137,16 @@ def compare(line: Line) -> bool:
     What should be there is read before Shopify is, and what is not to be there after it: a code that comes or goes
     meanwhile is none of the findings. Raises TryAgain, Never.
     """
-    before = _coupons(line.shop_id)
+    should_work = _coupons(_WORKING, shop=line.shop_id)
     there = _read(line)
-    after = {each.code: each for each in _coupons(line.shop_id)}
-    rows = _note(line.shop_id, there, after)
-    _make_again(line.shop_id, [each for each in before if _is_missing(each, there) and after[each.code].should_work])
-    _take_away_shared(line, there, after, rows)
-    _take_away_alone(line, there, after)
+    missing = [each for each in should_work if _is_missing(each, there)]
+    codes = [code for of_one in there.codes.values() for code in of_one] + [each.code for each in missing]
+    ids = [each.reference.coupon_id for each in there.listed if each.reference.coupon_id is not None]
+    known = {each.code: each for each in _coupons(_THESE, shop=line.shop_id, codes=codes, ids=ids)}
+    rows = _note(line.shop_id, there, known)
+    _make_again(line.shop_id, [each.id for each in missing if known[each.code].should_work])
+    _take_away_shared(line, there, known, rows)
+    _take_away_alone(line, there, known)
     return not there.unread
 
 
@@ -166,24 +169,24 @@ def _read(line: Line) -> There:
             there.listed.remove(each)
         except TryAgain as failure:
             log.info("discount %s of shop %s was not read: %s", each.gid, line.shop_id, failure.reason)
-            there.unread.add(each.reference)
+            there.unread.add((each.reference.reward_id, each.reference.worth))
         else:
             there.codes[each.gid] = {code.code.upper(): code for code in codes}
     return there
 
 
 def _is_missing(coupon: Any, there: There) -> bool:
-    if not coupon.should_work or (coupon.expires_at is not None and coupon.expires_at <= clock.now()):
+    if coupon.expires_at is not None and coupon.expires_at <= clock.now():
         return False
     if coupon.redemption_id is not None:
         return all(each.reference.coupon_id != coupon.id for each in there.listed)
-    reference = Reference(coupon.shop_id, coupon.reward_id, digest(coupon.worth))
-    return reference not in there.unread and all(coupon.code not in codes for codes in there.codes.values())
+    which = coupon.reward_id, digest(coupon.worth)
+    return which not in there.unread and all(coupon.code not in codes for codes in there.codes.values())
 
 
-def _coupons(shop_id: int) -> list[Any]:
+def _coupons(which: TextClause, **asked: Any) -> list[Any]:
     with transaction() as session:
-        return list(session.execute(_COUPONS, {"shop": shop_id}).all())
+        return list(session.execute(which, asked).all())
 
 
 def _rows(shop_id: int) -> dict[str, Any]:
@@ -235,12 +238,12 @@ def _note(shop_id: int, there: There, coupons_: Mapping[str, Any]) -> dict[str, 
     return _rows(shop_id)
 
 
-def _make_again(shop_id: int, missing: Sequence[Any]) -> None:
+def _make_again(shop_id: int, missing: list[int]) -> None:
     shop = shops.facts(shop_id)
     with transaction() as session:
         if missing:
             log.warning("%d codes of shop %s are missing at Shopify", len(missing), shop_id)
-            coupons.make_again(session, shop, [each.id for each in missing])
+            coupons.make_again(session, shop, missing)
         rewards = session.execute(
             text("select id from reward where shop_id = :shop and is_active and coupon_source = 'made' order by id"),
             {"shop": shop_id},
@@ -293,4 +296,6 @@ def _take_away_alone(line: Line, there: There, known: Mapping[str, Any]) -> None
             continue
         has_ended = coupon.expires_at is not None and coupon.expires_at + KEPT <= clock.now()
         if coupon.state in ("disabled", "refused") or has_ended:
-            discounts.delete(line, each.gid)
+            found = discounts.find(line, coupon.code)  # another installation may have a coupon of this number
+            if found is not None and found.gid == each.gid:
+                discounts.delete(line, each.gid)

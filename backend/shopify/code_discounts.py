@@ -5,6 +5,7 @@ Two workers may fill the same discount at the same time, and each may be killed 
 code that stands in its row before Shopify is asked (`first_code`), so both ask for the same one, and Shopify has it once.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,7 +111,7 @@ def disable_alone(line: Line, which: Alone) -> None:
         raise Never(UNKNOWN)
     if which.holder is not None and found.code is not None and found.code.uses > 0:
         raise Never(USED)
-    if found.codes <= 1 or found.reference == which.reference:
+    if found.codes <= 1 or which.reference.names_the_same(found.reference):
         discounts.deactivate(line, found.gid)
     else:  # one of many of the merchant's own
         code = found.code or _read(line, found.gid, {which.code.upper()}).get(which.code.upper())
@@ -189,7 +190,7 @@ def _judge(
         if code not in left:
             continue
         found = discounts.find(line, which.code)
-        if found is not None and (found.gid == gid or found.reference == shared.reference):
+        if found is not None and (found.gid == gid or shared.reference.names_the_same(found.reference)):
             outcomes[which.coupon_id] = None
         elif found is not None:
             outcomes[which.coupon_id] = Never(TAKEN)
@@ -211,7 +212,7 @@ def _discount(line: Line, shared: Shared, left: dict[str, Code], outcomes: Outco
         if first.code != row.first_code:
             # It was to be made with a code that is not among these.
             found = discounts.find(line, row.first_code)
-            if found is not None and found.reference == shared.reference:
+            if found is not None and shared.reference.names_the_same(found.reference):
                 return _keep(line, shared, row.first_code, found.gid)
             if _is_being_made(shared.shop_id, row.first_code):
                 raise TryAgain("The discount is being made.")
@@ -332,9 +333,12 @@ def disable(line: Line, shared: Shared, codes: Sequence[Code]) -> Outcomes:
 
 
 def _disable(line: Line, shared: Shared, left: dict[str, Code], outcomes: Outcomes) -> None:
-    for gid, found in _where(line, shared, left).items():
+    found, gone = _where(line, shared, left)
+    for code in gone:
+        outcomes[left.pop(code).coupon_id] = None
+    for gid, codes in found.items():
         removed = []
-        for code, each in found.items():
+        for code, each in codes.items():
             if each.uses > 0 and left[code].holder is not None:
                 outcomes[left.pop(code).coupon_id] = Never(USED)
             else:
@@ -343,32 +347,38 @@ def _disable(line: Line, shared: Shared, left: dict[str, Code], outcomes: Outcom
             discounts.remove(line, gid, removed)
         for each in removed:
             outcomes[left.pop(each.code.upper()).coupon_id] = None
-    for code in list(left):  # not there
-        outcomes[left.pop(code).coupon_id] = None
+    if left:
+        raise TryAgain(discounts.NOT_IN_TIME)
 
 
-def _where(line: Line, shared: Shared, wanted: Mapping[str, Code]) -> dict[str, dict[str, RedeemCode]]:
-    """Those of the codes that Shopify has, by the discount that has them."""
+def _where(line: Line, shared: Shared, wanted: Mapping[str, Code]) -> tuple[dict[str, dict[str, RedeemCode]], set[str]]:
+    """Those of the codes that Shopify has, by the discount that has them, and those that it has not. Looks no longer than
+    half of the time that is left: the other half is for taking away what was found."""
+    until = (time.monotonic() + line.ends_at) / 2
     found: dict[str, dict[str, RedeemCode]] = {}
     missing = set(wanted)
     if len(missing) > LOOKED_UP_ALONE and (gid := _known(shared)) is not None:
-        found[gid] = _read(line, gid, missing)
+        found[gid] = _read(line, gid, missing, NEWEST_PAGES)
         missing -= found[gid].keys()
+    gone = set()
     for code in missing:
+        if time.monotonic() >= until:
+            break
         node = discounts.find(line, wanted[code].code)
-        if node is None or node.reference != shared.reference:
-            continue  # what is in a discount of somebody else's is not ours to take away
-        each = node.code or _read(line, node.gid, {code}).get(code)
-        if each is not None:
+        each = None if node is None else node.code or _read(line, node.gid, {code}).get(code)
+        if node is not None and each is not None:
+            # Whatever the title says by now: nobody else makes a code of these letters.
             found.setdefault(node.gid, {})[code] = each
-    return found
+        else:
+            gone.add(code)
+    return found, gone
 
 
-def _read(line: Line, gid: str, wanted: set[str]) -> dict[str, RedeemCode]:
-    """Those of the codes that the discount has. Reads no more pages than it must."""
+def _read(line: Line, gid: str, wanted: set[str], most_pages: int | None = None) -> dict[str, RedeemCode]:
+    """Those of the codes that the discount has. Reads no more pages than it must, and no more than it may."""
     found: dict[str, RedeemCode] = {}
     try:
-        for page in discounts.pages(line, gid):
+        for page in islice(discounts.pages(line, gid), most_pages):
             found.update({each.code.upper(): each for each in page if each.code.upper() in wanted})
             if len(found) == len(wanted):
                 break

@@ -146,6 +146,38 @@ def test_a_discount_that_looks_like_ours_with_codes_that_we_never_made_is_left_a
     assert set(theirs.codes) == {"STAGING-1"}
 
 
+def test_a_checkout_of_another_installation_is_left_alone(
+    shop: TestShop, discounts: Discounts, time: BusinessTime
+) -> None:
+    reward(shop, CASHBACK)
+    held = hold(shop, member_with(shop, 50, CUSTOMER), "100.00", 20)
+    send()
+    title = only(discounts, shop).title
+    time.set(held.hold_until)
+    points.release_holds()
+    send()
+    theirs = discounts.merchants_own(shop.facts.domain, "STAGING-1", title=title)
+    theirs.given["tags"] = ["lagniappe"]
+    compare(shop)
+    assert discounts.of(shop.facts.domain) == [theirs]
+
+
+def test_a_shop_that_moved_here_keeps_its_discounts(shop: TestShop, made: Any, discounts: Discounts) -> None:
+    discount = only(discounts, shop)
+    discount.given["title"] = discount.title.replace(f"lagniappe-{shop.id}-", "lagniappe-999999-")
+    with transaction() as session:
+        session.execute(text("delete from shopify_discount where shop_id = :shop"), {"shop": shop.id})
+    compare(shop)
+    assert waiting(shop) == []
+    (row,) = rows(shop, "select gid from shopify_discount where shop_id = :shop")
+    assert row.gid == discount.gid
+    member = member_with(shop, 500, CUSTOMER)
+    had = redeem(shop, member, made)
+    give_back(shop, member, had.id)
+    send_all(shop)
+    assert set(only(discounts, shop).codes) == working(shop)
+
+
 def test_a_discount_whose_row_was_lost_is_taken_up_again(shop: TestShop, made: Any, discounts: Discounts) -> None:
     with transaction() as session:
         session.execute(text("delete from shopify_discount where shop_id = :shop"), {"shop": shop.id})

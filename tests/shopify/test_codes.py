@@ -430,6 +430,17 @@ def test_a_code_is_found_even_if_shopifys_search_shows_nothing(shop: TestShop, d
     assert has(shop, member).available == 500
 
 
+def test_a_code_is_taken_away_whatever_the_merchant_calls_its_discount(shop: TestShop, discounts: Discounts) -> None:
+    member, made = member_with(shop, 500, CUSTOMER), reward(shop)
+    send_all(shop)
+    had = redeem(shop, member, made)
+    discounts.of(shop.facts.domain)[0].given["title"] = "Loyalty"
+    give_back(shop, member, had.id)
+    send()
+    assert discounts.holder(shop.facts.domain, had.code) is None
+    assert has(shop, member).available == 500
+
+
 @pytest.mark.parametrize("lost_call", [2, 3])
 def test_a_lost_answer_to_taking_away_is_asked_again(
     shop: TestShop, discounts: Discounts, shopify: Pretend, lost_call: int
@@ -502,6 +513,20 @@ def test_a_withdrawn_stock_goes_in_bulk_and_what_members_have_stays(
     send_all(shop)
     (discount,) = discounts.of(shop.facts.domain)  # the empty one is gone
     assert set(discount.codes) == set(free_codes(shop, made))
+    assert violations(shop) == []
+
+
+def test_codes_of_a_discount_that_the_merchant_deleted_need_not_be_taken_away(
+    shop: TestShop, discounts: Discounts
+) -> None:
+    member, made = member_with(shop, 5000, CUSTOMER), reward(shop)
+    send_all(shop)
+    had = [redeem(shop, member, made) for _ in range(8)]
+    discounts.lose(discounts.of(shop.facts.domain)[0])
+    for each in had:
+        give_back(shop, member, each.id)
+    send()
+    assert has(shop, member).available == 5000
     assert violations(shop) == []
 
 

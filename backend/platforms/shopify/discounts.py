@@ -10,7 +10,7 @@ A discount's title ends with our reference, by which we know it again when an an
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -39,6 +39,10 @@ class Reference:
     reward_id: int | None = None
     worth: str | None = None
     coupon_id: int | None = None
+
+    def names_the_same(self, other: "Reference | None") -> bool:
+        """Whether both mean the same codes. A shop that has moved here from elsewhere has kept all ids but its own."""
+        return other is not None and replace(other, shop_id=self.shop_id) == self
 
     def __str__(self) -> str:
         if self.coupon_id is not None:
@@ -78,7 +82,7 @@ def creation(
 ) -> tuple[str, dict[str, Any]]:
     """The document and its variables that make a discount with this code; with `customer_id` for that customer alone.
 
-    `worth` is what a reward's codes are worth (`reward_definition.worth`), in the shop's own currency: Shopify knows no other.
+    `worth` is what a reward's codes are worth (`reward_definition.worth`), in the shop's own currency: it takes no other.
     What one code takes off goods goes together with what another takes off delivery, and with nothing else.
     Raises Never for what Shopify has no discount for.
     """
