@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from backend.db import db
 from backend.platforms.base import Never
 from backend.platforms.shopify import admin_api
 from backend.platforms.shopify.admin_api import Access, Reply, Throttled, TokenRefused
@@ -36,6 +37,10 @@ def ask(
     May take about half a minute where Shopify is slow. Raises TryAgain (later; it may have been done already unless it is
     `Throttled`), Never (no repetition helps, or the shop has no token), as the outbox understands them.
     """
+    if db.session.info.get("in_transaction"):
+        raise RuntimeError(
+            "asking Shopify inside transaction(): its answer may take longer than any lock should be held"
+        )
     access = tokens.fresh(shop_id)
     try:
         return _in_turn(shop_id, access, name, variables, session, bulk).data

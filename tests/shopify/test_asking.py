@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLError
 
+from backend.db import transaction
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import admin_api
 from backend.shopify import asking
@@ -39,6 +40,12 @@ def test_a_shop_that_has_the_app_is_answered(installed_shop: TestShop) -> None:
 def test_nothing_is_asked_for_a_shop_without_the_app(shopify: Pretend, shopify_shop: TestShop) -> None:
     with pytest.raises(Never, match="not installed"):
         ask(shopify_shop)
+    assert shopify.operations() == []
+
+
+def test_nothing_is_asked_inside_a_transaction(installed_shop: TestShop, shopify: Pretend) -> None:
+    with pytest.raises(RuntimeError, match="inside transaction"), transaction():
+        ask(installed_shop)
     assert shopify.operations() == []
 
 
