@@ -4,6 +4,7 @@ It sets no cookie and runs no script of its own, so whatever a page shows beyond
 """
 
 import html
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -100,9 +101,9 @@ class Boutique:
         self._resources = resources
         self.shop: DemoShop
 
-    def policy(self) -> str:
+    def policy(self, *, asks_the_store: bool = False) -> str:
         """The strictest that the widget promises to work under: nothing inline, no style but the store's own."""
-        base = self.shop.lagniappe.base_url
+        base = self.shop.lagniappe.base_url + (" 'self'" if asks_the_store else "")
         return (
             f"default-src 'none'; script-src 'self' {base}; connect-src {base}; style-src 'self'; img-src data:; "
             "base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types lagniappe"
@@ -137,9 +138,15 @@ class Boutique:
             f"{main}</main>"
             "</body></html>"
         )
-        self._resources[path] = _Resource("text/html", body, {"Content-Security-Policy": self.policy()})
+        policy = self.policy(asks_the_store="identity_url" in data)
+        self._resources[path] = _Resource("text/html", body, {"Content-Security-Policy": policy})
         self._resources[f"{path}.css"] = _Resource("text/css", theme, {})
         return self.url + path
+
+    def answer(self, path: str, document: Any) -> str:
+        """Have the store answer this JSON there; the path."""
+        self._resources[path] = _Resource("application/json", json.dumps(document), {"Cache-Control": "no-store"})
+        return path
 
     def identity(self, customer: str, *, age: int = 0, **claims: str) -> str:
         """Who is signed in. `age` are the seconds since the store said so; it says so for ten minutes."""
