@@ -11,7 +11,6 @@ from graphql import parse
 
 from backend.platforms.shopify import adapter, admin_api, scopes
 from backend.platforms.shopify.payloads import BODIES
-from backend.shopify import topics
 from tests.shopify import needed_scopes
 from tests.shopify.test_documents import NAMES
 
