@@ -23,6 +23,7 @@ from backend.ledger import check as ledger_check
 from backend.loyalty import coupons, deliveries, programs, rewards, shops
 from backend.loyalty.coupons import UploadReport
 from backend.models import Delivery, Shop
+from backend.shopify import code_audit
 from backend.shopify import orders as shopify_orders
 from backend.staff import invitations
 from backend.staff.invitations import Links
@@ -326,12 +327,13 @@ def replay_webhooks(shop_id: int | None, row_id: int | None) -> None:
 @webhooks.command("reconcile")
 @click.option("--shop", "shop_id", required=True, type=int)
 def reconcile_webhooks(shop_id: int) -> None:
-    """Compare a shop's orders with Shopify's now, instead of when its turn comes: a worker or the clock does it."""
+    """Compare a shop's orders and codes with Shopify's now, instead of when its turn comes: a worker or the clock does it."""
     with application():
         with transaction() as session:
             _require_shop(session, shop_id)
             if not shopify_orders.ask_now(session, shop_id, clock.wall()):
                 raise Conflict(f"The app is not installed in shop {shop_id}.", code="not_installed")
+            code_audit.ask(session, shop_id)
         _print({"asked": True})
 
 

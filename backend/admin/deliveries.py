@@ -14,6 +14,7 @@ from backend.loyalty import deliveries as inbox
 from backend.loyalty.delivery_log import Wanted
 from backend.models import Delivery
 from backend.queue import enqueue_after_commit
+from backend.shopify import code_audit
 from backend.shopify import orders as shopify_orders
 from backend.staff.rights import Right
 
@@ -102,11 +103,12 @@ def delivery_gaps(visit: Visit) -> str:
 
 @form("/deliveries/gaps/ask", right=Right.SETTINGS, again=delivery_gaps)
 def ask_platform(visit: Visit) -> Response:
-    """Compare the orders with the platform's now, where it can be asked."""
+    """Compare the orders and the codes with the platform's now, where it can be asked."""
     if visit.shop.platform != shops.SHOPIFY:
         raise NotFound()
     if not shopify_orders.ask_now(visit.session, visit.shop_id, visit.wall):
         raise Conflict("The app is not installed in this shop: open it in Shopify once.")
+    code_audit.ask(visit.session, visit.shop_id)
     return visit.done("Shopify is asked now. What is news appears within a minute.", "delivery_gaps")
 
 

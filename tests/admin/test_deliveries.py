@@ -189,11 +189,13 @@ def test_shopify_is_asked_now_where_somebody_wants_to_know(
             {"shop": at_shopify.shop.id, "wall": clock.wall()},
         )
     assert "asked now" in at_shopify.done("/deliveries/gaps/ask")
-    (row,) = rows(at_shopify.shop, "select orders_next_at from shopify_shop where shop_id = :shop")
+    (row,) = rows(at_shopify.shop, "select orders_next_at, codes_next_at from shopify_shop where shop_id = :shop")
     assert row.orders_next_at <= clock.wall()
+    assert row.codes_next_at <= clock.wall()
     with transaction() as session:
         session.execute(
-            text("update shopify_shop set orders_next_at = null where shop_id = :s"), {"s": at_shopify.shop.id}
+            text("update shopify_shop set orders_next_at = null, codes_next_at = null where shop_id = :s"),
+            {"s": at_shopify.shop.id},
         )
 
 
