@@ -147,7 +147,7 @@ def apply(session: AnySession, shop: ShopFacts, event: Event, now: datetime) -> 
         case ShopChanged():
             shopify_shops.take_over_facts(session, shop.id, event)
         case ShopErased():
-            shopify_shops.ask_for_redaction(session, shop.id, clock.wall())
+            shopify_shops.ask_for_redaction(session, shop.id, event.at, clock.wall())
 
 
 def replay(session: AnySession, shop_id: int, delivery_id: int, wall: datetime) -> Delivery | None:

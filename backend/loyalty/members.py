@@ -260,7 +260,7 @@ def erase_from_bodies(session: AnySession, shop_id: int, ids: Iterable[str], add
     ):
         session.execute(
             text(
-                f"{statement} and (exists (select 1 from unnest(cast(:named as text[])) n where position(n in body) > 0)"
+                f"{statement} and (exists (select 1 from unnest(cast(:named as text[])) n where position(n in body) > 0)"  # noqa: S608 - our own
                 " or exists (select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
             ),
             {"shop": shop_id, "named": named, "addresses": sorted(addresses)},

@@ -107,19 +107,22 @@ def take_over_facts(session: AnySession, shop_id: int, said: ShopChanged) -> Non
     db.after_commit(shops.forget_facts)
 
 
-def ask_for_redaction(session: AnySession, shop_id: int, wall: datetime) -> None:
+def ask_for_redaction(session: AnySession, shop_id: int, at: datetime, wall: datetime) -> None:
     """Shopify asks to forget the shop: two days after it took the app away, unless it has the app (again).
 
-    Asked late, after another uninstall, the two days begin with that one.
+    Asked late, after another uninstall, the two days begin with that one. A shop whose tokens are dead was uninstalled and
+    we have not heard of it: its two days begin now, and end when somebody opens the app.
     """
-    session.execute(
-        text(
-            "update shopify_shop set redacted_to = 0,"
-            " redact_at = greatest(:wall, coalesce(uninstalled_at, created_at) + cast(:after as interval))"
-            " where shop_id = :shop and state <> 'installed' and redact_at is null"
-        ),
-        {"shop": shop_id, "wall": wall, "after": REDACTED_AFTER},
-    )
+    row = session.get(ShopifyShop, shop_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        return
+    if row.state == "installed" and row.needs_opening:
+        uninstall(session, shop_id, at, wall)
+        session.refresh(row)
+    if row.state == "installed" or row.redact_at is not None:
+        return
+    row.redacted_to = 0
+    row.redact_at = max(wall, (row.uninstalled_at or row.created_at) + REDACTED_AFTER)
 
 
 def _has_entries(session: AnySession, shop_id: int) -> bool:

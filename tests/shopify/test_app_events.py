@@ -189,6 +189,18 @@ def test_a_request_that_comes_after_the_shop_is_back_wipes_nothing(store: Store)
     assert store.member() is not None
 
 
+def test_a_shop_whose_uninstall_was_never_told_is_forgotten_too(store: Store) -> None:
+    with_people(store)
+    change(store, needs_opening=True)  # Shopify has refused its tokens since
+    ask_for_redaction(store)
+    assert row(store).state == "uninstalled"
+    upkeep.redact_shops()
+    assert store.member() is not None
+    two_days_later(store)
+    upkeep.redact_shops()
+    assert is_forgotten(store)
+
+
 def test_a_request_of_an_earlier_leave_waits_two_days_from_the_last(store: Store) -> None:
     with_people(store)
     uninstall(store)
