@@ -160,7 +160,16 @@ def take_page(session: AnySession, reading: Reading, nodes: Sequence[Mapping[str
 
 
 def finish(session: AnySession, reading: Reading, until: datetime, wall: datetime) -> None:
-    """Every order that had changed before `until` has been read. If somebody has asked meanwhile, it begins anew."""
+    """Every order that had changed before `until` has been read. If somebody has asked meanwhile, it begins anew.
+
+    After failures, single orders that wait for Shopify need wait no longer either.
+    """
+    if reading.tries:
+        session.execute(
+            text("update order_look set next_try_at = :wall where shop_id = :shop and next_try_at > :wall"),
+            {"shop": reading.shop_id, "wall": wall},
+        )
+        queue.enqueue_after_commit(looks.JOB)
     session.execute(
         _FINISHED,
         {"shop": reading.shop_id, "until": until, "lease": reading.lease, "next_at": next_at(reading.shop_id, wall)},

@@ -157,6 +157,21 @@ def test_a_refused_order_is_asked_for_again_in_an_hour_and_holds_up_no_other(wor
     assert left.next_try_at - clock.wall() > timedelta(minutes=55)
 
 
+def test_once_shopify_lets_us_in_again_all_that_waits_is_asked_for(world: World) -> None:
+    order = sent_order()
+    world.happens(order)
+    ask_for(world, order)
+    world.change(needs_opening=True)
+    outbox.look_at_orders()
+    world.compare()
+    (waiting,) = world.looks()
+    assert waiting.next_try_at - clock.wall() > timedelta(minutes=55)
+    world.change(needs_opening=False)
+    world.compare()
+    outbox.look_at_orders()
+    assert world.looks() == []
+
+
 def test_what_is_collected_by_order_and_by_parcel_counts_once(world: World) -> None:
     order = sent_order()
     world.told(order)
