@@ -241,6 +241,7 @@ class _Request:
 
     @retrying
     def run(self, act: Callable[..., Answer], path: Mapping[str, Any], refusal: LagniappeError | None = None) -> Answer:
+        embedding.forget_what_was_said()
         with transaction() as session:
             return act(self.open(session, refusal), **path)
 

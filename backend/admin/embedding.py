@@ -176,6 +176,13 @@ def say(message: str, category: str) -> None:
         found.said.append((category, message))
 
 
+def forget_what_was_said() -> None:
+    """What is done begins, once more perhaps: what it had to say before it was undone was never so."""
+    found = current()
+    if found is not None:
+        found.said.clear()
+
+
 def said() -> Sequence[tuple[str, str]]:
     """The notices for this page, each with its category."""
     found = current()

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from itertools import count
+from threading import Barrier
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -500,6 +502,21 @@ def welcome(shop: TestShop, user_id: int, **changed: object) -> Staff:
     db.session.rollback()
     link = db.session.get_one(ShopifyUser, (shop.id, str(user_id)))
     return db.session.get_one(Staff, (shop.id, link.staff_id))
+
+
+def test_of_two_who_come_first_at_once_one_is_the_first(app: Flask, kiln: TestShop) -> None:
+    together = Barrier(2)
+
+    def come(user_id: int) -> None:
+        with app.app_context():
+            together.wait(10)
+            with transaction() as session:
+                team.welcome(session, kiln.id, str(user_id), None, clock.now())
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(come, (next(_users), next(_users))))
+    rights = db.session.execute(select(Staff.rights).where(Staff.shop_id == kiln.id)).scalars().all()
+    assert sorted(len(each) for each in rights) == [1, len(Right)]
 
 
 def test_whoever_has_an_account_with_the_verified_address_is_that_person(

@@ -253,6 +253,8 @@ def test_shopifys_menu_leads_to_the_pages_and_other_sites_open_beside(desk: Desk
             .dispatchEvent(new CustomEvent("shopify:navigate", { bubbles: true, cancelable: true }))"""
     )
     desk.shows("People")
+    desk.frame.evaluate("""() => document.querySelector("s-link[href$='/reports/points']").click()""")
+    desk.shows("Points")
     desk.frame.evaluate(
         """() => document.querySelector("main").insertAdjacentHTML("beforeend", '<a href="https://docs.example/">Docs</a>')"""
     )
@@ -264,7 +266,7 @@ def test_shopifys_menu_leads_to_the_pages_and_other_sites_open_beside(desk: Desk
         desk.page.context.route(f"https://{desk.domain}/**", lambda route: route.fulfill(body="Shopify"))
         desk.app.get_by_role("link", name="Customers", exact=True).click(modifiers=["ControlOrMeta"])
     assert beside.value.url == f"https://{desk.domain}/admin/apps/{CLIENT_ID}/admin/customers"
-    desk.shows("People")
+    desk.shows("Points")
 
 
 def test_nobody_else_can_frame_it__static_frame_ancestors(desk: Desk) -> None:

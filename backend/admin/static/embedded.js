@@ -17,6 +17,8 @@ const without = (names, address) => {
   return url.href;
 };
 
+const pageOf = (address) => without(OF_SHOPIFY, address).split("#")[0];
+
 // A page more ---------------------------------------------------------------------------------------------------------
 
 let latest = 0;
@@ -28,11 +30,12 @@ const visit = async (address, { body, at = null } = {}) => {
   const url = new URL(address, location.href);
   isSending = Boolean(body);
   document.getElementById("main")?.setAttribute("aria-busy", "true");
-  shopify.loading?.(true);
+  globalThis.shopify?.loading?.(true);
   try {
     const answer = await ask(url.href, body ? { method: "POST", body } : {});
     if (turn !== latest) return;
-    if (isFile(answer)) return await keep(answer);
+    if (!isHtml(answer) && !answer.ok) return tell("That did not work. Try it again in a moment.");
+    if (!isHtml(answer) || isFile(answer)) return await keep(answer);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     await dress(page);
     if (turn !== latest) return;
@@ -46,7 +49,7 @@ const visit = async (address, { body, at = null } = {}) => {
   } finally {
     if (turn === latest) {
       isSending = false;
-      shopify.loading?.(false);
+      globalThis.shopify?.loading?.(false);
       document.getElementById("main")?.removeAttribute("aria-busy");
     }
   }
@@ -104,8 +107,9 @@ const tell = (text) => {
 
 // Files ---------------------------------------------------------------------------------------------------------------
 
-const isFile = ({ headers }) =>
-  headers.get("Content-Disposition")?.startsWith("attachment") || !headers.get("Content-Type")?.startsWith("text/html");
+const isHtml = ({ headers }) => headers.get("Content-Type")?.startsWith("text/html");
+
+const isFile = ({ headers }) => headers.get("Content-Disposition")?.startsWith("attachment");
 
 const keep = async (answer) => {
   const name = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "file";
@@ -121,12 +125,12 @@ const leave = async (address) => {
 };
 
 addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[href]");
+  const link = event.target.closest?.("a[href], s-link[href]"); // the latter: of Shopify's menu, which may click on it
   if (event.defaultPrevented || event.button || !link) return;
-  const url = new URL(link.href);
+  const url = new URL(link.getAttribute("href"), location.href);
   if (!/^https?:$/.test(url.protocol)) return;
   const isBeside = event.ctrlKey || event.metaKey || event.shiftKey || (link.target && link.target !== "_self");
-  if (isPage(url) && !isBeside && url.hash && without(OF_SHOPIFY, url.href.split("#")[0]) === without(OF_SHOPIFY, location.href.split("#")[0])) return;
+  if (!isBeside && url.hash && pageOf(url.href) === pageOf(location.href)) return; // a place on this page
   event.preventDefault();
   if (!isPage(url)) open(url.href, "_blank", "noopener");
   else if (isBeside) open(app + url.pathname + url.search, "_blank", "noopener");
