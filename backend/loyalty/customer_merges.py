@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from sqlalchemy import text
+
 from backend.ledger.posting import AnySession, Author
 from backend.loyalty import members, merging
 from backend.loyalty.shops import ShopFacts
@@ -33,3 +35,16 @@ def follow(session: AnySession, shop: ShopFacts, merged: CustomersMerged, now: d
     into, from_ = members.living(session, kept), members.living(session, other)
     if into.id != from_.id:
         merging.merge(session, shop, into.id, from_.id, REASON, Author("platform"), now)
+
+
+def has_something_to_bring(session: AnySession, shop_id: int, external_id: str) -> bool:
+    """Whether a merge would bring this customer's orders or points to another: not once it was followed."""
+    found = session.execute(
+        text(
+            "select 1 from member m where m.shop_id = :shop and m.external_id = :customer and m.status <> 'merged' and ("
+            " exists (select 1 from entry e where e.shop_id = m.shop_id and e.member_id = m.id)"
+            " or exists (select 1 from orders o where o.shop_id = m.shop_id and o.member_id = m.id))"
+        ),
+        {"shop": shop_id, "customer": external_id},
+    )
+    return found.first() is not None

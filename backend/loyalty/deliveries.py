@@ -60,6 +60,9 @@ LONGEST_RETRY = timedelta(hours=1)
 GIVE_UP_AFTER_TRIES = 80
 """About three days of trying; then the merchant's replay is what is left."""
 
+MERGES_ARE_TOLD_WITHIN = timedelta(minutes=5)
+LOOK_FOR_MERGE_EVERY = timedelta(seconds=30)
+
 Name = tuple[int, str, str]
 """A shop, a kind of thing and what the platform calls it."""
 WHOLE_SHOP = ("shop", "")
@@ -96,6 +99,9 @@ def drain(session: AnySession, now: datetime, limit: int = BATCH, *, tell: Tell 
     batch = [claimed for delivery in waiting if (claimed := _read(delivery, wall)) is not None]
     _lock(session, batch)
     for claimed in batch:
+        if _may_yet_be_a_merge(session, claimed, now):
+            claimed.delivery.next_try_at = wall + LOOK_FOR_MERGE_EVERY
+            continue
         try:
             with session.begin_nested():
                 for event in claimed.events:
@@ -234,6 +240,17 @@ def _read(delivery: Delivery, wall: datetime) -> Claimed | None:
         log.error("delivery %s of shop %s cannot be read: %s", delivery.delivery_id, delivery.shop_id, error.detail)
         _postpone(delivery, error, wall)
         return None
+
+
+def _may_yet_be_a_merge(session: AnySession, claimed: Claimed, now: datetime) -> bool:
+    """Whether somebody is deleted who has something to lose, and of whom a merge may be about to be told: what is erased
+    cannot be merged any more. Looked at again for a few minutes, then the deletion is one."""
+    return now - claimed.delivery.received_at < MERGES_ARE_TOLD_WITHIN and any(
+        isinstance(event, CustomerErased)
+        and event.may_be_merged
+        and customer_merges.has_something_to_bring(session, claimed.shop.id, event.external_id)
+        for event in claimed.events
+    )
 
 
 def _postpone(delivery: Delivery, error: Exception, wall: datetime) -> None:

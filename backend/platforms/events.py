@@ -118,11 +118,13 @@ class CustomerSeen:
 
 @dataclass(frozen=True, slots=True)
 class CustomerErased:
-    """The account is gone; `redacted`: its personal data must go as well."""
+    """The account is gone; `redacted`: its personal data must go as well. `may_be_merged`: the store says the same of a
+    customer whom it merged into another, and may say it before it tells of the merge."""
 
     external_id: str
     at: datetime
     redacted: bool = False
+    may_be_merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from backend.models import Member
 from backend.staff import accounts
 from backend.staff.invitations import Links
 from backend.staff.rights import Right
-from tests.conftest import PROGRAM
+from tests.conftest import PROGRAM, BusinessTime
 from tests.loyalty.rewards_world import member_with
 from tests.shopify.store import ANN, BEN, Store, customer, fulfilment, order
 
@@ -115,10 +115,40 @@ def test_of_two_customers_whom_nobody_has_heard_of_nothing_is_kept(store: Store)
     assert store.kept() == [("handled", None)]
 
 
+def test_a_deletion_that_comes_before_its_merge_loses_no_points(store: Store, time: BusinessTime) -> None:
+    has_points(store, 30, ANN), has_points(store, 12, BEN)
+    store.tell("customers/delete", {"id": BEN, "tax_exemptions": []})
+    store.tell("customers/merge", MERGED)
+    assert store.points(ANN) == 42
+    look_again(store)
+    assert store.kept() == [("handled", None)] * 2
+    assert (store.points(ANN), store.member(BEN)) == (42, None)
+
+
+def test_a_deletion_without_a_merge_is_one_after_a_few_minutes(store: Store, time: BusinessTime) -> None:
+    has_points(store, 12, BEN)
+    store.tell("customers/delete", {"id": BEN, "tax_exemptions": []})
+    look_again(store)
+    assert store.points(BEN) == 12
+    time.advance(minutes=6)
+    look_again(store)
+    assert (store.kept(), store.member(BEN)) == ([("handled", None)], None)
+
+
+def look_again(store: Store) -> None:
+    """As if the time of the next try had come."""
+    with transaction() as session:
+        session.execute(
+            text("update delivery set next_try_at = :wall where shop_id = :shop and next_try_at is not null"),
+            {"wall": clock.wall(), "shop": store.shop.id},
+        )
+    inbox.drain()
+
+
 @pytest.mark.parametrize("erased", [ANN, BEN])
 def test_who_was_erased_is_not_brought_back_by_a_merge(store: Store, erased: int) -> None:
     has_points(store, 30, ANN), has_points(store, 12, BEN)
-    store.tell("customers/delete", {"id": erased})
+    store.tell("customers/redact", redact(store, {"id": erased}, []))
     store.tell("customers/merge", MERGED)
     assert store.member(erased) is None
     assert store.kept()[-1] == ("handled", None)
@@ -136,11 +166,7 @@ def test_a_merge_waits_for_what_is_on_hold_where_something_is_owed(store: Store)
     with transaction() as session:
         assert held is not None
         posting.release(session, store.shop.id, ben, held, author=posting.SYSTEM, grace_days=7, **to)
-        session.execute(
-            text("update delivery set next_try_at = :wall where shop_id = :shop"),
-            {"wall": clock.wall(), "shop": store.shop.id},
-        )
-    inbox.drain()
+    look_again(store)
     assert (store.kept(), store.points(ANN)) == ([("handled", None)], 25)
 
 
@@ -297,6 +323,6 @@ def test_nobody_is_told_of_somebody_of_whom_nothing_is_kept(store: Store, ada: i
 def test_an_erased_customers_request_is_not_written_about(store: Store, ada: int) -> None:
     has_points(store, 30, ANN)
     asks(store, id=ANN)
-    store.tell("customers/delete", {"id": ANN})
+    store.tell("customers/redact", redact(store, {"id": ANN}, []))
     with pytest.raises(NothingToTell):
         worded(store, letters(store)[0])

@@ -107,7 +107,7 @@ def interpret(topic: str, document: Any, received_at: datetime) -> list[Event]:
             is_creation = topic == "customers/create"
             return [CustomerSeen(customer(body), body.updated_at or received_at, is_creation=is_creation)]
         case payloads.CustomerGoneBody():
-            return [CustomerErased(body.id, received_at)]
+            return [CustomerErased(body.id, received_at, may_be_merged=True)]
         case payloads.CustomersMergedBody():
             return [CustomersMerged(body.kept_id, body.gone_id, received_at)]
         case payloads.CustomerRedactBody():
