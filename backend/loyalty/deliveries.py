@@ -183,8 +183,11 @@ def judge_again(session: AnySession, shop: ShopFacts, delivery_id: int, wall: da
         document = strict_json.parse(delivery.body.encode())
         topic = delivery.type or adapter.topic({}, document)
         adapter.check(topic, document)
-    except NotForUs:
-        raise Conflict("It is about something that the program does not know.", code="still_rejected") from None
+        if shop.platform == shops.SHOPIFY:
+            shopify_shops.check_body(session, shop.id, document)
+    except NotForUs as passed_over:
+        why = passed_over.reason or "It is about something that the program does not know."
+        raise Conflict(why, code="still_rejected") from None
     except BadInput as refusal:
         raise Conflict(f"It is still refused. {refusal.detail}", code="still_rejected") from None
     delivery.type, delivery.state, delivery.error, delivery.next_try_at = topic, "received", None, wall

@@ -4,6 +4,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 
@@ -16,6 +17,7 @@ from backend.loyalty.wording import is_language_tag
 from backend.models import Shop, ShopifyShop
 from backend.money import is_currency
 from backend.platforms.events import ShopChanged
+from backend.platforms.shopify import adapter
 
 REDACTED_AFTER = timedelta(hours=48)
 """How long after an uninstall Shopify asks to forget the shop; so long it may come back with all that it had."""
@@ -55,6 +57,12 @@ def by_domain(domain: str) -> Known | None:
 def forget_known() -> None:
     """Drop what this process knows of all shops (after a change, and between tests)."""
     _cache.clear()
+
+
+def check_body(session: AnySession, shop_id: int, document: Any) -> None:
+    """Refuse what says that it is of another shop, as the door does. Raises MalformedDelivery."""
+    row = session.get_one(ShopifyShop, shop_id)
+    adapter.check_shop(document, row.domain, row.external_id)
 
 
 def uninstall(session: AnySession, shop_id: int, at: datetime, wall: datetime) -> None:

@@ -12,7 +12,9 @@ from flask import Flask
 from backend import clock, db, hot_statement
 from backend.app import create_app
 from backend.db import transaction
+from backend.errors import Conflict
 from backend.jobs import inbox
+from backend.loyalty import deliveries
 from backend.models import ShopifyShop
 from backend.platforms.shopify.webhook_signature import sign
 from tests.conftest import TestShop
@@ -116,6 +118,14 @@ def test_the_shop_is_found_whatever_the_case_of_its_name(store: Store) -> None:
 def test_a_body_of_another_shop_is_refused_and_shown_to_the_merchant(store: Store) -> None:
     assert said(store.send("app/uninstalled", of_the_shop(UNKNOWN))) == (200, "rejected")
     assert store.kept() == [("rejected", "The body is of another shop than the header X-Shopify-Shop-Domain.")]
+
+
+def test_a_body_of_another_shop_stays_refused_when_it_is_looked_at_anew(store: Store) -> None:
+    store.send("app/uninstalled", of_the_shop(UNKNOWN))
+    [row] = store.look("select id from delivery where shop_id = :shop")
+    with pytest.raises(Conflict, match="still refused"), transaction() as session:
+        deliveries.judge_again(session, store.shop.facts, row.id, clock.wall())
+    assert store.kept()[0][0] == "rejected"
 
 
 def test_a_body_of_a_shop_with_another_id_is_refused(store: Store) -> None:
