@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
+from backend.loyalty import coupons
 from backend.loyalty.coupons import TAKEN
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import discounts as words
@@ -213,7 +214,7 @@ def _discount(line: Line, shared: Shared, left: dict[str, Code], outcomes: Outco
             # It was to be made with a code that is not among these.
             found = discounts.find(line, row.first_code)
             if found is not None and shared.reference.names_the_same(found.reference):
-                return _keep(line, shared, row.first_code, found.gid)
+                return _keep(shared, row.first_code, found.gid)
             if _is_being_made(shared.shop_id, row.first_code):
                 raise TryAgain("The discount is being made.")
             _begin_with(shared, row.first_code, first.code)
@@ -228,9 +229,8 @@ def _discount(line: Line, shared: Shared, left: dict[str, Code], outcomes: Outco
             if left:
                 _begin_with(shared, first.code, next(iter(left.values())).code)
             continue
-        if (kept := _keep(line, shared, first.code, gid)) == gid:
-            outcomes[left.pop(first.code.upper()).coupon_id] = None
-        return kept
+        outcomes[left.pop(first.code.upper()).coupon_id] = None
+        return _keep(shared, first.code, gid)
     return None
 
 
@@ -253,8 +253,12 @@ def _row(shared: Shared, first_code: str) -> Any:
         ).one()
 
 
-def _keep(line: Line, shared: Shared, first_code: str, gid: str) -> str:
-    """Note the discount that was made with this code. If another one has taken its place meanwhile, that one is kept."""
+def _keep(shared: Shared, first_code: str, gid: str) -> str:
+    """Note the discount that was made with this code, and say which one is to be filled.
+
+    That is another one if we slept for so long that another code was put in our code's place: then ours has one code, which
+    works as well as those of the other.
+    """
     with transaction() as session:
         session.execute(
             text(
@@ -272,8 +276,6 @@ def _keep(line: Line, shared: Shared, first_code: str, gid: str) -> str:
         ).scalar()
     if kept is None:
         raise TryAgain("The discount is being made.")
-    if kept != gid:
-        discounts.delete(line, gid)
     return str(kept)
 
 
@@ -305,12 +307,20 @@ def _forget(shared: Shared, gid: str) -> None:
 
 
 def _is_being_made(shop_id: int, code: str) -> bool:
+    """Whether somebody makes this code, or will."""
     with transaction() as session:
+        coupon_id = session.execute(
+            text("select id from coupon where shop_id = :shop and upper(code) = upper(:code)"),
+            {"shop": shop_id, "code": code},
+        ).scalar()
+        if coupon_id is None:
+            return False
+        keys = [coupons.create_key(coupon_id), coupons.again_key(coupon_id)]
         return bool(
             session.execute(
-                text("select 1 from coupon where shop_id = :shop and upper(code) = upper(:code) and state = 'making'"),
-                {"shop": shop_id, "code": code},
-            ).scalar()
+                text("select 1 from outbox where shop_id = :shop and key = any(:keys) and state = 'waiting'"),
+                {"shop": shop_id, "keys": keys},
+            ).first()
         )
 
 

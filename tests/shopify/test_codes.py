@@ -229,6 +229,25 @@ def test_a_busy_shopify_is_asked_again_and_nothing_is_doubled(
     assert coupon_states(shop, made) == {"ready": coupons.STOCK}
 
 
+def test_a_discount_whose_first_code_was_withdrawn_before_it_was_made_is_made_with_another(
+    shop: TestShop, discounts: Discounts, shopify: Pretend
+) -> None:
+    made = reward(shop)
+    shopify.will("lose")
+    send()  # its row names the first code, and Shopify has not heard of it
+    (first,) = rows(shop, "select first_code from shopify_discount where shop_id = :shop")
+    with transaction() as session:
+        coupon_id = session.execute(
+            text("select id from coupon where shop_id = :shop and code = :code"),
+            {"shop": shop.id, "code": first.first_code},
+        ).scalar_one()
+        assert not coupons.disable(session, shop.facts, coupon_id)
+    send_all(shop)
+    (discount,) = discounts.of(shop.facts.domain)
+    assert first.first_code not in discount.codes
+    assert set(discount.codes) == set(free_codes(shop, made)) == working(shop)
+
+
 def test_two_workers_at_once_end_with_one_discount_and_every_code(
     app: Flask, shop: TestShop, discounts: Discounts
 ) -> None:
