@@ -59,7 +59,7 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "redeemed_rewards": (
         "use=used",
         "use=delivered&sort=cost",
-        "delivery=shipped&sort=used",
+        "delivery=delivered&sort=used",
         "type=gift",
         "sort=delivery",
         "sort=used&last=1",
