@@ -11,9 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.test_manners import WATCH_SHIFTS
 from tests.extensions.theme import CART, CDN, EXTENSION, MUG, Theme
-from tests.widget.conftest import ASSETS, SERVER, STORE, _serve_static, chromium, loader
-
-__all__ = ["chromium"]
+from tests.widget.conftest import ASSETS, SERVER, STORE, _serve_static, loader
 
 PROGRAM: dict[str, Any] = {
     "shop": {"name": "Kiln & Kettle", "currency": "EUR", "locale": "en", "timezone": "Europe/Paris"},
