@@ -13,7 +13,14 @@ from backend.ledger.posting import AnySession
 from backend.loyalty.shops import ShopFacts
 from backend.models import Delivery
 from backend.platforms.base import NotForUs
-from backend.platforms.events import CustomerErased, CustomerSeen, OrderRefunded, OrderSeen
+from backend.platforms.events import (
+    CustomerErased,
+    CustomerSeen,
+    CustomersMerged,
+    OrderChanged,
+    OrderRefunded,
+    OrderSeen,
+)
 from backend.platforms.registry import platform
 
 LOOKED_AT = 20_000
@@ -192,6 +199,10 @@ def effect(session: AnySession, shop: ShopFacts, delivery: Delivery) -> Effect |
                 customer_ids.add(customer.external_id or "")
             case CustomerErased():
                 customer_ids.add(event.external_id)
+            case CustomersMerged():
+                customer_ids |= {event.kept_id, event.gone_id}
+            case OrderChanged():
+                order_ids.add(event.order_id)
     orders = session.execute(
         text(
             "select id, external_id, number, member_id from orders"
