@@ -267,3 +267,50 @@ def test_the_door_sends_every_kind_that_is_known(
     put(shop, *(f"k{number}" for number in range(45)))
     monkeypatch.setattr(sending, "SENDERS", {KIND: sender(lambda call: None)})
     assert sending.send() == 45
+
+
+# Many together
+
+
+def test_calls_that_go_together_end_each_as_what_became_of_it(shop: TestShop, noted: list[str]) -> None:
+    put(shop, "fine", "needless", "later", "never")
+    asked: list[int] = []
+
+    def together(calls: list[Call]) -> Iterator[tuple[Call, Send]]:
+        asked.append(len(calls))
+        for call in calls:
+            yield call, outcome
+
+    def outcome(call: Call) -> str | None:
+        if call.key == "later":
+            raise TryAgain("It is busy.")
+        if call.key == "never":
+            raise Never("It says no.")
+        return "Not needed any more." if call.key == "needless" else None
+
+    made = Sender(
+        together=together,
+        done=lambda session, call: noted.append(f"done {call.key}"),
+        never=lambda session, call, reason: noted.append(f"never {call.key}: {reason}"),
+        batch=10,
+        shops=3,
+    )
+    assert send_some(KIND, made) == 4
+    assert asked == [4]
+    assert sorted(noted) == ["done fine", "never needless: Not needed any more.", "never never: It says no."]
+    assert [row(shop, key).state for key in ("fine", "needless", "later", "never")] == [
+        "done",
+        "done",
+        "waiting",
+        "parked",
+    ]
+
+
+def test_no_shop_takes_more_than_its_share_of_a_batch(shop: TestShop, new_shop: Callable[..., TestShop]) -> None:
+    put(shop, *(f"many-{number}" for number in range(5)))
+    others = [new_shop(), new_shop()]
+    for other in others:
+        put(other, "one")
+    first = claim(KIND, 2, 2)
+    assert sorted(call.shop_id for call in first) == [shop.id, shop.id, others[0].id]
+    assert sorted(call.shop_id for call in claim(KIND, 2, 2)) == [shop.id, shop.id, others[1].id]
