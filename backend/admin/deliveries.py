@@ -13,6 +13,7 @@ from backend.loyalty import calendar_rules, delivery_log, gap_report, shops
 from backend.loyalty import deliveries as inbox
 from backend.loyalty.delivery_log import Wanted
 from backend.models import Delivery
+from backend.platforms.shopify import payloads
 from backend.queue import enqueue_after_commit
 from backend.shopify import code_audit
 from backend.shopify import orders as shopify_orders
@@ -76,7 +77,7 @@ def deliveries(visit: Visit) -> str:
         most_counted=delivery_log.MOST_COUNTED,
         looked_at=delivery_log.LOOKED_AT,
         states=STATES,
-        types=TYPES,
+        types=tuple(payloads.BODIES) if visit.shop.platform == shops.SHOPIFY else TYPES,
     )
 
 

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 from backend import clock
 from backend.cli import main
+from backend.db import transaction
 from backend.jobs import outbox, shopify_orders, upkeep
+from backend.models import Installation
 from backend.shopify import asking, orders
 from tests.conftest import BusinessTime
 from tests.shopify.orders_world import World, ago, collected
@@ -237,6 +239,21 @@ def test_what_changed_before_the_first_installation_is_left_alone(world: World) 
     world.happens(early, late)
     world.catch_up()
     assert world.known() == {str(late.id)}
+
+
+def test_once_the_app_is_back_orders_of_before_earn_by_what_happened_meanwhile(world: World) -> None:
+    """Orders that were made while it was away do not (S3.25)."""
+    before = an_order(at=ago(days=3), updated_at=ago(days=3))
+    world.told(before)
+    with transaction() as session:
+        for at, event in ((ago(days=2), "uninstalled"), (ago(minutes=5), "installed")):
+            session.add(Installation(shop_id=world.shop.id, at=at, event=event))
+    world.change(installed_at=ago(minutes=5), orders_until=ago(days=2))
+    meanwhile = an_order(at=ago(days=1))
+    world.happens(collected(before, ago(hours=20)), collected(meanwhile, ago(hours=20)))
+    world.catch_up()
+    assert world.known() == {str(before.id), str(meanwhile.id)}
+    assert world.points()["pending"] == 10
 
 
 def test_each_shop_has_its_own_quarters() -> None:
