@@ -139,12 +139,11 @@ def _send_together(line: Line, calls: list[Call], said: dict[int, Exception | st
             said.update({call.id: TryAgain(TOO_LONG) for call in some})
             continue
         began = time.monotonic()
-        coupon = known.coupons[some[0].payload["coupon_id"]]
-        shared = Shared(line.shop_id, coupon.reward_id, coupon.name, coupon.worth)
+        of_each = [known.coupons[call.payload["coupon_id"]] for call in some]
+        shared = Shared(line.shop_id, of_each[0].reward_id, of_each[0].name, of_each[0].worth)
         codes = [
-            Code(each, known.coupons[each].code, call.payload.get("redemption_id"))
-            for call in some
-            for each in (call.payload["coupon_id"],)
+            Code(coupon.id, coupon.code, holder=call.payload.get("redemption_id"))
+            for call, coupon in zip(some, of_each, strict=True)
         ]
         if is_disabling:
             outcomes = code_discounts.disable(line, shared, codes)
