@@ -38,12 +38,13 @@ TITLES: Mapping[Kind, tuple[str, str]] = {
     "app_access": ("What Shopify does not let the app do", "Without it orders and codes wait."),
     "not_compared": (
         "Orders that are not compared",
-        "Every 15 minutes the orders that changed at Shopify are compared with those here. If this lasts, lost webhooks stay lost.",
+        "Every 15 minutes the orders that changed at Shopify are compared with those here. If this lasts, lost webhooks stay"
+        " lost.",
     ),
     "untold": (
         "Webhooks that did not come",
-        "Comparing has found these orders and they count as all others do, later. If it goes on, webhooks are off: deploy the app's"
-        " configuration again (docs/shopify.md), and see in the Dev Dashboard what became of its webhooks.",
+        "Comparing has found these orders and they count as all others do, later. If it goes on, webhooks are off: deploy the"
+        " app's configuration again (docs/shopify.md), and see in the Dev Dashboard what became of its webhooks.",
     ),
     "order_not_read": (
         "Orders that Shopify has and could not be read",

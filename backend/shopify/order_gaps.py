@@ -25,7 +25,9 @@ def _app(looking: Looking) -> Iterable[Finding]:
         yield Finding("app_access", "The app", said, None)
     if shop.state == "installed":
         for each in scopes.missing(shop.scopes):
-            said = f"The shop has not granted it: {scopes.REASONS[each]}. Open the app in Shopify and accept what it asks."
+            said = (
+                f"The shop has not granted it: {scopes.REASONS[each]}. Open the app in Shopify and accept what it asks."
+            )
             yield Finding("app_access", f"Permission {each}", said, None)
 
 
