@@ -42,9 +42,9 @@ _REWARD_LABELS = {
 _IDENTITY = "THE SIGNED TOKEN OF WHO IS SIGNED IN"
 _EMBED = "loyalty_embed"
 _BLOCKS = {
-    "product_points": ("product", "on product pages, what the product earns"),
-    "cart_points": ("cart", "in the cart, what it earns"),
-    "balance": ("customers/account", "in the account, the points of who is signed in"),
+    "product_points": ("product", "On product pages: what the product earns"),
+    "cart_points": ("cart", "In the cart: what it earns"),
+    "balance": ("customers/account", "In the account: the points of who is signed in"),
 }
 """What `extensions/shopify/blocks/` holds: the embed, and each block with its template and what it says."""
 
