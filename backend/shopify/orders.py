@@ -67,6 +67,14 @@ _FINISHED = text(
     where shop_id = :shop and state = 'installed'
     """
 )
+_WAIT_NO_LONGER = text(
+    """
+    update order_look
+    set asked_at = case when next_try_at is null then :wall else asked_at end,
+        tries = case when next_try_at is null then 0 else tries end, next_try_at = :wall
+    where shop_id = :shop and (next_try_at is null or next_try_at > :wall)
+    """
+)
 _GO_ON_LATER = text(
     """
     update shopify_shop
@@ -144,7 +152,12 @@ def take_page(session: AnySession, reading: Reading, nodes: Sequence[Mapping[str
             next_try_at=wall,
             untold=each.external_id in untold,
         )
-        session.execute(look.on_conflict_do_nothing())
+        anew = {"asked_at": wall, "next_try_at": wall, "tries": 0}
+        session.execute(
+            look.on_conflict_do_update(
+                index_elements=("shop_id", "external_id"), set_=anew, where=OrderLook.next_try_at.is_(None)
+            )
+        )
     if untold:
         session.execute(
             _UNTOLD, {"shop": reading.shop_id, "count": len(untold), "wall": wall, "forgotten": wall - UNTOLD_KEPT}
@@ -162,13 +175,11 @@ def take_page(session: AnySession, reading: Reading, nodes: Sequence[Mapping[str
 def finish(session: AnySession, reading: Reading, until: datetime, wall: datetime) -> None:
     """Every order that had changed before `until` has been read. If somebody has asked meanwhile, it begins anew.
 
-    After failures, single orders that wait for Shopify need wait no longer either.
+    After failures, single orders that wait for Shopify need wait no longer either, and those given up meanwhile are asked
+    for again: Shopify may have let nobody in for longer than an order is tried.
     """
     if reading.tries:
-        session.execute(
-            text("update order_look set next_try_at = :wall where shop_id = :shop and next_try_at > :wall"),
-            {"shop": reading.shop_id, "wall": wall},
-        )
+        session.execute(_WAIT_NO_LONGER, {"shop": reading.shop_id, "wall": wall})
         queue.enqueue_after_commit(looks.JOB)
     session.execute(
         _FINISHED,

@@ -172,6 +172,38 @@ def test_once_shopify_lets_us_in_again_all_that_waits_is_asked_for(world: World)
     assert world.looks() == []
 
 
+def test_what_was_given_up_while_shopify_let_nobody_in_is_asked_for_once_it_does(world: World) -> None:
+    """The order itself is as old as before: comparing alone would not find it."""
+    order = sent_order()
+    world.told(order)
+    order = delivered(order)
+    world.happens(order)
+    ask_for(world, order)
+    world.change(needs_opening=True)
+    world.compare()
+    give_up(world)
+    world.change(needs_opening=False, orders_until=ago(hours=1))
+    world.compare()
+    (row,) = world.looks()
+    assert row.tries == 0
+    assert clock.wall() - row.asked_at < timedelta(minutes=1), "it has three days again"
+    outbox.look_at_orders()
+    assert world.looks() == []
+    world.shop.work()
+    assert world.points()["pending"] == 10
+
+
+def test_an_order_that_was_given_up_is_asked_for_when_comparing_finds_that_it_changed(world: World) -> None:
+    order = sent_order()
+    world.happens(order)
+    ask_for(world, order)
+    give_up(world)
+    world.happens(collected(order, ago(minutes=5)))
+    world.compare()
+    outbox.look_at_orders()
+    assert world.looks() == []
+
+
 def test_what_is_collected_by_order_and_by_parcel_counts_once(world: World) -> None:
     order = sent_order()
     world.told(order)
@@ -187,3 +219,17 @@ def test_what_is_collected_by_order_and_by_parcel_counts_once(world: World) -> N
 def ask_for(world: World, order: AnOrder) -> None:
     with transaction() as session:
         order_looks.ask_for(session, world.shop.id, str(order.id), clock.wall())
+
+
+def give_up(world: World) -> None:
+    """Nobody could be asked for three days."""
+    with transaction() as session:
+        session.execute(
+            text("update order_look set asked_at = :at where shop_id = :shop"),
+            {"at": ago(days=3, minutes=1), "shop": world.shop.id},
+        )
+    world.shopify.will("503")
+    world.look()
+    (row,) = world.looks()
+    assert row.next_try_at is None
+    world.shopify.moods.clear()
