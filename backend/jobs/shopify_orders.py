@@ -68,10 +68,18 @@ def _reconcile_one() -> int:
 
 def _read(reading: Reading, session: requests.Session) -> None:
     began, after = time.monotonic(), None
+    pause = timedelta()
     for _ in range(PAGES_AT_A_STRETCH):
         asked_at = clock.wall()
         variables = {"changed": orders.wanted(reading.since), "after": after}
-        page = asking.ask(reading.shop_id, "orders_changed", variables, session=session, bulk=True)["orders"]
+        try:
+            page = asking.ask(reading.shop_id, "orders_changed", variables, session=session, bulk=True)["orders"]
+        except asking.Throttled as busy:
+            if after is None:
+                raise
+            # It has come on, as fast as the shop's bucket allows: that is no failure.
+            pause = timedelta(seconds=busy.retry_after_seconds or 1.0)
+            break
         _take_page(reading, page["nodes"])
         if not page["pageInfo"]["hasNextPage"]:
             _finish(reading, asked_at)
@@ -79,7 +87,7 @@ def _read(reading: Reading, session: requests.Session) -> None:
         after = page["pageInfo"]["endCursor"]
         if not has_time_left(time.monotonic() - began):
             break
-    _pause(reading)
+    _pause(reading, pause)
 
 
 @retrying
@@ -101,9 +109,9 @@ def _finish(reading: Reading, asked_at: datetime) -> None:
 
 
 @retrying
-def _pause(reading: Reading) -> None:
+def _pause(reading: Reading, pause: timedelta) -> None:
     with transaction() as session:
-        orders.pause(session, reading, clock.wall())
+        orders.pause(session, reading, clock.wall() + pause)
 
 
 @retrying

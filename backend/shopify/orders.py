@@ -187,11 +187,11 @@ def finish(session: AnySession, reading: Reading, until: datetime, wall: datetim
     )
 
 
-def pause(session: AnySession, reading: Reading, wall: datetime) -> None:
-    """It goes on from where it is, after the other shops that are due."""
+def pause(session: AnySession, reading: Reading, until: datetime) -> None:
+    """It goes on from where it is, after the other shops that are due by then."""
     session.execute(
         _GO_ON_LATER,
-        {"shop": reading.shop_id, "lease": reading.lease, "next_at": wall, "error": None, "failed": 0},
+        {"shop": reading.shop_id, "lease": reading.lease, "next_at": until, "error": None, "failed": 0},
     )
 
 

@@ -198,6 +198,18 @@ def test_a_shop_with_much_to_read_lets_others_come_between(world: World, monkeyp
     assert world.row().orders_from is None
 
 
+def test_a_reading_that_empties_the_shops_bucket_goes_on_as_soon_as_it_has_filled(world: World) -> None:
+    world.orders.page = 1
+    world.happens(*(an_order(updated_at=ago(minutes=40) + timedelta(seconds=number)) for number in range(3)))
+    before = world.row().orders_until
+    world.shopify.will("", *["throttled"] * 5)
+    world.compare()
+    row = world.row()
+    assert (row.orders_until, row.orders_tries, row.orders_error) == (before, 0, None)
+    assert row.orders_from > before
+    assert row.orders_next_at < clock.wall() + timedelta(seconds=10)
+
+
 # From when on, and when again.
 
 INSTALLED = datetime(2026, 11, 1, 12, tzinfo=UTC)
