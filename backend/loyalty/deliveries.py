@@ -136,7 +136,7 @@ def apply(session: AnySession, shop: ShopFacts, event: Event, now: datetime) -> 
         case OrderChanged():
             order_looks.ask_for(session, shop.id, event.order_id, clock.wall())
         case CustomerErased():
-            redactions.erase_customer(session, shop.id, event.external_id, now)
+            redactions.erase_customer(session, shop.id, event, now)
         case AddressErased():
             redactions.erase_address(session, shop.id, event, now)
         case CustomersMerged():

@@ -1,5 +1,6 @@
 """Members: first sight, profile, verified addresses, erasure."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from backend.models import Account, Member, Tombstone, VerifiedAddress
 from backend.platforms.events import Customer
 
 _PLAIN_FIELDS = ("phone", "first_name", "last_name", "locale", "birthday")
+_IDS_AT_ONCE = 100
+_BODIES_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -252,19 +255,26 @@ def erase_from_bodies(session: AnySession, shop_id: int, ids: Iterable[str], add
     waits is emptied by retention later. Answers that are remembered for those who ask twice are forgotten.
 
     An id is found where a body holds it as text, as a whole number or at the end of a longer name (`gid://…/7001`).
+    A large shop has more bodies than one statement may take time for, so they are looked through some at a time.
     """
-    named = [form.format(each) for each in ids for form in ('"{}"', 'id":{},', 'id":{}}}', '/{}"')]
-    for statement in (
-        "delete from remembered_answer where shop_id = :shop",
-        "update delivery set body = null where shop_id = :shop and next_try_at is null and body is not null",
-    ):
+    wanted = list(ids)
+    at_once = [wanted[at : at + _IDS_AT_ONCE] for at in range(0, len(wanted), _IDS_AT_ONCE)]
+    # One expression for many ids: the length of the body is what a look costs, however many are looked for.
+    named = ['("|id":|/)(' + "|".join(map(re.escape, some)) + ')(["},])' for some in at_once]
+    names_them = (
+        "(exists (select 1 from unnest(cast(:named as text[])) n where body ~ n)"
+        " or exists (select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
+    )
+    who = {"shop": shop_id, "named": named, "addresses": sorted(addresses)}
+    session.execute(text(f"delete from remembered_answer where shop_id = :shop and {names_them}"), who)  # noqa: S608 - our own
+    kept = list(
         session.execute(
-            text(
-                f"{statement} and (exists (select 1 from unnest(cast(:named as text[])) n where position(n in body) > 0)"  # noqa: S608 - our own
-                " or exists (select 1 from unnest(cast(:addresses as text[])) a where position(a in lower(body)) > 0))"
-            ),
-            {"shop": shop_id, "named": named, "addresses": sorted(addresses)},
-        )
+            text("select id from delivery where shop_id = :shop and next_try_at is null and body is not null"), who
+        ).scalars()
+    )
+    empty = text(f"update delivery set body = null where shop_id = :shop and id = any(:ids) and {names_them}")  # noqa: S608
+    for at in range(0, len(kept), _BODIES_AT_ONCE):
+        session.execute(empty, who | {"ids": kept[at : at + _BODIES_AT_ONCE]})
 
 
 def _is_erased(session: AnySession, shop_id: int, external_id: str) -> bool:

@@ -7,14 +7,19 @@ from sqlalchemy import func, select
 from backend.ledger.posting import AnySession
 from backend.loyalty import members, orders
 from backend.models import Member
-from backend.platforms.events import AddressErased
+from backend.platforms.events import AddressErased, CustomerErased
 
 
-def erase_customer(session: AnySession, shop_id: int, external_id: str, now: datetime) -> None:
-    """Forget the customer, and let nothing that comes late bring them back. The ledger's sums stay."""
-    member_id = members.erase(session, shop_id, external_id, now)
+def erase_customer(session: AnySession, shop_id: int, erased: CustomerErased, now: datetime) -> None:
+    """Forget the customer, and let nothing that comes late bring them back. The ledger's sums stay.
+
+    Deliveries may name who has no account, too, such as a test order's.
+    """
+    member_id = members.erase(session, shop_id, erased.external_id, now)
     if member_id is not None:
         orders.forget_addresses(session, shop_id, member_id)
+    elif erased.redacted:
+        members.erase_from_bodies(session, shop_id, [erased.external_id], [])
 
 
 def erase_address(session: AnySession, shop_id: int, erased: AddressErased, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from flask import current_app
 from sqlalchemy import text
@@ -10,6 +11,7 @@ from backend import clock
 from backend.db import db, transaction
 from backend.jobs import inbox
 from backend.ledger import check, posting
+from backend.loyalty import members
 from backend.mail.about_the_shop import LETTERS, Inquiry, Letter
 from backend.mail.asking import NothingToTell
 from backend.models import Member
@@ -18,7 +20,7 @@ from backend.staff.invitations import Links
 from backend.staff.rights import Right
 from tests.conftest import PROGRAM, BusinessTime
 from tests.loyalty.rewards_world import member_with
-from tests.shopify.store import ANN, BEN, Store, customer, fulfilment, order
+from tests.shopify.store import ANN, BEN, Store, customer, fulfilment, line, order
 
 MERGED = {
     "admin_graphql_api_customer_kept_id": f"gid://shopify/Customer/{ANN}",
@@ -227,6 +229,46 @@ def test_somebody_else_of_the_same_address_stays_unless_the_address_is_all_that_
     assert store.member(BEN) is not None
     store.tell("customers/redact", redact(store, {"email": "ann@shop.example"}, []))
     assert store.member(BEN) is None
+
+
+def test_only_what_names_whoever_is_forgotten_is_emptied(store: Store) -> None:
+    for body in (
+        {"id": ANN},
+        {"a": {"id": ANN}, "b": 1},
+        {"customer_id": str(ANN)},
+        {"gid": f"gid://shopify/Customer/{ANN}"},
+    ):
+        store.send("products/update", body)
+    for body in ({"id": 17001}, {"id": 70011}, {"id": "7.01"}, {"price": ANN}):
+        store.send("products/update", body)
+    with transaction() as session:
+        members.erase_from_bodies(session, store.shop.id, [str(ANN), "7?01"], [])
+    kept = store.look("select body is not null as kept from delivery where shop_id = :shop order by id")
+    assert [row.kept for row in kept] == [False] * 4 + [True] * 4
+
+
+def test_somebody_with_many_orders_is_forgotten_in_a_shop_with_many_deliveries(store: Store) -> None:
+    of_ben = order(1, customer=customer(BEN, "ben@shop.example"), email=None, contact_email=None)
+    raw = orjson.dumps(of_ben | {"line_items": [line(each, note="x" * 40) for each in range(1, 13)]}).decode()
+    with transaction() as session:
+        session.execute(
+            text(
+                "insert into delivery (shop_id, delivery_id, type, state, body, received_at) select :shop, 'm-' || n,"
+                " 'orders/paid', 'handled', :raw, :now from generate_series(1, 5001) n"
+            ),
+            {"shop": store.shop.id, "raw": raw, "now": clock.now()},
+        )
+    store.tell("customers/create", customer())
+    store.tell("customers/redact", redact(store, {"id": ANN, "email": "ann@shop.example"}, list(range(5000, 5300))))
+    assert store.kept()[-1] == ("handled", None)
+    [left] = store.look("select count(*) as bodies from delivery where shop_id = :shop and body is not null")
+    assert left.bodies == 5001  # all of them Ben's
+
+
+def test_whoever_never_was_a_member_is_forgotten_by_id_where_deliveries_name_them(store: Store) -> None:
+    store.tell("orders/paid", order(test=True))
+    store.tell("customers/redact", redact(store, {"id": ANN, "email": None}, []))
+    assert "ann@" not in everything(store)
 
 
 def redact(store: Store, person: dict[str, Any], orders: list[int]) -> dict[str, Any]:
