@@ -81,9 +81,8 @@ def install(session: Any, shop: InstalledShop, tokens: Tokens, *, now: datetime)
         for column, value in kept_tokens.columns(shop_id, tokens).items():
             setattr(row, column, value)
     row.state, row.external_id, row.needs_opening = "installed", shop.external_id, False
-    if was != "installed":
-        row.installed_at, row.uninstalled_at, row.redact_at = wall, None, None
     if is_news:
+        row.installed_at, row.uninstalled_at, row.redact_at = wall, None, None
         row.orders_next_at = row.topics_next_at = row.codes_next_at = wall
     session.flush()
     if is_news and known is not None:

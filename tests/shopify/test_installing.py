@@ -21,6 +21,7 @@ from backend.shopify import asking, installing, tokens
 from tests.conftest import BusinessTime, TestShop
 from tests.shopify.pretend import Pretend
 from tests.shopify.pretend_tokens import SCOPES, Tokens, session_token
+from tests.shopify.store import Store, of_the_shop
 
 DOMAIN = "opened-by-ada.myshopify.com"
 SHOP = {
@@ -173,6 +174,19 @@ def test_an_uninstall_that_is_told_late_does_not_end_a_newer_installation(
     open_app(installed_shop.facts.domain)
     with transaction() as session:
         deliveries.apply(session, installed_shop.facts, AppUninstalled(dropped_at), time.now)
+    assert row_of(installed_shop.id).state == "installed"
+
+
+def test_an_uninstall_that_arrives_only_after_the_shop_came_back_does_not_end_it_either(
+    installed_shop: TestShop, time: BusinessTime
+) -> None:
+    dropped_at = clock.wall().isoformat()
+    with transaction() as session:
+        session.get_one(ShopifyShop, installed_shop.id).needs_opening = True
+    open_app(installed_shop.facts.domain)
+    time.advance(minutes=1)
+    store = Store(installed_shop)
+    store.tell("app/uninstalled", of_the_shop(store.domain), X_Shopify_Triggered_At=dropped_at)
     assert row_of(installed_shop.id).state == "installed"
 
 
