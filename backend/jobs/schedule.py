@@ -146,7 +146,7 @@ SCHEDULE = (
         " order by next_at limit 1",
     ),
     Periodic("upkeep.watch_codes", every=300),
-    Periodic(code_audit.JOB, every=60, waits=code_audit.WAITS),
+    Periodic(code_audit.JOB, every=60),  # no question: it may take minutes, and the clock would do nothing else
     Periodic(
         "upkeep.dry_run",
         every=2,

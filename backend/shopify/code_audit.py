@@ -32,12 +32,11 @@ from backend.shopify import discounts
 from backend.shopify.discounts import Gone, Line, Listed, RedeemCode
 
 JOB = "upkeep.audit_codes"
-WAITS = "select shop_id, codes_next_at from shopify_shop where codes_next_at <= %(wall)s order by codes_next_at limit 1"
 EVERY = timedelta(days=1)
 SOON = timedelta(minutes=10)
 LEASE = timedelta(minutes=15)
 SECONDS = 120.0
-"""For one shop; discounts that could not be read by then are compared another time."""
+"""For one shop, two thirds of it for reading; discounts that could not be read by then are compared another time."""
 KEPT = timedelta(days=7)
 """How long the discount of a checkout is kept after it ended."""
 LIVE = ("making", "ready", "disabling")
@@ -76,11 +75,12 @@ class PatientLine(Line):
 @dataclass
 class There:
     """What Shopify has: the discounts that say they are ours, and the codes of those that many share, by discount. `unread`:
-    the reward and the worth of discounts for which there was no time."""
+    the reward and the worth of discounts for which there was no time; `too_long`: those that alone took most of it."""
 
     listed: list[Listed]
     codes: dict[str, dict[str, RedeemCode]] = field(default_factory=dict)
     unread: set[tuple[int | None, str | None]] = field(default_factory=set)
+    too_long: set[tuple[int | None, str | None]] = field(default_factory=set)
 
 
 def ask(session: AnySession, shop_id: int) -> None:
@@ -132,7 +132,7 @@ def compare_next(*, is_rehearsal: bool) -> bool:
 
 
 def compare(line: Line) -> bool:
-    """Compare the shop's codes and mend what can be mended. True if all of them were compared.
+    """Compare the shop's codes and mend what can be mended. True if all of them were compared that can be.
 
     What should be there is read before Shopify is, and what is not to be there after it: a code that comes or goes
     meanwhile is none of the findings. Raises TryAgain, Never.
@@ -147,7 +147,7 @@ def compare(line: Line) -> bool:
     _make_again(line.shop_id, [each.id for each in missing if known[each.code].should_work])
     _take_away_shared(line, there, known, rows)
     _take_away_alone(line, there, known)
-    return not there.unread
+    return there.unread <= there.too_long
 
 
 # What Shopify has -----------------------------------------------------------------------------------------------------
@@ -162,17 +162,33 @@ def _read(line: Line) -> There:
             there.listed.append(Listed(gid, Reference(line.shop_id, row.reward_id, row.worth), is_on=True))
     shared = [each for each in there.listed if each.reference.coupon_id is None]
     random.shuffle(shared)
+    began = time.monotonic()
+    until = began + (line.ends_at - began) * 2 / 3
     for each in shared:
+        which, one_began = (each.reference.reward_id, each.reference.worth), time.monotonic()
         try:
-            codes = [code for page in discounts.pages(line, each.gid) for code in page]
+            there.codes[each.gid] = _codes(line, each.gid, until)
         except Gone:
             there.listed.remove(each)
         except TryAgain as failure:
             log.info("discount %s of shop %s was not read: %s", each.gid, line.shop_id, failure.reason)
-            there.unread.add((each.reference.reward_id, each.reference.worth))
-        else:
-            there.codes[each.gid] = {code.code.upper(): code for code in codes}
+            there.unread.add(which)
+            if time.monotonic() - one_began > (until - began) / 2:
+                log.warning("discount %s of shop %s has more codes than can be compared", each.gid, line.shop_id)
+                there.too_long.add(which)
     return there
+
+
+def _codes(line: Line, gid: str, until: float) -> dict[str, RedeemCode]:
+    """All codes of the discount, in capitals. Raises Gone, TryAgain, and that too once it is `until`."""
+    codes: dict[str, RedeemCode] = {}
+    if time.monotonic() >= until:
+        raise TryAgain(discounts.NOT_IN_TIME)
+    for page in discounts.pages(line, gid):
+        codes.update({each.code.upper(): each for each in page})
+        if time.monotonic() >= until:
+            raise TryAgain(discounts.NOT_IN_TIME)
+    return codes
 
 
 def _is_missing(coupon: Any, there: There) -> bool:

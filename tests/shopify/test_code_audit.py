@@ -3,9 +3,12 @@
 Reliability I-23, F-73.
 """
 
+import threading
 from datetime import timedelta
+from time import sleep
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -13,9 +16,13 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points, upkeep
+from backend.jobs.clock_process import Watch
+from backend.jobs.schedule import SCHEDULE
 from backend.loyalty import coupons, gap_report
 from backend.loyalty.gap_report import Finding, Looking
+from backend.queue import Bell
 from backend.shopify import code_audit
+from backend.shopify import discounts as from_shopify
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,
@@ -322,3 +329,54 @@ def test_what_could_not_be_read_is_not_missed(
     compare(shop)
     assert waiting(shop) == []
     assert {call.state for call in calls(shop)} == {"done"}
+
+
+def test_a_discount_with_more_codes_than_can_be_read_keeps_no_other_work_and_is_tried_again_in_a_day(
+    shop: TestShop,
+    made: Any,
+    discounts: Discounts,
+    shopify: Pretend,
+    time: BusinessTime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(from_shopify, "MOST_CODES", 20)
+    monkeypatch.setattr(code_audit, "SECONDS", 1.5)
+    reward(shop, CASHBACK)
+    held = hold(shop, member_with(shop, 50, CUSTOMER), "100.00", 20)
+    send()
+    time.set(held.hold_until)
+    points.release_holds()
+    send()
+    assert len(discounts.of(shop.facts.domain)) == 2
+    page = shopify.resolvers["Query.node"]
+
+    def slowly(*asked: Any, **named: Any) -> Any:
+        sleep(0.55)
+        return page(*asked, **named)
+
+    shopify.resolvers["Query.node"] = slowly
+    compare(shop)
+    assert len(only(discounts, shop).codes) == coupons.STOCK
+    assert waiting(shop) == []
+    (row,) = rows(shop, "select codes_next_at from shopify_shop where shop_id = :shop")
+    assert row.codes_next_at > clock.wall() + timedelta(hours=23)
+
+
+def test_the_clock_never_compares_codes_itself(
+    app: Flask, shop: TestShop, made: Any, shopify: Pretend, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take minutes, and the clock is who sees to it that points are posted in time."""
+
+    class Deaf(Bell):
+        def ring(self, name: str) -> bool:
+            return False
+
+    (job,) = [each for each in SCHEDULE if each.name == code_audit.JOB]
+    watch = Watch(app, job)
+    monkeypatch.setattr(watch, "_is_due", lambda: True)
+    with transaction() as session:
+        code_audit.ask(session, shop.id)
+    shopify.asked.clear()
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as line:
+        watch.attend(line, Deaf(environ["REDIS_URL"]), threading.Event())
+    assert shopify.asked == []
