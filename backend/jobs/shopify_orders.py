@@ -1,6 +1,7 @@
 """Orders from Shopify itself: comparing those that changed, and asking for each that is news (backend/shopify/)."""
 
 import logging
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,12 @@ PAGES_AT_A_STRETCH = 20
 """Of one shop, then the next one has its turn."""
 NOTHING_HELPS = timedelta(hours=1)
 """How long an order is left alone of which Shopify says that asking again is of no use."""
+SLOW_SECONDS = 2.0
+REST = timedelta(minutes=1)
+"""How long a shop is left alone that failed only after so many seconds: orders of others are waiting."""
+
+_resting: dict[int, float] = {}
+"""Shops that this process leaves alone, and until when (`time.monotonic()`)."""
 
 log = logging.getLogger(__name__)
 
@@ -126,9 +133,15 @@ def _fail(reading: Reading, reason: str, pause_seconds: float | None, *, for_goo
 def _look() -> int:
     claimed = _claim()
     began = time.monotonic()
+    of_shops = [(shop_id, list(of_shop)) for shop_id, of_shop in groupby(claimed, key=lambda look: look.shop_id)]
+    random.shuffle(of_shops)  # a slow one must not always come before the same others
     with _line() as session:
-        for shop_id, of_shop in groupby(claimed, key=lambda look: look.shop_id):
-            _look_at(shop_id, list(of_shop), session, began)
+        for shop_id, of_shop in of_shops:
+            rest = _resting.get(shop_id, 0.0) - time.monotonic()
+            if rest > 0:
+                _put_back(of_shop, timedelta(seconds=rest))
+            else:
+                _look_at(shop_id, of_shop, session, began)
     return len(claimed)
 
 
@@ -142,11 +155,15 @@ def _look_at(shop_id: int, asked: list[Look], session: requests.Session, began: 
         if not has_time_left(time.monotonic() - began):
             _put_back(asked[number:], timedelta())
             return
+        one_began = time.monotonic()
         try:
             node = whole_orders.read(ask, look.external_id)
             _take(look, node)
         except TryAgain as failure:
             pause = timedelta(seconds=failure.retry_after_seconds or 1.0)
+            if time.monotonic() - one_began > SLOW_SECONDS and not isinstance(failure, asking.Throttled):
+                pause = max(pause, REST)
+                _resting[shop_id] = time.monotonic() + REST.total_seconds()
             _again(look, failure.reason, pause)
             _put_back(asked[number + 1 :], pause)
             return

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
-from backend.jobs import outbox
+from backend.jobs import outbox, shopify_orders
 from backend.loyalty import order_looks
 from backend.shopify import looks, orders
 from tests.conftest import BusinessTime
@@ -144,6 +144,25 @@ def test_where_shopify_does_not_answer_for_one_order_the_shops_others_wait_untri
     rows = world.looks()
     assert sorted(each.tries for each in rows) == [0, 0, 1]
     assert all(timedelta(seconds=25) < each.next_try_at - clock.wall() for each in rows)
+
+
+def test_a_shop_whose_shopify_is_silent_is_left_alone_for_a_minute(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of its orders wait, and whatever is told of meanwhile: orders of other shops come next."""
+    monkeypatch.setattr(shopify_orders, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(shopify_orders, "_resting", {})
+    first, second = sent_order(), sent_order()
+    world.happens(first, second)
+    ask_for(world, first)
+    world.shopify.will("lose")
+    outbox.look_at_orders()
+    ask_for(world, second)
+    outbox.look_at_orders()
+    assert world.shopify.asked == []
+    left = world.looks()
+    assert sorted(each.tries for each in left) == [0, 1]
+    assert all(timedelta(seconds=50) < each.next_try_at - clock.wall() <= shopify_orders.REST for each in left)
 
 
 def test_a_refused_order_is_asked_for_again_in_an_hour_and_holds_up_no_other(world: World) -> None:
