@@ -156,11 +156,13 @@ def _new(session: AnySession, shop_id: int, user_id: str, about: AssociatedUser 
 
 
 def _introduce(session: AnySession, person: Staff, user_id: str, about: AssociatedUser | None, now: datetime) -> None:
-    """Give a name and an address to who came in while Shopify did not say who they are."""
-    if person.name != _nameless(user_id) or about is None:
+    """Give a name and an address to who came in while Shopify did not say who they are, or had not verified the address."""
+    if about is None:
         return
     if person.email is None and _with_address(session, person.shop_id, about) is None:
         person.email = _address(about)
+    if person.name != _nameless(user_id):
+        return
     person.name = _name(about, user_id)
     if _is_owner(about):
         _may_everything(session, person, now)

@@ -535,6 +535,13 @@ def test_an_address_that_is_not_verified_makes_nobody_somebody(kiln: TestShop, s
     assert (person.name, person.email, set(person.rights)) == ("Ben Kiln", None, {Right.REPORTS, Right.VIEW_CUSTOMERS})
 
 
+def test_an_address_that_is_verified_later_is_taken_then(owner: Window) -> None:
+    number = next(_users)
+    welcome(owner.shop, number, email_verified=False)
+    person = welcome(owner.shop, number, first_name="Benjamin")
+    assert (person.name, person.email) == ("Ben Kiln", "ben@shop.example")
+
+
 def test_whoever_sees_no_customers_at_shopify_sees_none_here(owner: Window) -> None:
     assert set(welcome(owner.shop, next(_users), scopes=("read_orders",)).rights) == {Right.REPORTS}
 
