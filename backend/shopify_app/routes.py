@@ -2,7 +2,8 @@
 (platforms.md 1.2, 1.4).
 
 Nothing counts that the address merely says: the shop is the one of the session token, or of a signed way back. Only the page
-that fetches a token, and shows nothing, is framed by the shop that its address names.
+that fetches a token and the one that says why the app does not open, which show nothing, are framed by the shop that their
+address names.
 """
 
 from typing import Any
