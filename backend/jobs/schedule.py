@@ -13,7 +13,7 @@ from backend import queue
 from backend.jobs import upkeep
 from backend.loyalty import announcements, outgoing_events, referral_rewards, shop_redaction
 from backend.reports import activity
-from backend.shopify import code_audit
+from backend.shopify import code_audit, metafields
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ SCHEDULE = (
     ),
     Periodic("upkeep.watch_codes", every=300),
     Periodic(code_audit.JOB, every=60),  # no question: it may take minutes, and the clock would do nothing else
+    Periodic(metafields.JOB, every=2, waits=metafields.WAITS),
     Periodic(
         "upkeep.dry_run",
         every=2,

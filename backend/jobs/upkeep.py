@@ -10,7 +10,7 @@ from sqlalchemy import text
 from backend import clock
 from backend.config import Config
 from backend.db import retrying, transaction
-from backend.jobs import shopify_orders
+from backend.jobs import shopify_metafields, shopify_orders
 from backend.jobs.draining import in_batches
 from backend.ledger import check
 from backend.loyalty import dry_runs, outgoing_events, shop_redaction, stock_health
@@ -248,6 +248,11 @@ def reconcile() -> int:
 def watch_topics() -> int:
     """See whether the shops still let us do what the program needs."""
     return shopify_orders.watch_topics()
+
+
+def write_metafields() -> int:
+    """Let customers at Shopify see their points, where a shop has that switched on."""
+    return shopify_metafields.write()
 
 
 def audit_codes() -> int:

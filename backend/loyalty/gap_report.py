@@ -32,6 +32,7 @@ Kind = Literal[
     "refund_without_order",
     "given_up",
     "code_lost",
+    "customer_data",
     "endpoint_paused",
 ]
 TITLES: Mapping[Kind, tuple[str, str]] = {
@@ -72,6 +73,10 @@ TITLES: Mapping[Kind, tuple[str, str]] = {
     "code_lost": (
         "Codes that do not work at Shopify",
         "What is missing there is made again by itself; these need somebody to look.",
+    ),
+    "customer_data": (
+        "What customers at Shopify do not see",
+        "Their points and level are not written there. Orders, points and codes do not depend on it.",
     ),
     "endpoint_paused": ("Endpoints that are paused", "What happens is held for them."),
 }

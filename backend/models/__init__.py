@@ -23,7 +23,7 @@ from backend.models.remembered_answer import RememberedAnswer
 from backend.models.reward import Image, Reward
 from backend.models.segment import Segment
 from backend.models.shop import Installation, Shop
-from backend.models.shopify import OrderLook, ShopifyDiscount, ShopifyShop, ShopifyUser
+from backend.models.shopify import MetafieldRun, OrderLook, ShopifyDiscount, ShopifyShop, ShopifyUser
 from backend.models.staff import Staff, StaffSession, TeamChange
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "ManualChange",
     "Member",
     "MemberEvent",
+    "MetafieldRun",
     "Order",
     "OrderLook",
     "OutboxMessage",

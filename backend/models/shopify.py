@@ -72,3 +72,24 @@ class ShopifyDiscount(db.Model):  # type: ignore[name-defined,misc]
     gid: Mapped[Str | None]
     problem: Mapped[Str | None]
     created_at: Mapped[At]
+
+
+class MetafieldRun(db.Model):  # type: ignore[name-defined,misc]
+    """A shop that writes points and levels to its customers at Shopify, and how far that has come."""
+
+    __tablename__ = "metafield_run"
+
+    shop_id: Mapped[ShopId]
+    since: Mapped[At]
+    is_ending: Mapped[bool] = mapped_column(default=False)
+    is_defined: Mapped[bool] = mapped_column(default=False)
+    after_member_id: Mapped[Ref | None]
+    walk_at: Mapped[At]
+    from_entry_id: Mapped[Ref]
+    from_change_id: Mapped[Ref]
+    mark_entry_id: Mapped[Ref]
+    mark_change_id: Mapped[Ref]
+    marked_at: Mapped[At]
+    next_at: Mapped[At | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    error: Mapped[Str | None]

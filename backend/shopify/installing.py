@@ -22,6 +22,7 @@ from backend.platforms.base import Never, TryAgain
 from backend.platforms.events import AppInstalled
 from backend.platforms.shopify import admin_api
 from backend.platforms.shopify.oauth import Tokens
+from backend.shopify import metafields
 from backend.shopify import tokens as kept_tokens
 
 _SHOP_GID = "gid://shopify/Shop/"
@@ -84,6 +85,7 @@ def install(session: Any, shop: InstalledShop, tokens: Tokens, *, now: datetime)
     if is_news:
         row.installed_at, row.uninstalled_at, row.redact_at = wall, None, None
         row.orders_next_at = row.topics_next_at = row.codes_next_at = wall
+        metafields.go_on(session, shop_id, wall)
     session.flush()
     if is_news and known is not None:
         # Also where the tokens were dead: the app may have been gone meanwhile, and what tells of it comes later.

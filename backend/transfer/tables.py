@@ -103,6 +103,8 @@ LEFT = frozenset(
         "shopify_user",
         "shopify_discount",
         "order_look",
+        "metafield_run",
+        "customer_metafield",
         # who is told of what, from where the shop stands
         "endpoint",
         "outgoing_event",

@@ -11,11 +11,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Frame, FrameLocator, Page, Response, expect
+from sqlalchemy import text
 from werkzeug.serving import make_server
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import programs
+from backend.loyalty import programs, shops
 from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes
 from tests.browser.chromium import browsing
@@ -27,7 +28,8 @@ from tests.transfer import rich_shop
 
 SHOPIFY = "https://admin.shopify.com/store/kiln/apps/lagniappe"
 APP_BRIDGE = "https://cdn.shopify.com/shopifycloud/app-bridge.js"
-STUB = "window.shopify = { idToken: () => window.pretendToken(), loading: () => {} };"
+STUB = """window.shopify = {
+  idToken: () => window.pretendToken(), loading: () => {}, scopes: { request: (wanted) => window.pretendGrant(wanted) } };"""
 AROUND = """<!DOCTYPE html><title>Shopify</title>
 <iframe name="app" allow="local-network-access" style="width: 1200px; height: 700px" src="{src}"></iframe>"""
 
@@ -267,6 +269,27 @@ def test_shopifys_menu_leads_to_the_pages_and_other_sites_open_beside(desk: Desk
         desk.app.get_by_role("link", name="Customers", exact=True).click(modifiers=["ControlOrMeta"])
     assert beside.value.url == f"https://{desk.domain}/admin/apps/{CLIENT_ID}/admin/customers"
     desk.shows("Points")
+
+
+@pytest.mark.parametrize("is_granted", [True, False])
+def test_shopify_is_asked_for_a_permission_before_the_form_that_needs_it_is_sent(desk: Desk, is_granted: bool) -> None:
+    with transaction() as session:
+        session.execute(text("update shop set platform = 'shopify' where id = :shop"), {"shop": desk.shop.id})
+    shops.forget_facts()
+    asked: list[list[str]] = []
+
+    def grant(wanted: list[str]) -> None:
+        asked.append(wanted)
+        if not is_granted:
+            raise RuntimeError("it could not be asked")
+
+    desk.page.expose_function("pretendGrant", grant)
+    desk.open("/admin/customer-accounts")
+    desk.shows("Points in customer accounts")
+    desk.app.get_by_role("button", name="Switch it on").click()
+    desk.says("from now on")
+    assert asked == [["write_customers"]]
+    expect(desk.app.get_by_role("heading", name="It is on")).to_be_visible()
 
 
 def test_nobody_else_can_frame_it__static_frame_ancestors(desk: Desk) -> None:

@@ -83,7 +83,11 @@ def test_no_scope_is_asked_for_that_nothing_needs(app_toml: dict[str, Any], subs
             needless.append(scope)
     assert needless == ["write_app_proxy"]  # for the section app_proxy, of which the schema knows nothing
     assert "app_proxy" in app_toml
-    assert "optional_scopes" not in app_toml["access_scopes"]
+
+
+def test_what_only_some_shops_grant_is_asked_of_nobody_at_first(app_toml: dict[str, Any]) -> None:
+    assert app_toml["access_scopes"]["optional_scopes"] == list(scopes.OPTIONAL)
+    assert set(scopes.OPTIONAL).isdisjoint(granted(app_toml))
 
 
 def test_every_address_is_a_door_of_the_server(app_toml: dict[str, Any], app: Flask) -> None:

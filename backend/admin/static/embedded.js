@@ -137,6 +137,15 @@ addEventListener("click", (event) => {
   else leave(url.href);
 });
 
+// What a form needs of Shopify is asked for first; it is sent whatever the answer, and the page says what is missing.
+const granting = async (scope) => {
+  try {
+    await globalThis.shopify?.scopes?.request([scope]);
+  } catch (error) {
+    console.error(error);
+  }
+};
+
 addEventListener("submit", (event) => {
   const { target: form, submitter: by } = event;
   const said = (name) => by?.getAttribute(`form${name}`) ?? form.getAttribute(name) ?? "";
@@ -147,7 +156,10 @@ addEventListener("submit", (event) => {
   if (isSending) return;
   const data = new FormData(form, by);
   const words = new URLSearchParams([...data].map(([name, value]) => [name, value instanceof File ? value.name : value]));
-  if (method === "post") return visit(url.href, { body: said("enctype") === "multipart/form-data" ? data : words });
+  if (method === "post") {
+    const send = () => visit(url.href, { body: said("enctype") === "multipart/form-data" ? data : words });
+    return form.dataset.scope ? granting(form.dataset.scope).then(send) : send();
+  }
   url.search = words;
   return visit(url.href);
 });

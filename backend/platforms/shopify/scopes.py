@@ -15,6 +15,10 @@ REASONS: Mapping[str, str] = {
     "write_discounts": "codes of rewards, made and taken away, and whether they are still there",
 }
 WANTED = tuple(REASONS)
+FOR_CUSTOMER_ACCOUNTS = "write_customers"
+"""Points and levels as metafields of customers, where a merchant switches that on."""
+OPTIONAL = (FOR_CUSTOMER_ACCOUNTS,)
+"""Granted by those shops alone that want what they are for."""
 
 
 def missing(granted: Iterable[str]) -> list[str]:
