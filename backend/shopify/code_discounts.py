@@ -362,8 +362,9 @@ def _disable(line: Line, shared: Shared, left: dict[str, Code], outcomes: Outcom
 
 
 def _where(line: Line, shared: Shared, wanted: Mapping[str, Code]) -> tuple[dict[str, dict[str, RedeemCode]], set[str]]:
-    """Those of the codes that Shopify has, by the discount that has them, and those that it has not. Looks no longer than
-    half of the time that is left: the other half is for taking away what was found."""
+    """Those of the codes that Shopify has, by the discount that has them, and those that it has not; one that it knows and
+    does not show in its discount is neither. Looks no longer than half of the time that is left: the other half is for taking
+    away what was found."""
     until = (time.monotonic() + line.ends_at) / 2
     found: dict[str, dict[str, RedeemCode]] = {}
     missing = set(wanted)
@@ -379,7 +380,7 @@ def _where(line: Line, shared: Shared, wanted: Mapping[str, Code]) -> tuple[dict
         if node is not None and each is not None:
             # Whatever the title says by now: nobody else makes a code of these letters.
             found.setdefault(node.gid, {})[code] = each
-        else:
+        elif node is None:
             gone.add(code)
     return found, gone
 
