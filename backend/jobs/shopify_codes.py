@@ -145,11 +145,15 @@ def _send_together(line: Line, calls: list[Call], said: dict[int, Exception | st
             Code(coupon.id, coupon.code, holder=call.payload.get("redemption_id"))
             for call, coupon in zip(some, of_each, strict=True)
         ]
-        if is_disabling:
-            outcomes = code_discounts.disable(line, shared, codes)
-        else:
-            is_repeated = any(call.attempts > 1 or call.payload.get("again") for call in some)
-            outcomes = code_discounts.add(line, shared, codes, is_repeated=is_repeated)
+        try:
+            if is_disabling:
+                outcomes = code_discounts.disable(line, shared, codes)
+            else:
+                is_repeated = any(call.attempts > 1 or call.payload.get("again") for call in some)
+                outcomes = code_discounts.add(line, shared, codes, is_repeated=is_repeated)
+        except Exception as error:  # on our side: the shop's other rewards have no part in it
+            said.update({call.id: error for call in some})
+            continue
         said.update({call.id: outcomes[call.payload["coupon_id"]] for call in some})
         took_long = time.monotonic() - began > telling.SLOW_SECONDS
         is_slow = took_long and any(isinstance(each, TryAgain) for each in outcomes.values())

@@ -44,19 +44,29 @@ def shopify_shop(new_shop: Callable[..., TestShop]) -> TestShop:
 
 
 @pytest.fixture
-def installed_shop(shopify: Pretend, token_door: Tokens, shopify_shop: TestShop) -> TestShop:
+def install(shopify: Pretend, token_door: Tokens) -> Callable[[TestShop], TestShop]:
+    """Give a shop on Shopify the app, with a token that is good for an hour."""
+
+    def give(shop: TestShop) -> TestShop:
+        keys = vault()
+        access, refresh = token_door.first(shopify, shop.facts.domain)
+        with transaction() as session:
+            row = session.get_one(ShopifyShop, shop.id)
+            row.state, row.installed_at = "installed", clock.wall()
+            row.scopes = SCOPES.split(",")
+            row.access_token = keys.seal(access, shop_id=row.shop_id, purpose="shopify access")
+            row.access_until = clock.wall() + timedelta(hours=1)
+            row.refresh_token = keys.seal(refresh, shop_id=row.shop_id, purpose="shopify refresh")
+            row.refresh_until = clock.wall() + timedelta(days=90)
+        return shop
+
+    return give
+
+
+@pytest.fixture
+def installed_shop(install: Callable[[TestShop], TestShop], shopify_shop: TestShop) -> TestShop:
     """A shop on Shopify with the app installed and a token that is good for an hour."""
-    keys = vault()
-    access, refresh = token_door.first(shopify, shopify_shop.facts.domain)
-    with transaction() as session:
-        row = session.get_one(ShopifyShop, shopify_shop.id)
-        row.state, row.installed_at = "installed", clock.wall()
-        row.scopes = SCOPES.split(",")
-        row.access_token = keys.seal(access, shop_id=row.shop_id, purpose="shopify access")
-        row.access_until = clock.wall() + timedelta(hours=1)
-        row.refresh_token = keys.seal(refresh, shop_id=row.shop_id, purpose="shopify refresh")
-        row.refresh_until = clock.wall() + timedelta(days=90)
-    return shopify_shop
+    return install(shopify_shop)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -307,8 +308,47 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_and_doubles_noth
     assert violations(shop) == []
 
 
+def test_a_reward_that_fails_on_our_side_holds_up_no_other_of_the_shop(shop: TestShop, discounts: Discounts) -> None:
+    bad, good = reward(shop), reward(shop, reward_name="Another")
+    rows(
+        shop,
+        "update coupon set worth = worth - 'minimum_subtotal' where shop_id = :shop and reward_id = :reward returning id",
+        reward=bad.id,
+    )
+    send()
+    assert coupon_states(shop, bad) == {"making": coupons.STOCK}
+    assert len(free_codes(shop, good)) == coupons.STOCK
+
+
 def test_one_shops_silent_shopify_holds_up_no_other(
-    shop: TestShop, discounts: Discounts, shopify: Pretend, new_shop: Callable[..., TestShop]
+    shop: TestShop,
+    discounts: Discounts,
+    shopify: Pretend,
+    install: Callable[[TestShop], TestShop],
+    new_shop: Callable[..., TestShop],
+    environ: dict[str, str],
+) -> None:
+    silent = install(new_shop(platform="shopify", domain=f"silent-{next(_numbers)}.myshopify.com"))
+    theirs, ours = reward(silent), reward(shop)
+    ready = f"select count(*) from coupon where reward_id = {ours.id} and state = 'ready'"
+    create = shopify.resolvers["Mutation.discountCodeBasicCreate"]
+    waited = []
+
+    def says_nothing_until_we_have_ours(domain: str, **asked: Any) -> Any:
+        if domain == silent.facts.domain:
+            with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as line:
+                eventually(lambda: line.execute(ready).fetchone() == (coupons.STOCK,), within=8)
+            waited.append(domain)
+        return create(domain, **asked)
+
+    shopify.resolvers["Mutation.discountCodeBasicCreate"] = says_nothing_until_we_have_ours
+    send()
+    assert waited == [silent.facts.domain]
+    assert coupon_states(silent, theirs) == {"ready": coupons.STOCK}
+
+
+def test_a_shop_without_the_app_holds_up_no_other(
+    shop: TestShop, discounts: Discounts, new_shop: Callable[..., TestShop]
 ) -> None:
     closed = new_shop(platform="shopify", domain=f"closed-{next(_numbers)}.myshopify.com")
     theirs, ours = reward(closed), reward(shop)
@@ -444,6 +484,26 @@ def test_a_code_is_found_even_if_shopifys_search_shows_nothing(shop: TestShop, d
     send_all(shop)
     had = redeem(shop, member, made)
     give_back(shop, member, had.id)
+    send()
+    assert discounts.holder(shop.facts.domain, had.code) is None
+    assert has(shop, member).available == 500
+
+
+def test_a_code_that_shopify_knows_and_does_not_show_is_not_taken_for_gone(
+    shop: TestShop, discounts: Discounts, shopify: Pretend
+) -> None:
+    """It may still work: its points do not come back before it is taken away."""
+    member, made = member_with(shop, 500, CUSTOMER), reward(shop)
+    send_all(shop)
+    had = redeem(shop, member, made)
+    give_back(shop, member, had.id)
+    shown = shopify.resolvers["Query.node"]
+    discounts.finds_codes, shopify.resolvers["Query.node"] = False, lambda *_, **__: None
+    send()
+    assert discounts.holder(shop.facts.domain, had.code) is not None
+    assert has(shop, member).available == 0
+    shopify.resolvers["Query.node"] = shown
+    let_pass(shop, minutes=1)
     send()
     assert discounts.holder(shop.facts.domain, had.code) is None
     assert has(shop, member).available == 500
