@@ -267,12 +267,9 @@ def erase_from_bodies(session: AnySession, shop_id: int, ids: Iterable[str], add
     )
     who = {"shop": shop_id, "named": named, "addresses": sorted(addresses)}
     session.execute(text(f"delete from remembered_answer where shop_id = :shop and {names_them}"), who)  # noqa: S608 - our own
-    kept = list(
-        session.execute(
-            text("select id from delivery where shop_id = :shop and next_try_at is null and body is not null"), who
-        ).scalars()
-    )
-    empty = text(f"update delivery set body = null where shop_id = :shop and id = any(:ids) and {names_them}")  # noqa: S608
+    is_done = "shop_id = :shop and next_try_at is null and body is not null"
+    kept = list(session.execute(text(f"select id from delivery where {is_done}"), who).scalars())  # noqa: S608
+    empty = text(f"update delivery set body = null where {is_done} and id = any(:ids) and {names_them}")  # noqa: S608
     for at in range(0, len(kept), _BODIES_AT_ONCE):
         session.execute(empty, who | {"ids": kept[at : at + _BODIES_AT_ONCE]})
 
