@@ -38,6 +38,7 @@ ELSEWHERE = {
     "reset": "asks for a letter: tests/admin/test_joining.py",
     "program_changes": "asks for a draft: test_admin_program.py",
     "import_report": "asks for an import: test_admin_import.py",
+    "customer_accounts": "asks for a shop on Shopify: test_embedded_admin.py",
     "preview_frame": "is a part of a page: test_admin_preview.py",
     "no_such_page": "is none",
 }

@@ -290,6 +290,10 @@ def test_shopify_is_asked_for_a_permission_before_the_form_that_needs_it_is_sent
     desk.says("from now on")
     assert asked == [["write_customers"]]
     expect(desk.app.get_by_role("heading", name="It is on")).to_be_visible()
+    for scheme in ("light", "dark"):
+        desk.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found = Axe().run(desk.frame)  # type: ignore[arg-type]
+        assert found.violations_count == 0, found.generate_report()
 
 
 def test_nobody_else_can_frame_it__static_frame_ancestors(desk: Desk) -> None:
