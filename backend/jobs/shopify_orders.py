@@ -26,6 +26,8 @@ PAGES_AT_A_STRETCH = 20
 """Of one shop, then the next one has its turn."""
 NOTHING_HELPS = timedelta(hours=1)
 """How long an order is left alone of which Shopify says that asking again is of no use."""
+ORDER_SECONDS = 25.0
+"""How long an order may be read. One with 500 lines needs 20, at the pace of Shopify's smallest plan."""
 SLOW_SECONDS = 2.0
 REST = timedelta(minutes=1)
 """How long a shop is left alone that failed only after so many seconds: orders of others are waiting."""
@@ -147,18 +149,13 @@ def _look() -> int:
 
 def _look_at(shop_id: int, asked: list[Look], session: requests.Session, began: float) -> None:
     """One after the other. Where Shopify does not answer for one, the shop's others need not try."""
-
-    def ask(name: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        return asking.ask(shop_id, name, variables, session=session, bulk=True)
-
     for number, look in enumerate(asked):
         if not has_time_left(time.monotonic() - began):
             _put_back(asked[number:], timedelta())
             return
         one_began = time.monotonic()
         try:
-            node = whole_orders.read(ask, look.external_id)
-            _take(look, node)
+            _take(look, _whole(look, session, one_began + ORDER_SECONDS))
         except TryAgain as failure:
             pause = timedelta(seconds=failure.retry_after_seconds or 1.0)
             if time.monotonic() - one_began > SLOW_SECONDS and not isinstance(failure, asking.Throttled):
@@ -172,6 +169,27 @@ def _look_at(shop_id: int, asked: list[Look], session: requests.Session, began: 
         except Exception as error:
             log.exception("order %s of shop %s could not be read", look.external_id, shop_id)
             _again(look, f"{type(error).__name__} on our side", None)
+
+
+def _whole(look: Look, session: requests.Session, ends_at: float) -> dict[str, Any] | None:
+    """The order, for which Shopify is asked nothing more once it is `ends_at`.
+
+    What was begun may empty the shop's bucket, and waits until it fills again: else a long order would begin anew each time.
+    """
+
+    def ask(name: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        is_first = name == "order"
+        while time.monotonic() < ends_at:
+            try:
+                return asking.ask(look.shop_id, name, variables, session=session, bulk=is_first)
+            except asking.Throttled as busy:
+                pause = busy.retry_after_seconds or 1.0
+                if is_first or time.monotonic() + pause >= ends_at:
+                    raise
+                time.sleep(pause)
+        raise TryAgain("Shopify took too long to tell the whole order.")
+
+    return whole_orders.read(ask, look.external_id)
 
 
 @retrying

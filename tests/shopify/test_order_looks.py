@@ -13,7 +13,7 @@ from backend.loyalty import order_looks
 from backend.shopify import looks, orders
 from tests.conftest import BusinessTime
 from tests.shopify.orders_world import World, ago, collected
-from tests.shopify.pretend_orders import AnOrder, AParcel, customer
+from tests.shopify.pretend_orders import ALine, AnOrder, AParcel, customer
 
 ADA = customer(207119551, "ada@example.com")
 
@@ -163,6 +163,31 @@ def test_a_shop_whose_shopify_is_silent_is_left_alone_for_a_minute(
     left = world.looks()
     assert sorted(each.tries for each in left) == [0, 1]
     assert all(timedelta(seconds=50) < each.next_try_at - clock.wall() <= shopify_orders.REST for each in left)
+
+
+def test_a_long_order_that_empties_the_shops_bucket_is_read_to_its_end(world: World) -> None:
+    order = sent_order().changed(lines=tuple(ALine("1.00") for _ in range(30)))
+    world.happens(order)
+    ask_for(world, order)
+    world.shopify.will("", *["throttled"] * 5)
+    outbox.look_at_orders()
+    assert world.shopify.operations() == ["Order", "OrderLines"]
+    assert world.looks() == []
+
+
+def test_an_order_that_shopify_tells_too_slowly_is_left_for_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever works longer than a job may is ended, and would begin with the same order again."""
+    monkeypatch.setattr(shopify_orders, "ORDER_SECONDS", 0.3)
+    order = sent_order().changed(lines=tuple(ALine("1.00") for _ in range(30)))
+    world.happens(order)
+    ask_for(world, order)
+    world.shopify.will("slow 0.4")
+    outbox.look_at_orders()
+    (left,) = world.looks()
+    assert "too long" in left.error
+    assert world.shopify.operations() == ["Order"]
 
 
 def test_a_refused_order_is_asked_for_again_in_an_hour_and_holds_up_no_other(world: World) -> None:
