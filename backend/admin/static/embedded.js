@@ -158,7 +158,9 @@ addEventListener("submit", (event) => {
   const words = new URLSearchParams([...data].map(([name, value]) => [name, value instanceof File ? value.name : value]));
   if (method === "post") {
     const send = () => visit(url.href, { body: said("enctype") === "multipart/form-data" ? data : words });
-    return form.dataset.scope ? granting(form.dataset.scope).then(send) : send();
+    if (!form.dataset.scope) return send();
+    isSending = true; // while somebody is asked: pressed twice is one
+    return granting(form.dataset.scope).then(send);
   }
   url.search = words;
   return visit(url.href);
