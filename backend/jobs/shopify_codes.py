@@ -38,6 +38,7 @@ SECONDS = 15.0
 who wait behind it are not to wait for long."""
 AFTER_OTHERS_SECONDS = 1.0
 TOO_LONG = "Shopify took too long just now."
+NOBODYS = "The code was made for a customer who has been forgotten meanwhile."
 NOT_THERE_AGAIN_AFTER = timedelta(days=1)
 """A shop that has no app any more is not to be asked for stock every ten minutes."""
 
@@ -192,6 +193,8 @@ def _needless(call: Call, known: Known) -> str | None:
         return telling.WITHDRAWN
     if coupon.worth["currency"] != (currency := shops.facts(call.shop_id).currency):
         raise Never(f"The code is worth {coupon.worth['currency']}, and the shop counts in {currency}.")
+    if coupon.redemption_id is not None and coupon.customer_id is None:
+        raise Never(NOBODYS)  # Shopify would take it from anybody
     return None
 
 

@@ -20,7 +20,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox as sending
 from backend.jobs import points
-from backend.loyalty import coupons, rewards
+from backend.loyalty import coupons, members, rewards
 from backend.platforms.shopify import discounts as words
 from tests.conftest import BusinessTime, TestShop
 from tests.embedded.processes import eventually
@@ -420,6 +420,17 @@ def test_the_code_of_a_checkout_is_a_discount_for_that_customer_alone(
     assert (discount.given["usageLimit"], discount.given["appliesOncePerCustomer"]) == (1, True)
     assert discount.given["endsAt"] == held.hold_until.isoformat(timespec="seconds").replace("+00:00", "Z")
     assert redemption(shop, held.id).is_ready
+
+
+def test_the_code_of_somebody_who_was_forgotten_meanwhile_is_not_made_for_everybody(
+    shop: TestShop, discounts: Discounts, held: Any
+) -> None:
+    with transaction() as session:
+        members.erase(session, shop.id, CUSTOMER, clock.now())
+    send()
+    assert discounts.of(shop.facts.domain) == []
+    assert redemption(shop, held.id).status == "failed"
+    assert violations(shop) == []
 
 
 def test_a_lost_answer_for_a_checkout_is_found_again_by_its_code(
