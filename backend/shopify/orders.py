@@ -144,6 +144,7 @@ def take_page(session: AnySession, reading: Reading, nodes: Sequence[Mapping[str
     changes = [api_orders.change(node) for node in nodes]
     news = _news(session, reading.shop_id, [each for each in changes if not each.is_test])
     untold = {each.external_id for each in news if reading.installed_at < each.updated_at <= wall - TOLD_WITHIN}
+    noted = 0
     for each in news:
         look = insert(OrderLook).values(
             shop_id=reading.shop_id,
@@ -153,14 +154,16 @@ def take_page(session: AnySession, reading: Reading, nodes: Sequence[Mapping[str
             untold=each.external_id in untold,
         )
         anew = {"asked_at": wall, "next_try_at": wall, "tries": 0}
-        session.execute(
+        done = session.execute(
             look.on_conflict_do_update(
                 index_elements=("shop_id", "external_id"), set_=anew, where=OrderLook.next_try_at.is_(None)
-            )
+            ).returning(OrderLook.external_id)
         )
-    if untold:
+        if done.one_or_none() is not None and each.external_id in untold:
+            noted += 1  # one that waits already was counted
+    if noted:
         session.execute(
-            _UNTOLD, {"shop": reading.shop_id, "count": len(untold), "wall": wall, "forgotten": wall - UNTOLD_KEPT}
+            _UNTOLD, {"shop": reading.shop_id, "count": noted, "wall": wall, "forgotten": wall - UNTOLD_KEPT}
         )
     if changes:
         session.execute(

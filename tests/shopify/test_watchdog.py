@@ -61,6 +61,13 @@ def test_orders_that_no_webhook_told_of_are_counted(world: World) -> None:
     assert found(world) == {"untold": ["Webhooks: Shopify did not tell us of 3 orders."]}
 
 
+def test_an_order_that_waits_to_be_asked_for_is_counted_once(world: World) -> None:
+    world.happens(*(an_order() for _ in range(3)))
+    for _ in range(4):
+        world.compare()
+    assert found(world)["untold"] == ["Webhooks: Shopify did not tell us of 3 orders."]
+
+
 def test_an_order_whose_webhook_may_still_come_is_not_counted(world: World) -> None:
     world.happens(an_order(updated_at=ago(minutes=2)))
     world.catch_up()
