@@ -423,6 +423,7 @@ def test_nothing_is_looked_for_while_the_panel_is_closed(store: Store) -> None:
     open_at(store, "My rewards")
     expect(panel(store, "My rewards")).to_contain_text("Being prepared")
     store.page.keyboard.press("Escape")
+    store.page.clock.run_for(10_000)  # what was on its way when it closed
     before = len(store.calls())
     store.page.clock.run_for(600_000)
     assert len(store.calls()) == before
