@@ -58,7 +58,7 @@ def test_the_picture_of_rewards_shows_what_can_be_had_and_the_best_for_this_cart
     widget.choose("Redeem points")
     expect(widget.dialog.get_by_role("slider")).to_be_visible()
     expect(widget.reward("€10 off").get_by_role("button", name="Redeem")).to_be_enabled()
-    expect(widget.dialog.locator(".skeleton")).to_have_count(0)
+    expect(widget.dialog.locator(".skeleton:visible")).to_have_count(0)
     widget.reward("€10 off").evaluate(
         """card => {
             const panel = card.closest(".scroll");
