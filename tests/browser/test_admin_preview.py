@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -10,15 +11,22 @@ from playwright.sync_api import FrameLocator, Page, expect
 from tests.browser.admin import Admin
 from tests.browser.running_demo import Demo
 
+LONG_AGO = "2026-01-01T00:00:00Z"
+SIGN_UP = 50
+"""What the demo's program gives for it, at once to who signed up so long ago."""
 TABS = ("Earn points", "Redeem points", "My rewards", "Referral program", "My balance")
 
 
 @pytest.fixture
 def member(demo: Demo) -> dict[str, Any]:
-    """Somebody with points for any reward, who reads English."""
-    members = demo.shop.get("/members?limit=100")["items"]
-    found: dict[str, Any] = next(each for each in members if (each["locale"] or "en").startswith("en"))
-    demo.shop.adjust(found["id"], 5000, "for a test")
+    """Somebody with points for any reward, who reads English, and of whom nothing is on its way: what the demo's people
+    have is for other tests, and their past may still be arriving."""
+    customer = f"preview-{uuid4().hex[:8]}"
+    assert demo.shop.send("customer.created", {"id": customer, "locale": "en"}, customer, LONG_AGO) == 202
+    reference = f"external:{customer}"
+    demo.shop.await_balance(reference, available=SIGN_UP, pending_points=0)
+    demo.shop.adjust(reference, 5000, "for a test")
+    found: dict[str, Any] = demo.shop.get(f"/members/{reference}")
     return found
 
 
