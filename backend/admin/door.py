@@ -115,11 +115,6 @@ class Visit:
         """The same as it stands in an address."""
         return urlencode(list(self.query.items(multi=True)))
 
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the page is shown in Shopify's admin."""
-        return embedding.current() is not None
-
     def may(self, right: Needed) -> bool:
         """Whether who is signed in may see pages that need this right."""
         return right == ANYBODY or (self.signed_in is not None and _has(self.signed_in, right))

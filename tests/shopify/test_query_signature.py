@@ -52,7 +52,6 @@ def test_signatures_are_shopify_s(vector: dict[str, Any]) -> None:
     if vector["kind"].endswith("ORDER_AS_GIVEN"):  # of a library that does not sort: its own order is not ours
         assert signed != vector["expected"]
     else:
-        assert query_signature.canonical_forms(query)[0] == vector["canonical"].encode()
         assert signed == vector["expected"]
 
 

@@ -88,9 +88,7 @@ def check_callback(query: bytes, state: str | None, secrets: Sequence[str], wall
     """
     pairs = _pairs(query)
     values = dict(pairs)
-    shop = shopify_domain.read(values.get(b"shop", b"").decode("ascii", "replace"))
-    if shop is None:
-        raise Unauthorized("The address names no shop.")
+    shop = _shop(values)
     if (
         state is None
         or _STATE.fullmatch(state) is None
@@ -112,9 +110,7 @@ def verify(query: bytes, secrets: Sequence[str], wall: datetime) -> str:
     """
     pairs = _pairs(query)
     values = dict(pairs)
-    shop = shopify_domain.read(values.get(b"shop", b"").decode("ascii", "replace"))
-    if shop is None:
-        raise Unauthorized("The address names no shop.")
+    shop = _shop(values)
     _check_time(values, wall)
     _check_signature(pairs, secrets)
     return shop
@@ -123,12 +119,6 @@ def verify(query: bytes, secrets: Sequence[str], wall: datetime) -> str:
 def sign(secret: str, query: bytes) -> str:
     """The signature of a query string that has none yet, as Shopify makes it (tests and rehearsals)."""
     return _digest(secret, _plain(_pairs(query))).decode()
-
-
-def canonical_forms(query: bytes) -> tuple[bytes, bytes]:
-    """What is signed, as Shopify's libraries for Python and for JavaScript write it."""
-    pairs = [pair for pair in _pairs(query) if pair[0] not in (b"hmac", b"signature")]
-    return _plain(pairs), _escaped(pairs)
 
 
 def _pairs(query: bytes) -> Pairs:
@@ -145,6 +135,13 @@ def _pairs(query: bytes) -> Pairs:
     return pairs
 
 
+def _shop(values: Mapping[bytes, bytes]) -> str:
+    shop = shopify_domain.read(values.get(b"shop", b"").decode("ascii", "replace"))
+    if shop is None:
+        raise Unauthorized("The address names no shop.")
+    return shop
+
+
 def _check_time(values: Mapping[bytes, bytes], wall: datetime) -> None:
     sent_at = values.get(b"timestamp", b"")
     if _SECONDS.fullmatch(sent_at) is None or abs(int(wall.timestamp()) - int(sent_at)) > TOLERANCE_SECONDS:
@@ -154,7 +151,7 @@ def _check_time(values: Mapping[bytes, bytes], wall: datetime) -> None:
 def _check_signature(pairs: Pairs, secrets: Sequence[str]) -> None:
     given = dict(pairs).get(b"hmac", b"")
     signed = [pair for pair in pairs if pair[0] not in (b"hmac", b"signature")]
-    forms = (_plain(signed), _escaped(signed))
+    forms = (_plain(signed), _escaped(signed))  # as Shopify's libraries for Python and for JavaScript write them
     if not any(hmac.compare_digest(_digest(each, form), given) for each in secrets if each for form in forms):
         raise Unauthorized("The signature does not match.")
 
