@@ -20,14 +20,13 @@ def eventually(look: Callable[[], T], *, within: float = 10.0) -> T:
 
 
 def with_word(word: str) -> list[psutil.Process]:
-    """Every living process that has `word` in its command line."""
+    """Every living process that has `word` in its command line, with its `name` and `cmdline` of this moment in `info`:
+    asked for later, it may be gone."""
     found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE and any(word in part for part in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
+    for process in psutil.process_iter(["name", "cmdline", "status"]):
+        said = process.info
+        if said["status"] != psutil.STATUS_ZOMBIE and any(word in part for part in said["cmdline"] or ()):
+            found.append(process)
     return found
 
 

@@ -79,10 +79,10 @@ def test_everything_runs_and_ends_within_ten_seconds(
     assert up.stdout.readline() == b"up      | web ended (SIGKILL), starting it again\n"
 
     for keeper in with_word("backend.embedded"):
-        if str(tmp_path / "data") in keeper.cmdline():
+        if str(tmp_path / "data") in keeper.info["cmdline"]:
             keeper.kill()
     mark = places_of("postgres", tmp_path / "data").mark
-    eventually(lambda: {"postgres", "valkey-server"} <= {process.name() for process in with_word(mark)}, within=3)
+    eventually(lambda: {"postgres", "valkey-server"} <= {process.info["name"] for process in with_word(mark)}, within=3)
 
     up.send_signal(signal.SIGTERM)
     assert up.wait(10) == 0

@@ -55,7 +55,7 @@ def postmaster(data_dir: Path) -> psutil.Process:
 
 
 def keeper(data_dir: Path, name: str) -> psutil.Process:
-    (found,) = (p for p in with_word("backend.embedded") if p.cmdline()[-2:] == [name, str(data_dir)])
+    (found,) = (p for p in with_word("backend.embedded") if p.info["cmdline"][-2:] == [name, str(data_dir)])
     return found
 
 
@@ -158,7 +158,7 @@ def test_a_killed_valkey_is_started_again_within_a_second(data_dir: Path) -> Non
     with running(data_dir) as addresses:
         client = redis.Redis.from_url(addresses.redis_url)
         client.set("doorbell", "rung")
-        (killed,) = (p for p in with_word(marks(data_dir).mark) if p.name() == "valkey-server")
+        (killed,) = (p for p in with_word(marks(data_dir).mark) if p.info["name"] == "valkey-server")
         killed.kill()
 
         def is_new() -> bool:
@@ -236,7 +236,7 @@ def test_only_what_the_environment_leaves_unset_is_started(data_dir: Path) -> No
     with filled_in(given) as environ:
         assert environ["DATABASE_URL"] == "postgresql://elsewhere/db"
         assert redis.Redis.from_url(environ["REDIS_URL"]).ping()
-        assert not [p for p in with_word(marks(data_dir).mark) if p.name() == "postgres"]
+        assert not [p for p in with_word(marks(data_dir).mark) if p.info["name"] == "postgres"]
 
 
 def test_a_link_in_the_place_of_the_sockets_folder_is_refused(data_dir: Path, tmp_path: Path) -> None:
