@@ -38,8 +38,15 @@ REFILL = "points.refill_coupons"
 OUTBOX_KIND = "discount"
 SHOPIFY_CODE = "shopify_code"
 SHOPIFY_DISCOUNT = "shopify_discount"
-OUTBOX_KINDS = (OUTBOX_KIND, SHOPIFY_CODE, SHOPIFY_DISCOUNT)
+SHOPIFY_GIFT_CARD = "shopify_gift_card"
+SHOPIFY_STORE_CREDIT = "shopify_store_credit"
+OUTBOX_KINDS = (OUTBOX_KIND, SHOPIFY_CODE, SHOPIFY_DISCOUNT, SHOPIFY_GIFT_CARD, SHOPIFY_STORE_CREDIT)
 """How stores are told of codes (`told_as`)."""
+GIFT_CARD = "gift_card"
+STORE_CREDIT = "store_credit"
+MONEY_KINDS = (GIFT_CARD, STORE_CREDIT)
+"""Kinds of worth that a store pays in money, `{"kind", "value", "currency", ...}` as an amount off has them: a code of
+these is made for one redemption, never for stock."""
 TAKEN = "The store has another discount of this code."
 """Why a code was refused that `is_taken_elsewhere`."""
 STOCK = 50
