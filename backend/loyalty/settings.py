@@ -275,6 +275,9 @@ class Limit(_Part):
     per: Period = "ever"
 
 
+_ONCE_EVER, _ONCE_A_YEAR = Limit(), Limit(per="year")
+
+
 class Button(_Part):
     label: Labels
     url: Page
@@ -396,10 +399,8 @@ class Rule(_Part):
     def most(self) -> Limit | None:
         """How often it pays one member; None: as often as it happens."""
         if self.kind in ONCE or (self.kind in CLAIMED | {"newsletter"} and self.limit is None):
-            return Limit()
-        if self.kind == "birthday":
-            return Limit(times=1, per="year")
-        return self.limit
+            return _ONCE_EVER
+        return _ONCE_A_YEAR if self.kind == "birthday" else self.limit
 
 
 class ReferralSide(_Part):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
@@ -21,6 +22,10 @@ MAX_TAG_CHARACTERS = 35
 
 _SAME_LANGUAGE = {"no": "nb", "iw": "he", "in": "id", "tl": "fil"}
 """Older or wider tags that browsers and stores still send."""
+
+_REMEMBERED = 4096
+"""So many answers are kept of each question that has the same answer for ever: dozens are asked for each page of the
+widget, and a language is found among others by a table of Unicode. Tags come from anybody, so the oldest go."""
 
 PLURAL_FORMS = ("zero", "one", "two", "few", "many", "other")
 """The plural categories of Unicode CLDR; each language uses some of them, all use `other`."""
@@ -71,7 +76,11 @@ def pick_language(available: Iterable[str], wanted: str | None, shop_locale: str
     A language is close if it is the same one in the same script: pt-BR may read pt or pt-PT, and zh-TW reads zh-Hant,
     but never zh-Hans.
     """
-    languages = list(available)
+    return _picked(tuple(available), wanted, shop_locale)
+
+
+@lru_cache(_REMEMBERED)
+def _picked(languages: tuple[str, ...], wanted: str | None, shop_locale: str) -> str | None:
     for tag in (wanted, shop_locale, "en"):
         if tag is not None and (close := _closest(languages, tag)) is not None:
             return close
@@ -108,16 +117,19 @@ def points_text(names: Mapping[str, Mapping[str, str]], points: int, wanted: str
     """The number with its name, both in one language: "1,200 points", "1.200 Punkte"."""
     names = in_every_language(names)
     language = pick_language(names, wanted, shop_locale) or "en"
-    number = format_decimal(points, locale=_babel_locale(language) or Locale("en"))
-    return f"{number} {points_name(names, points, language, shop_locale)}"
+    return f"{_number(points, language)} {points_name(names, points, language, shop_locale)}"
 
 
 def factor_text(names: Mapping[str, Mapping[str, str]], factor: Decimal, wanted: str | None, shop_locale: str) -> str:
     """What multiplies points, with their name: "2× points", "1,5× Punkte"."""
     names = in_every_language(names)
     language = pick_language(names, wanted, shop_locale) or "en"
-    number = format_decimal(factor.normalize(), locale=_babel_locale(language) or Locale("en"))
-    return f"{number}× {names[language]['other']}"
+    return f"{_number(factor.normalize(), language)}× {names[language]['other']}"
+
+
+@lru_cache(_REMEMBERED)
+def _number(number: int | Decimal, language: str) -> str:
+    return str(format_decimal(number, locale=_babel_locale(language) or Locale("en")))
 
 
 def _closest(available: Iterable[str], tag: str) -> str | None:
@@ -155,6 +167,7 @@ def _language_and_script(tag: str) -> tuple[str, str | None]:
     return language, full.split("_")[1] if full is not None else None
 
 
+@lru_cache(_REMEMBERED)
 def _babel_locale(tag: str) -> Locale | None:
     try:
         return Locale.parse(tag, sep="-")
