@@ -21,7 +21,7 @@ from backend.loyalty.referral_payouts import RULE as REFERRAL
 from backend.loyalty.settings import Appearance, ProgramSettings
 from backend.loyalty.shops import ShopFacts
 from backend.loyalty.wording import in_every_language, is_language_tag, pick, pick_language
-from backend.widget_api import earn_shapes, offers, referral_words, tier_shape
+from backend.widget_api import answers, earn_shapes, offers, referral_words, tier_shape
 from backend.widget_api.colours import ink_on
 from backend.widget_api.earn_shapes import Shown
 from backend.widget_api.offers import Offer
@@ -55,6 +55,12 @@ class ProgramDocument:
     @property
     def tongue(self) -> Tongue:
         return Tongue(self.shop, self.settings, self.language, self.words)
+
+    def answer(self, *, is_compressed: bool) -> tuple[answers.Headers, bytes]:
+        """The headers and the body of a 200, signed now."""
+        etag = self.compressed_etag if is_compressed else self.etag
+        headers = answers.public(self.shop, self.body, etag)
+        return ([*headers, answers.GZIP], self.compressed) if is_compressed else (headers, self.body)
 
     def rule_title(self, rule_id: str) -> str | None:
         """What the rule is called, or None if the program has no such rule any more."""

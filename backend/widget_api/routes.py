@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend import clock, db, strict_json
 from backend.errors import MemberBlocked, NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import members, programs, referral_visits, referrals, shops, sightings
+from backend.loyalty import members, occasions, programs, referral_visits, referrals, shops, sightings
 from backend.loyalty.shops import ShopFacts
 from backend.platforms.events import time_text
 from backend.visitor_address import visitor_address
@@ -55,12 +55,8 @@ def program(widget_key: str) -> Response:
             answer = Finished(status=304, headers=answers.unchanged(etag))
             del answer.headers["Content-Type"]
             return answer
-    is_compressed = _takes_gzip()
-    etag = document.compressed_etag if is_compressed else document.etag
-    headers = answers.public(shop, document.body, etag)
-    if is_compressed:
-        return Finished(document.compressed, headers=[*headers, answers.GZIP])
-    return Finished(document.body, headers=headers)
+    headers, body = document.answer(is_compressed=_takes_gzip())
+    return Finished(body, headers=headers)
 
 
 @blueprint.get("/<widget_key>/points")
@@ -144,6 +140,8 @@ def begin_session(widget_key: str) -> Response:
             raise MemberBlocked(program_document.of(shop, wanted_language()).words["blocked"]) from None
         begun = Session(shop.id, member.id, member.token_version)
         _note_connection(session, shop, member.id, now)
+    if shop.platform == shops.SHOPIFY:
+        _signed_in(shop, begun.member_id, now)
     if wanted.ref is not None:
         _came_by(shop, begun.member_id, wanted.ref, now)
     token, ends_at = settings.tokens.issue(begun)
@@ -165,6 +163,21 @@ def _note_connection(session: AnySession, shop: ShopFacts, member_id: int, now: 
     connection = referral_visits.connection_hash(key, shop.id, visitor_address(request.environ))
     if connection is not None:
         referrals.connected(session, shop.id, member_id, connection, now)
+
+
+def _signed_in(shop: ShopFacts, member_id: int, now: datetime) -> None:
+    """Shopify alone has customers without accounts, and may tell of one as if it were none (decision 32). As below, the
+    session stands whatever comes of it."""
+    _, program_of_today = programs.current(shop.id)
+    if not any(rule.kind == "signup" for rule in program_of_today.rules):
+        return
+    try:
+        with db.transaction() as session:
+            occasions.signed_in(session, shop, member_id, now)
+    except Exception as error:
+        if db.sqlstate(error) in db.RETRIED_SQLSTATES:
+            raise
+        current_app.logger.exception("the account of member %s of shop %s was not noted", member_id, shop.id)
 
 
 def _came_by(shop: ShopFacts, member_id: int, code: str, now: datetime) -> None:

@@ -60,6 +60,37 @@ def test_both_ways_answer_the_same(app: Flask, hot_path: HotPath, widget: Widget
     assert all("Lagniappe-Signature" in way.headers for way in ways)
 
 
+PROGRAM_VARIETY = [
+    {},
+    {"Origin": "https://evil.example"},
+    {"Accept-Encoding": "gzip, deflate, br, zstd"},
+    {"Accept-Encoding": "gzip;q=0"},
+    {"Accept-Encoding": "br"},
+    {"If-None-Match": '"another"'},
+    {"If-None-Match": "its own"},
+    {"If-None-Match": "its own", "Accept-Encoding": "gzip"},
+    {"If-None-Match": 'W/"another", *'},
+]
+
+
+@pytest.mark.parametrize("query", ["", "locale=fr", "locale=zh-TW", "locale=", "locale=%C3%A9&x=1"])
+@pytest.mark.parametrize("headers", PROGRAM_VARIETY, ids=str)
+def test_both_ways_answer_the_same_program(
+    hot_path: HotPath, widget: Widget, headers: dict[str, str], query: str
+) -> None:
+    path = f"/widget/v1/{widget.shop.facts.widget_key}/program"
+    if headers.get("If-None-Match") == "its own":
+        plain = {name: value for name, value in headers.items() if name != "If-None-Match"}
+        headers = headers | {
+            "If-None-Match": Client(hot_path._next).get(path, query_string=query, headers=plain).headers["ETag"]
+        }
+    ways = [Client(each).get(path, query_string=query, headers=headers) for each in (hot_path, hot_path._next)]
+    short, long = ({name: value for name, value in way.headers if name != "Lagniappe-Signature"} for way in ways)
+    assert (ways[0].status_code, ways[0].data, short) == (ways[1].status_code, ways[1].data, long)
+    assert ways[0].status_code in (200, 304)
+    assert ("Lagniappe-Signature" in ways[0].headers) == ("Lagniappe-Signature" in ways[1].headers)
+
+
 def test_what_the_widget_asks_never_reaches_flask(
     widget: Widget, hot_path: HotPath, request: pytest.FixtureRequest
 ) -> None:
@@ -67,6 +98,11 @@ def test_what_the_widget_asks_never_reaches_flask(
     reached: list[str] = request.getfixturevalue("without_flask")
     headers = {"Authorization": f"Bearer {widget.token}", "Origin": ORIGIN, "Accept-Language": "fr"}
     assert Client(hot_path).get("/widget/v1/me", headers=headers).status_code == 200
+    program = f"/widget/v1/{widget.shop.facts.widget_key}/program?locale=fr"
+    first = Client(hot_path).get(program, headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    assert first.status_code == 200
+    again = Client(hot_path).get(program, headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
     assert reached == []
 
 
@@ -81,6 +117,8 @@ def test_what_the_widget_asks_never_reaches_flask(
         ("POST", "/widget/v1/me", {}),
         ("OPTIONS", "/widget/v1/me", {"Origin": ORIGIN}),
         ("GET", "/widget/v1/me/activity", {}),
+        ("GET", "/widget/v1/nobody/program", {}),
+        ("POST", "/widget/v1/nobody/program", {}),
     ],
     ids=str,
 )
