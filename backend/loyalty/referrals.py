@@ -31,7 +31,7 @@ def customer_seen(session: AnySession, shop: ShopFacts, member: Member, seen: Cu
     advocate_id = None if code is None else referral_codes.advocate_of(session, shop.id, code)
     if advocate_id is not None:
         # A new account came by the link when it was made; of an old one it is told now.
-        at = (seen.customer.created_at if seen.is_creation else None) or seen.at
+        at = seen.signed_up_at or seen.at
         referral_facts.note(session, shop.id, Claim(member.id, advocate_id, at), "store")
     judge(session, shop, member.id, now)
     _look_again_at_those_like(session, shop.id, member.id)

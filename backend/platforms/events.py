@@ -109,11 +109,16 @@ class RefundState:
 
 @dataclass(frozen=True, slots=True)
 class CustomerSeen:
-    """The customer as they were at `at`. `is_creation`: the store says that the account was made just now."""
+    """The customer as they were at `at`.
+
+    `signed_up_at`: when they made their account, if the store tells of it because of that. `has_account`: that they have
+    one, since whenever.
+    """
 
     customer: Customer
     at: datetime
-    is_creation: bool = False
+    signed_up_at: datetime | None = None
+    has_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,12 +54,12 @@ def test_a_created_customer_is_seen_with_all_that_the_store_says():
             referral_code="GRACE-7",
         ),
         at=utc("2026-11-01T09:00:00"),
-        is_creation=True,
+        signed_up_at=utc("2026-11-01T09:00:00"),
     )
 
 
-def test_an_updated_customer_is_no_creation():
-    assert meaning("customer.updated").is_creation is False
+def test_an_updated_customer_has_not_just_signed_up():
+    assert meaning("customer.updated").signed_up_at is None
 
 
 def test_an_address_counts_as_verified_only_if_the_store_says_so():

@@ -223,12 +223,28 @@ def test_a_customer_as_shopify_knows_them():
     found = event.customer
     assert (found.tags, found.accepts_marketing) == (("vip", "tea"), True)
     assert found.address == {"address1": "1 rue Oberkampf", "city": "Paris", "country": "France"}
-    assert event.at == datetime(2026, 11, 20, 9, tzinfo=UTC) and not event.is_creation
+    assert event.at == datetime(2026, 11, 20, 9, tzinfo=UTC) and event.signed_up_at is None
 
 
-@pytest.mark.parametrize("topic, is_creation", [("customers/create", True), ("customers/enable", False)])
-def test_an_account_that_was_made_just_now_is_one(topic, is_creation):
-    assert adapter.interpret(topic, customer(), AT)[0].is_creation is is_creation
+@pytest.mark.parametrize(
+    "topic, signed_up_at",
+    [
+        ("customers/create", datetime(2026, 1, 5, 8, tzinfo=UTC)),
+        ("customers/enable", datetime(2026, 11, 20, 9, tzinfo=UTC)),
+        ("customers/update", None),
+        ("customers/disable", None),
+    ],
+)
+def test_who_has_an_account_made_it_when_the_topic_says_so(topic, signed_up_at):
+    found = adapter.interpret(topic, customer(), AT)[0]
+    assert (found.signed_up_at, found.has_account) == (signed_up_at, True)
+
+
+@pytest.mark.parametrize("topic", ["customers/create", "customers/enable", "customers/update"])
+def test_a_guest_has_no_account_whatever_the_topic(topic):
+    for state in ("disabled", "invited", "declined", None):
+        found = adapter.interpret(topic, customer(state=state), AT)[0]
+        assert (found.signed_up_at, found.has_account) == (None, False)
 
 
 @pytest.mark.parametrize("verified", [False, None])

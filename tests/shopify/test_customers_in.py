@@ -21,6 +21,7 @@ from backend.staff.rights import Right
 from tests.conftest import PROGRAM, BusinessTime
 from tests.loyalty.rewards_world import member_with
 from tests.shopify.store import ANN, BEN, Store, customer, fulfilment, line, order
+from tests.shopify.test_proxy import proxied
 
 MERGED = {
     "admin_graphql_api_customer_kept_id": f"gid://shopify/Customer/{ANN}",
@@ -29,6 +30,29 @@ MERGED = {
     "status": "completed",
     "errors": [],
 }
+
+
+WELCOME = [{"id": "hello", "kind": "signup", "points": 50, "title": {"en": "Hello"}}]
+
+
+@pytest.fixture
+def welcoming(store: Store) -> Store:
+    """The shop, which welcomes whoever makes an account with 50 points."""
+    store.shop.set_program(**PROGRAM, rules=WELCOME)
+    return store
+
+
+def made_now(**more: Any) -> dict[str, Any]:
+    """A customer whom the shop has made just now."""
+    return customer(created_at=clock.now().isoformat(), updated_at=clock.now().isoformat(), **more)
+
+
+def open_widget(store: Store, customer_id: int = ANN) -> Any:
+    """Somebody who is signed in at the shop opens the widget there; what it is answered."""
+    identity = store.shop.client.get(proxied(store.domain, str(customer_id))).json["identity"]
+    answer = store.shop.client.post(f"/widget/v1/{store.shop.facts.widget_key}/session", json={"identity": identity})
+    assert answer.status_code == 200, answer.text
+    return answer.json
 
 
 def has_points(store: Store, points: int, customer_id: int) -> int:
@@ -50,13 +74,75 @@ def everything(store: Store) -> str:
 # Accounts.
 
 
-def test_a_customer_who_registers_is_a_member_and_welcome(new_shop: Any) -> None:
-    welcome = {"rules": [{"id": "hello", "kind": "signup", "points": 50, "title": {"en": "Hello"}}]}
-    store = Store(new_shop(PROGRAM | welcome, platform="shopify", domain="welcome.myshopify.com"))
-    store.tell("customers/create", customer(created_at=clock.now().isoformat(), updated_at=clock.now().isoformat()))
-    store.tell("customers/enable", customer())
-    member = store.member()
-    assert member is not None and (member.email, member.first_name, store.points()) == ("ann@shop.example", "Ann", 50)
+def test_a_customer_who_registers_is_a_member_and_welcome(welcoming: Store) -> None:
+    welcoming.tell("customers/create", made_now())
+    welcoming.tell("customers/enable", made_now())
+    member = welcoming.member()
+    assert member is not None and (member.email, member.first_name) == ("ann@shop.example", "Ann")
+    assert welcoming.points() == 50
+
+
+def test_a_guest_who_checks_out_has_not_signed_up(welcoming: Store) -> None:
+    for state in ("disabled", "invited", "declined", None):
+        welcoming.tell("customers/create", made_now(state=state))
+        welcoming.tell("customers/enable", made_now(state=state))  # a topic claims no more than its body
+    assert welcoming.member() is not None and welcoming.points() == 0
+
+
+@pytest.mark.parametrize("topic", ["customers/enable", "customers/update"])
+def test_a_guest_who_makes_an_account_later_is_welcome_then(welcoming: Store, topic: str, time: BusinessTime) -> None:
+    welcoming.tell("customers/create", guest := made_now(state="disabled"))
+    time.advance(days=200)
+    enabled_at = clock.now()
+    for _ in range(2):
+        welcoming.tell(topic, guest | {"state": "enabled", "updated_at": enabled_at.isoformat()})
+    assert welcoming.points() == 50
+    [bonus] = welcoming.look("select at from bonus where shop_id = :shop")
+    assert bonus.at == enabled_at
+
+
+def test_a_customer_of_before_the_program_is_welcome_only_when_the_account_is_made(welcoming: Store) -> None:
+    long_ago = customer(created_at="2020-01-05T09:00:00+01:00", updated_at=clock.now().isoformat())
+    welcoming.tell("customers/update", long_ago)
+    assert welcoming.points() == 0
+    welcoming.tell("customers/enable", long_ago)
+    assert welcoming.points() == 50
+
+
+def test_a_rule_of_today_pays_nobody_for_an_account_of_yesterday(store: Store, time: BusinessTime) -> None:
+    store.tell("customers/create", yesterday := made_now())
+    time.advance(days=1)
+    store.shop.set_program(**PROGRAM, rules=WELCOME)
+    time.advance(days=1)
+    store.tell("customers/update", yesterday | {"updated_at": clock.now().isoformat()})
+    assert store.points() == 0
+
+
+# New customer accounts: `state` says nothing there, but who is signed in at the shop has one.
+
+
+def test_who_is_signed_in_at_the_shop_has_an_account_whatever_its_state(welcoming: Store) -> None:
+    welcoming.tell("customers/create", made_now(state="disabled"))
+    begun = open_widget(welcoming)
+    assert [each["points"] for each in begun["me"]["balance"]["pending"]] == [50]
+    open_widget(welcoming)
+    welcoming.tell("customers/enable", made_now())
+    assert welcoming.points() == 50
+    assert violations(welcoming) == []
+
+
+def test_who_is_signed_in_before_the_store_has_told_of_them_is_welcome_the_next_time(welcoming: Store) -> None:
+    open_widget(welcoming)
+    assert welcoming.points() == 0
+    welcoming.tell("customers/create", made_now(state="disabled"))
+    open_widget(welcoming)
+    assert welcoming.points() == 50
+
+
+def test_who_was_a_customer_before_the_program_is_not_new_for_being_signed_in(welcoming: Store) -> None:
+    welcoming.tell("customers/update", customer(created_at="2020-01-05T09:00:00+01:00", state="disabled"))
+    open_widget(welcoming)
+    assert welcoming.points() == 0
 
 
 def test_the_newest_profile_stands_whatever_the_order_of_arrival(store: Store) -> None:

@@ -66,7 +66,9 @@ def interpret(topic: str, document: Any, received_at: datetime | None = None) ->
         case payloads.RefundDelivery():
             return [OrderRefunded(delivery.data.order_id, _refund(delivery.data.refund), at)]
         case payloads.CustomerDelivery():
-            return [CustomerSeen(_customer(delivery.data), at, is_creation=topic == "customer.created")]
+            customer = _customer(delivery.data)
+            signed_up_at = (customer.created_at or at) if topic == "customer.created" else None
+            return [CustomerSeen(customer, at, signed_up_at)]
         case payloads.CustomerGoneDelivery():
             return [CustomerErased(delivery.data.id, at, redacted=topic == "customer.redacted")]
         case payloads.AppDelivery() if topic == "app.installed":

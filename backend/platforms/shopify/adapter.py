@@ -104,8 +104,7 @@ def interpret(topic: str, document: Any, received_at: datetime) -> list[Event]:
             assert body.order_id is not None, "_read has seen to it"
             return [OrderChanged(body.order_id, received_at)]
         case payloads.CustomerBody():
-            is_creation = topic == "customers/create"
-            return [CustomerSeen(customer(body), body.updated_at or received_at, is_creation=is_creation)]
+            return [_customer_seen(topic, body, body.updated_at or received_at)]
         case payloads.CustomerGoneBody():
             return [CustomerErased(body.id, received_at, may_be_merged=True)]
         case payloads.CustomersMergedBody():
@@ -139,6 +138,17 @@ def _read(topic: str, document: Any) -> payloads.Body:
         case payloads.CustomersMergedBody() if (body.status or "").lower() != "completed":
             raise NotForUs(topic, _NOT_MERGED)
     return body
+
+
+def _customer_seen(topic: str, body: payloads.CustomerBody, at: datetime) -> CustomerSeen:
+    """A customer without an account is a guest who has bought, or whom the merchant has entered (decision 32)."""
+    has_account = (body.state or "").lower() == "enabled"
+    signed_up_at = None
+    if has_account and topic == "customers/create":
+        signed_up_at = body.created_at or at
+    elif has_account and topic == "customers/enable":
+        signed_up_at = at
+    return CustomerSeen(customer(body), at, signed_up_at, has_account)
 
 
 def _redaction(body: payloads.CustomerRedactBody, at: datetime) -> list[Event]:
