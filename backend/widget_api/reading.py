@@ -131,7 +131,7 @@ def me(
     Only `expires_at` decides what is gone, whether or not the sweep has run. `revise` puts into `member`, `balance` and
     `tier`, as they were read, what a preview sees there.
     """
-    shown = program_document.of(shop, None)
+    shown = program_document.of(shop, wanted)
     offer = shown.offer
     counting = earn_shapes.counting(shown.earn, shop, now)
     limited = [each.id for each in offer.all if each.limit_per_member is not None]
@@ -157,7 +157,7 @@ def me(
     answer: dict[str, Any] = orjson.loads(body or "")
     if revise is not None:
         revise(answer)
-    document = program_document.of(shop, wanted or locale)
+    document = shown if wanted else program_document.of(shop, locale)
     for promised in answer["balance"]["pending"]:
         said = document.occasion(promised.pop("rule"), promised.pop("order"))
         promised["reason"] = said or promised["reason"]
