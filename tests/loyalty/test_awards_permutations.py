@@ -154,7 +154,9 @@ EXPIRED = BEGIN + timedelta(days=100)
 WORTHS = st.sampled_from(["0.00", "100.00", "400.00", "700.00", "1000.00", "1300.00"])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(first=WORTHS, spent=st.sampled_from([0, 30, 60, 1000]), then=st.lists(WORTHS, min_size=2, max_size=5))
 def test_after_its_points_were_spent_and_expired_only_what_the_order_is_worth_in_the_end_counts(
     make: Callable[[Story], TestShop], time: BusinessTime, first: str, spent: int, then: list[str]

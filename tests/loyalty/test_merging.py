@@ -423,7 +423,9 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(moves=MOVES, kept_first=st.booleans())
 def test_whatever_both_did_before_a_merge_moves_points_and_makes_none(
     new_shop: Callable[..., TestShop], time: BusinessTime, moves: list[tuple[str, int]], kept_first: bool

@@ -22,7 +22,9 @@ def between(book: Book, what: What, first: date = kept.ALWAYS[0], last: date = k
         return kept.between(session, book.shop_id, what, first, last)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(born=st.lists(DAYS, max_size=12), first=DAYS, length=st.integers(0, 140), summed=st.integers(0, 12))
 def test_a_period_holds_what_its_days_hold(
     in_ledger: None, born: list[int], first: int, length: int, summed: int

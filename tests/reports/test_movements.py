@@ -74,7 +74,9 @@ def walk(book: Book, moves: list[tuple[str, int, int]]) -> None:
         book.expire_due()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(moves=st.lists(A_MOVE, max_size=25), is_summed=st.booleans())
 def test_whatever_happens_each_day_opens_as_the_day_before_closed(
     book: Book, moves: list[tuple[str, int, int]], is_summed: bool

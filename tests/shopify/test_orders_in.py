@@ -256,7 +256,9 @@ LIFE = [
 _numbers = itertools.count(1)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     arrival=st.lists(st.sampled_from(range(len(LIFE))), min_size=7, max_size=12)
     .map(lambda some: [*some, *range(len(LIFE))])

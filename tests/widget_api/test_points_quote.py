@@ -94,7 +94,11 @@ class TestTheSumIsThatOfOrders:
         max_size=5,
     )
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=25,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(lines=lines, base=st.sampled_from(["items", "items_net", "total"]), discount=st.integers(0, 30))
     def test_for_whatever_is_in_it(
         self, new_shop: Any, time: BusinessTime, lines: list[dict[str, Any]], base: str, discount: int
@@ -163,7 +167,11 @@ class TestTheNextPoints:
         assert (said["amount"], said["points"]) == ("70", 2)
         assert "￥70" in said["text"]
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=25,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(
         prices=st.lists(st.decimals(0, 99, places=2).map(str), min_size=1, max_size=4),
         tier=st.sampled_from(["", "gold"]),
