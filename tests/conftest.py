@@ -222,7 +222,7 @@ def new_shop(app: Flask, client: FlaskClient) -> Iterator[Callable[..., TestShop
         for statement in (
             "delete from coupon_refill where shop_id = any(:shops)",
             "update outbox set state = 'parked' where shop_id = any(:shops) and state = 'waiting'"
-            " and kind in ('discount', 'shopify_code', 'shopify_discount')",
+            " and kind in ('discount', 'shopify_code', 'shopify_discount', 'shopify_gift_card', 'shopify_store_credit')",
         ):
             connection.execute(text(statement), {"shops": all_made})
 

@@ -30,7 +30,7 @@ REWARD_QUESTIONS = (
         from redemption r
         where r.ending is not null and not exists (
             select 1 from outbox o where o.shop_id = r.shop_id and o.state = 'waiting'
-                and o.kind in ('discount', 'shopify_code', 'shopify_discount')
+                and o.kind in ('discount', 'shopify_code', 'shopify_discount', 'shopify_gift_card', 'shopify_store_credit')
                 and o.payload @> jsonb_build_object('coupon_id', r.coupon_id, 'disable', true))
         """,
     ),

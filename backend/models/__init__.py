@@ -23,7 +23,7 @@ from backend.models.remembered_answer import RememberedAnswer
 from backend.models.reward import Image, Reward
 from backend.models.segment import Segment
 from backend.models.shop import Installation, Shop
-from backend.models.shopify import MetafieldRun, OrderLook, ShopifyDiscount, ShopifyShop, ShopifyUser
+from backend.models.shopify import MetafieldRun, OrderLook, ShopifyDiscount, ShopifyPayout, ShopifyShop, ShopifyUser
 from backend.models.staff import Staff, StaffSession, TeamChange
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "Segment",
     "Shop",
     "ShopifyDiscount",
+    "ShopifyPayout",
     "ShopifyShop",
     "ShopifyUser",
     "Staff",

@@ -1,5 +1,6 @@
 """What is kept of a shop on Shopify beside the shop itself. Tokens are sealed (backend/vault.py); times are the machine's."""
 
+from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db import db
@@ -93,3 +94,19 @@ class MetafieldRun(db.Model):  # type: ignore[name-defined,misc]
     next_at: Mapped[At | None]
     tries: Mapped[int] = mapped_column(default=0)
     error: Mapped[Str | None]
+
+
+class ShopifyPayout(db.Model):  # type: ignore[name-defined,misc]
+    """What Shopify was asked to pay for a coupon, as a gift card or as store credit, or to take back."""
+
+    __tablename__ = "shopify_payout"
+
+    shop_id: Mapped[ShopId]
+    coupon_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    is_back: Mapped[bool] = mapped_column(primary_key=True)
+    state: Mapped[Str]
+    member_id: Mapped[Ref | None]
+    gid: Mapped[Str | None]
+    asked_at: Mapped[At]
+    last_asked_at: Mapped[At]
+    problem: Mapped[Str | None]

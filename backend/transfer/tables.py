@@ -44,6 +44,8 @@ TAKEN = (
     Taken("coupon"),
     Taken("coupon_free", csv=False),
     Taken("coupon_refill", csv=False),
+    # without it money that the store has paid could not be taken back there, or would be paid twice
+    Taken("shopify_payout", csv=False),
     Taken("campaign"),
     Taken("campaign_gift"),
     Taken("redemption"),
@@ -70,7 +72,8 @@ TAKEN = (
     Taken(
         "outbox",
         csv=False,
-        where="kind in ('discount', 'shopify_code', 'shopify_discount') and state = 'waiting'",
+        where="kind in ('discount', 'shopify_code', 'shopify_discount', 'shopify_gift_card', 'shopify_store_credit')"
+        " and state = 'waiting'",
         instead=(("lease_until", "null"), ("lease_token", "null")),
     ),
 )
