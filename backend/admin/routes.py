@@ -48,6 +48,7 @@ from backend.admin import (
 )
 from backend.admin.door import ANYBODY, DECLARED, PREFIX, Declared, Visit, csrf, form, page, run
 from backend.admin.navigation import sections
+from backend.admin.session_cookie import SessionCookie
 from backend.config import Config
 from backend.errors import LagniappeError, NotFound, TooManyRequests
 from backend.platforms.shopify.session_token import InvalidSessionToken
@@ -144,6 +145,7 @@ def _set_up(state: BlueprintSetupState) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a form may lie open over lunch
         WTF_CSRF_SSL_STRICT=is_https,
     )
+    app.session_interface = SessionCookie()
     csrf.init_app(app)
     app.jinja_env.globals.update(asset=static_files.address, sections=sections, nonce=lambda: g.nonce)
     app.jinja_env.globals.update(embedding.globals_of_templates())
