@@ -97,7 +97,8 @@ def member_balance(call: Call, ref: MemberRef) -> Balance:
     return read(call.session, call.shop_id, find(call.session, call.shop_id, ref), call.now)
 
 
-# One statement, so that the parts fit each other whatever is written meanwhile.
+# One statement, so that the parts fit each other whatever is written meanwhile. An order that was edited may have
+# several awards; whether it has is a matter of what arrived first, so its points are told as one.
 _BALANCE = text(
     """
     with lots as materialized (
@@ -108,11 +109,14 @@ _BALANCE = text(
         a.available - coalesce((select sum(remaining) from lots where expires_at <= :at), 0) as available,
         a.pending as pending_points, a.on_hold, a.owed,
         coalesce((
-            select jsonb_agg(jsonb_build_object('points', w.pending, 'due_at', w.due_at, 'reason', w.reason,
+            select jsonb_agg(jsonb_build_object('points', w.points, 'due_at', w.due_at, 'reason', w.reason,
                 'expires_at', w.expires_at, 'order', coalesce(jsonb_path_query_first(o.known,
-                    '$.states[*].order.number ? (@ != null)') #>> '{}', o.external_id)) order by w.due_at, w.id)
-            from award w left join orders o on o.shop_id = w.shop_id and o.id = w.order_id
-            where w.shop_id = :shop and w.member_id = :member and w.state = 'pending'), '[]') as pending,
+                    '$.states[*].order.number ? (@ != null)') #>> '{}', o.external_id)) order by w.due_at, w.first_id)
+            from (
+                select sum(pending)::bigint as points, due_at, reason, expires_at, order_id, min(id) as first_id
+                from award where shop_id = :shop and member_id = :member and state = 'pending'
+                group by due_at, reason, expires_at, order_id
+            ) w left join orders o on o.shop_id = :shop and o.id = w.order_id), '[]') as pending,
         coalesce((
             select jsonb_agg(jsonb_build_object('points', o.expected_points, 'order', coalesce(
                 jsonb_path_query_first(o.known, '$.states[*].order.number ? (@ != null)') #>> '{}', o.external_id))

@@ -68,6 +68,21 @@ def test_an_order_is_expected_then_pending_then_available_with_its_dates(api: Ap
     assert lot["earned_at"] == "2019-12-03T23:00:00Z"
 
 
+def test_what_waits_of_an_edited_order_is_told_as_one_whatever_arrived_first(api: Api, time: BusinessTime) -> None:
+    time.set("2019-12-01T15:00:00+01:00")
+    collected = {"delivery_status": "collected", "collected_at": "2019-12-01T15:00:00+01:00"}
+    before = {**collected, "updated_at": "2019-12-01T15:00:00+01:00"}
+    edited = {**collected, "updated_at": "2019-12-01T16:00:00+01:00", "subtotal": "1500.00"}
+    told = {}
+    for customer, arrivals in (("in turn", [before, edited]), ("edited first", [edited, before])):
+        for said in arrivals:
+            api.shop.tell("order.updated", order(id=f"o {customer}", customer={"id": customer}, **said))
+        told[customer] = api.get(f"/members/external:{customer}/balance").json
+    (award,) = told["in turn"]["pending"]
+    assert award["points"] == 150
+    assert told["in turn"] == told["edited first"]
+
+
 def test_lots_stand_in_the_order_in_which_they_are_spent(api: Api, time: BusinessTime) -> None:
     time.set("2026-06-01T00:00:00Z")
     member = api.member()
