@@ -12,13 +12,12 @@ from typing import Any
 import psutil
 import requests
 
-from tests.journeys.running import LAGNIAPPE, Running, RunningShop, free_port, wait_until
+from tests.embedded.processes import free_port, status_of
+from tests.journeys.running import LAGNIAPPE, PATIENCE_SECONDS, STOP_SECONDS, Running, RunningShop, wait_until
 
-START_SECONDS = 120
-STOP_SECONDS = 10
-"""The contract's: SIGINT ends all of it within 10 seconds."""
-DUE_SECONDS = 20
-"""What is due happens within 10 seconds (contract section 1); twice that for a machine that is busy."""
+START_SECONDS = 300
+DUE_SECONDS = 60
+"""What is due happens within 10 seconds (contract section 1), which tests/jobs times; the rest is for a busy machine."""
 _OURS = ("DATABASE_URL", "REDIS_URL", "BASE_URL", "MAIL_URL", "SECRET_KEY", "ENCRYPTION_KEY", "LAGNIAPPE_RATE_LIMITS")
 
 
@@ -60,13 +59,13 @@ class Demo:
 
     def state(self) -> dict[str, Any]:
         """The store's counts: waiting, letters, …"""
-        found: dict[str, Any] = requests.get(f"{self.store_url}/state", timeout=10).json()
+        found: dict[str, Any] = requests.get(f"{self.store_url}/state", timeout=PATIENCE_SECONDS).json()
         return found
 
 
 @contextmanager
 def demo_running(folder: Path) -> Iterator[Demo]:
-    """A demo on a new data folder. Ctrl-C must end it in time, with success, and leave nothing running."""
+    """A demo on a new data folder. Ctrl-C must end it with success, and leave nothing running."""
     data = folder / "data"
     port, store_port = free_port(), free_port()
     environ = {name: value for name, value in os.environ.items() if name not in _OURS} | {
@@ -96,9 +95,9 @@ def demo_running(folder: Path) -> Iterator[Demo]:
         family = _family(process)
         process.send_signal(signal.SIGINT)
         try:
-            status = process.wait(STOP_SECONDS)
+            status = status_of(process, within=STOP_SECONDS)
         finally:
-            _, alive = psutil.wait_procs(family, timeout=2)
+            _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
             for each in [process, *alive]:
                 each.kill()
         assert status == 0, log.read_text()[-3000:]

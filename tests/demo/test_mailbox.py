@@ -8,7 +8,7 @@ import pytest
 
 from demo import mailbox
 from demo.book import Book, move_clock
-from tests.demo.conftest import free_port
+from tests.embedded.processes import free_port
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def a_letter(subject: str = "100 points are yours – 點數") -> EmailMessage:
 
 
 def send(port: int, letter: EmailMessage) -> None:
-    with smtplib.SMTP("127.0.0.1", port, timeout=5) as smtp:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as smtp:
         smtp.send_message(letter)
 
 
@@ -61,7 +61,7 @@ def test_a_letter_carries_the_shops_date(book: Book, port: int) -> None:
 
 
 def test_a_letter_of_garbage_can_still_be_opened(book: Book, port: int) -> None:
-    with smtplib.SMTP("127.0.0.1", port, timeout=5) as smtp:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as smtp:
         smtp.sendmail(
             "a@example.com",
             ["b@example.com"],

@@ -11,7 +11,8 @@ from demo import outbox, times
 from demo.book import Book
 from demo.outbox import Sender
 from demo.settings import Settings
-from tests.demo.conftest import SECRET, Listener, eventually, free_port
+from tests.demo.conftest import SECRET, Listener, eventually
+from tests.embedded.processes import free_port
 
 
 def enqueue(book: Book, number: int = 1) -> None:

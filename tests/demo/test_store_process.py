@@ -13,7 +13,8 @@ import pytest
 
 from demo import settings as store_settings
 from demo.settings import Settings, SettingsError
-from tests.demo.conftest import Listener, eventually, free_port
+from tests.demo.conftest import Listener, eventually
+from tests.embedded.processes import free_port, status_of
 
 
 def start(settings: Settings, folder: Path) -> subprocess.Popen[bytes]:
@@ -36,13 +37,13 @@ def test_it_serves_takes_mail_sends_its_past_and_ends_on_sigterm(
     told = Settings(**{**asdict(settings), "port": free_port(), "mail_port": free_port()})
     process = start(told, tmp_path)
     try:
-        eventually(lambda: answers(f"{told.store_url}/"), 20)
-        eventually(lambda: "order.refunded" in listener.types(), 20)
+        eventually(lambda: answers(f"{told.store_url}/"))
+        eventually(lambda: "order.refunded" in listener.types())
         assert listener.types()[0] == "customer.created"
-        with smtplib.SMTP("127.0.0.1", told.mail_port, timeout=5) as smtp:
+        with smtplib.SMTP("127.0.0.1", told.mail_port, timeout=60) as smtp:
             smtp.sendmail("a@example.com", ["b@example.com"], "Subject: hi\r\n\r\nhello\r\n")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert status_of(process) == 0
     finally:
         process.kill()
         process.communicate()
@@ -55,7 +56,7 @@ def test_a_port_that_is_taken_is_one_sentence(settings: Settings, listener: List
         ({"port": free_port(), "mail_port": taken}, "The pretend store cannot start: "),
     ):
         process = start(Settings(**{**asdict(settings), **ports}), tmp_path)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 1
         assert sentence in said.decode()
 

@@ -15,7 +15,7 @@ from backend import machine
 from backend.embedded.places import places_of
 from backend.errors import ConfigError, LagniappeError
 from backend.supervisor import Program
-from tests.embedded.processes import eventually, free_port, with_word
+from tests.embedded.processes import eventually, free_port, status_of, with_word
 
 WEB = """
 import http.server, os, sys
@@ -56,12 +56,13 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     eventually(lambda: not with_word(mark) and not with_word(str(tmp_path / "data")))
 
 
-def page(port: int) -> str | None:
+def page(port: int) -> str:
+    """Empty if there is none."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1) as answer:
             return str(answer.read().decode())
     except OSError:
-        return None
+        return ""
 
 
 def test_everything_runs_and_ends_within_ten_seconds(
@@ -71,23 +72,23 @@ def test_everything_runs_and_ends_within_ten_seconds(
     assert up.stdout is not None
     assert up.stdout.readline() == f"up      | Lagniappe answers at http://127.0.0.1:{port}\n".encode()
     assert (tmp_path / "migrated").exists()
-    assert str(page(port)).startswith("postgresql://lagniappe@/lagniappe?host=/tmp/lagniappe-")
+    assert eventually(lambda: page(port)).startswith("postgresql://lagniappe@/lagniappe?host=/tmp/lagniappe-")
 
     (web,) = (p for p in with_word(f"{tmp_path}/web.py") if p.pid != up.pid)
     web.kill()
-    eventually(lambda: page(port), within=1.5)
+    eventually(lambda: page(port))  # how soon, test_supervisor tells
     assert up.stdout.readline() == b"up      | web ended (SIGKILL), starting it again\n"
 
     for keeper in with_word("backend.embedded"):
         if str(tmp_path / "data") in keeper.info["cmdline"]:
             keeper.kill()
     mark = places_of("postgres", tmp_path / "data").mark
-    eventually(lambda: {"postgres", "valkey-server"} <= {process.info["name"] for process in with_word(mark)}, within=3)
+    eventually(lambda: {"postgres", "valkey-server"} <= {process.info["name"] for process in with_word(mark)})
 
     up.send_signal(signal.SIGTERM)
-    assert up.wait(10) == 0
-    assert not with_word(mark)
-    assert page(port) is None
+    assert status_of(up, within=10) == 0
+    eventually(lambda: not with_word(mark))
+    assert page(port) == ""
     up.stdout.close()
 
 

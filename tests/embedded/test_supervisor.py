@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from backend.supervisor import Program, Supervisor
-from tests.embedded.processes import eventually, free_port, is_alive
+from tests import stopwatch
+from tests.embedded.processes import eventually, free_port, is_alive, status_of
 
 SUPERVISE = """
 import json, os, sys
@@ -50,13 +51,18 @@ class Notes:
     def pids(self) -> list[int]:
         return [int(line) for line in self.file.read_text().split()] if self.file.exists() else []
 
-    def wait_for(self, count: int, *, within: float = 5.0) -> list[int]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[int]:
         return eventually(lambda: self.pids if len(self.pids) >= count else [], within=within)
 
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Notes:
     return Notes(tmp_path / "pids")
+
+
+def shell(notes: Notes) -> str:
+    """What is there at once, as a Python is not on a busy machine."""
+    return f"sh -c 'echo $$ >> {notes.file}; exec sleep 600'"
 
 
 def command(script: str, notes: Notes, tmp_path: Path) -> str:
@@ -76,10 +82,14 @@ def supervised(*programs: tuple[str, str], stdout: int = subprocess.DEVNULL) -> 
 
 
 def test_a_killed_program_is_started_again_within_a_second(notes: Notes, tmp_path: Path) -> None:
-    with supervised(("lasting", command(LASTING, notes, tmp_path))):
-        (first,) = notes.wait_for(1)
-        os.kill(first, signal.SIGKILL)
-        notes.wait_for(2, within=1.0)
+    with supervised(("lasting", shell(notes))):
+
+        def rise_again() -> None:
+            *_, last = pids = notes.wait_for(1)
+            os.kill(last, signal.SIGKILL)
+            notes.wait_for(len(pids) + 1)
+
+        assert stopwatch.is_within(1, rise_again)
 
 
 def test_what_a_killed_program_had_started_ends_with_it(notes: Notes, tmp_path: Path) -> None:
@@ -94,7 +104,7 @@ def test_sigterm_ends_even_what_ignores_it_within_ten_seconds(notes: Notes, tmp_
     with supervised(("stubborn", command(STUBBORN_PARENT, notes, tmp_path))) as supervisor:
         child, parent = notes.wait_for(2)
         supervisor.terminate()
-        assert supervisor.wait(10) == 0
+        assert status_of(supervisor, within=10) == 0
         assert not is_alive(child)
         assert not is_alive(parent)
 
@@ -106,7 +116,7 @@ def test_a_second_signal_ends_at_once(notes: Notes, tmp_path: Path) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             supervisor.wait(0.5)
         supervisor.send_signal(signal.SIGINT)
-        assert supervisor.wait(1) == 0
+        assert status_of(supervisor, within=2) == 0  # without it: 4 s
         assert not any(map(is_alive, pids))
 
 
@@ -114,7 +124,7 @@ def test_nothing_outlives_a_killed_supervisor(notes: Notes, tmp_path: Path) -> N
     with supervised(("stubborn", command(STUBBORN_PARENT, notes, tmp_path))) as supervisor:
         pids = notes.wait_for(2)
         supervisor.kill()
-        eventually(lambda: not any(map(is_alive, pids)), within=2)
+        eventually(lambda: not any(map(is_alive, pids)))
 
 
 def test_output_that_nobody_reads_stops_neither_the_program_nor_the_supervisor(notes: Notes, tmp_path: Path) -> None:
@@ -122,16 +132,16 @@ def test_output_that_nobody_reads_stops_neither_the_program_nor_the_supervisor(n
         (first,) = notes.wait_for(1)
         time.sleep(0.3)  # a pipe holds 64 KB, which are written in a moment
         os.kill(first, signal.SIGKILL)
-        notes.wait_for(2, within=1.5)
+        notes.wait_for(2)
         supervisor.terminate()
-        assert supervisor.wait(5) == 0
+        assert status_of(supervisor, within=10) == 0
 
 
 def test_a_program_that_ends_again_and_again_is_not_started_in_a_hurry(notes: Notes, tmp_path: Path) -> None:
+    begun = time.monotonic()
     with supervised(("short", command(SHORT_LIVED, notes, tmp_path))):
-        notes.wait_for(1)
-        time.sleep(2.0)
-        assert 2 <= len(notes.pids) <= 5  # pauses of 0.2, 0.4, 0.6, 0.8 s
+        notes.wait_for(5)
+    assert time.monotonic() - begun >= 0.2 + 0.4 + 0.6 + 0.8  # its pauses
 
 
 def test_lines_carry_the_name_of_their_program(notes: Notes, tmp_path: Path) -> None:

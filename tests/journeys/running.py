@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -20,9 +19,15 @@ from psycopg.rows import dict_row
 
 from backend import embedded
 from backend.platforms.custom import signature
+from tests import stopwatch
+from tests.embedded.processes import free_port, status_of
 
 LAGNIAPPE = Path(sys.executable).parent / "lagniappe"
-START_SECONDS = 90
+START_SECONDS = 240
+STOP_SECONDS = 30
+"""Ten are promised, which tests/embedded and tests/demo time; here it is enough that nothing is left."""
+PATIENCE_SECONDS = 60
+"""For an answer that nobody promised to be quick."""
 
 
 @dataclass
@@ -38,7 +43,7 @@ class Running:
     def command(self, *arguments: str, status: int = 0) -> Any:
         """Run `lagniappe …` and read what it prints as JSON."""
         done = subprocess.run(
-            [LAGNIAPPE, *arguments], env=self.environ, capture_output=True, text=True, timeout=60, check=False
+            [LAGNIAPPE, *arguments], env=self.environ, capture_output=True, text=True, timeout=240, check=False
         )
         assert done.returncode == status, done.stderr + done.stdout
         return json.loads(done.stdout)
@@ -107,7 +112,7 @@ class RunningShop:
         answer = requests.get(
             f"{self.lagniappe.base_url}/api/v1{path}",
             headers={"Authorization": f"Bearer {self.made['api_key']}"},
-            timeout=10,
+            timeout=PATIENCE_SECONDS,
         )
         answer.raise_for_status()
         return answer.json()
@@ -119,7 +124,7 @@ class RunningShop:
             f"{self.lagniappe.base_url}/api/v1{path}",
             json=document,
             headers={"Authorization": f"Bearer {self.made['api_key']}", "Idempotency-Key": secrets.token_hex(8)},
-            timeout=10,
+            timeout=PATIENCE_SECONDS,
         )
         assert answer.ok, answer.text
         return answer.json()
@@ -127,7 +132,7 @@ class RunningShop:
 
 @contextmanager
 def lagniappe_up(folder: Path, **environ: str) -> Iterator[Running]:
-    """`lagniappe up` on embedded servers in `folder`; stopped by SIGTERM, which must end it within 10 seconds."""
+    """`lagniappe up` on embedded servers in `folder`; stopped by SIGTERM, which must leave nothing running."""
     port = free_port()
     settings = {
         "PATH": os.environ["PATH"],
@@ -149,10 +154,10 @@ def lagniappe_up(folder: Path, **environ: str) -> Iterator[Running]:
         family = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         try:
-            process.wait(timeout=15)
+            status_of(process, within=STOP_SECONDS)
         finally:
             process.kill()
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
         assert not alive, f"still running after lagniappe up ended: {alive}"
 
 
@@ -165,14 +170,7 @@ def is_ready(base_url: str) -> bool:
 
 def wait_until(claim: Callable[[], bool], seconds: float, explain: Callable[[], str] = lambda: "") -> None:
     """Ask again and again until the claim holds. Fails, with an explanation, if it does not in time."""
-    deadline = time.monotonic() + seconds
+    deadline = stopwatch.now() + seconds
     while not claim():
-        assert time.monotonic() < deadline, f"not within {seconds} s. {explain()}"
+        assert stopwatch.now() < deadline, f"not within {seconds} s. {explain()}"
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

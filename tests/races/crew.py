@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
+from tests import stopwatch
 from tests.races import work
 
 PATIENCE_SECONDS = 60.0
@@ -80,7 +81,7 @@ class Crew:
 
 def eventually(is_so: Any, what: str) -> None:
     """Wait until it is so; fails with `what` if it is not in time."""
-    ends_at = time.monotonic() + PATIENCE_SECONDS
+    ends_at = stopwatch.now() + PATIENCE_SECONDS
     while not is_so():
-        assert time.monotonic() < ends_at, f"not in time: {what}"
+        assert stopwatch.now() < ends_at, f"not in time: {what}"
         time.sleep(0.02)
