@@ -29,7 +29,7 @@ from sqlalchemy import select, text
 from backend import clock, outbox
 from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.ledger.posting import AnySession
-from backend.loyalty import issuing
+from backend.loyalty import issuing, shopify_shops
 from backend.loyalty.shops import SHOPIFY, ShopFacts
 from backend.models import Coupon, Redemption, Reward
 from backend.queue import enqueue_after_commit
@@ -60,7 +60,9 @@ DEFAULT_PREFIX = "LGN"
 LONGEST_CODE = 255
 REFUSED_AGAIN_AFTER = timedelta(minutes=10)
 """A store that refuses a code for good is not asked for the next one at once."""
-
+CLOSED_AGAIN_AFTER = timedelta(hours=1)
+"""Shopify takes no codes for a shop that has not the app or not the permission. When that changes, all stock is looked after at
+once (`look_after_all`), unless nobody has told us."""
 FAILED_AGAIN_AFTER = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
@@ -192,6 +194,18 @@ def ask_refill(session: AnySession, shop_id: int, reward_id: int, after: timedel
     enqueue_after_commit(REFILL)
 
 
+def look_after_all(session: AnySession, shop_id: int) -> None:
+    """Have somebody look after the stock of every reward: the store takes codes again."""
+    session.execute(
+        text(
+            "insert into coupon_refill (shop_id, reward_id, due_at)"
+            " select shop_id, id, :wall from reward where shop_id = :shop and worth is not null"
+        ),
+        {"shop": shop_id, "wall": clock.wall()},
+    )
+    enqueue_after_commit(REFILL)
+
+
 def refill_next(session: AnySession, facts: Any, now: datetime) -> bool:
     """Look after the stock of one reward that asks for it; False if none does.
 
@@ -228,6 +242,9 @@ def _look_after(session: AnySession, shop: ShopFacts, reward_id: int, now: datet
     promised_the_same = [each for each in waiting if each.frozen["worth"] == reward.worth]
     free = _pop(session, shop.id, reward.id, len(promised_the_same))
     served = _hand_out(session, shop, reward.id, promised_the_same, free, now)
+    if shop.platform == SHOPIFY and not shopify_shops.takes_codes(session, shop.id):
+        ask_refill(session, shop.id, reward.id, CLOSED_AGAIN_AFTER)
+        return
     for worth, wanted in _shortages(session, reward, now):
         still_waiting = [each for each in waiting if each.status == "requested" and each.frozen["worth"] == worth]
         served += make(session, shop, reward, worth, wanted, still_waiting, now)

@@ -19,6 +19,7 @@ from backend.errors import BadInput, Conflict, LagniappeError, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
 from backend.loyalty import (
+    coupons,
     customer_merges,
     data_requests,
     members,
@@ -149,7 +150,8 @@ def apply(session: AnySession, shop: ShopFacts, event: Event, now: datetime) -> 
             _note_installation(session, shop, event.at, "uninstalled", now)
             shopify_shops.uninstall(session, shop.id, event.at, clock.wall())
         case ScopesChanged():
-            shopify_shops.take_over_scopes(session, shop.id, event.scopes)
+            if shopify_shops.take_over_scopes(session, shop.id, event.scopes):
+                coupons.look_after_all(session, shop.id)
         case ShopChanged():
             shopify_shops.take_over_facts(session, shop.id, event)
         case ShopErased():

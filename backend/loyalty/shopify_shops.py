@@ -18,6 +18,7 @@ from backend.models import Shop, ShopifyShop
 from backend.money import is_currency
 from backend.platforms.events import ShopChanged
 from backend.platforms.shopify import adapter
+from backend.platforms.shopify.scopes import CODES
 
 REDACTED_AFTER = timedelta(hours=48)
 """How long after an uninstall Shopify asks to forget the shop; so long it may come back with all that it had."""
@@ -82,12 +83,21 @@ def uninstall(session: AnySession, shop_id: int, at: datetime, wall: datetime) -
     )
 
 
-def take_over_scopes(session: AnySession, shop_id: int, scopes: tuple[str, ...]) -> None:
-    """Note what the merchant has granted."""
-    session.execute(
-        text("update shopify_shop set scopes = :scopes where shop_id = :shop"),
-        {"shop": shop_id, "scopes": sorted(scopes)},
-    )
+def take_over_scopes(session: AnySession, shop_id: int, scopes: tuple[str, ...]) -> bool:
+    """Note what the merchant has granted. True if that is more than before."""
+    row = session.get(ShopifyShop, shop_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        return False
+    is_more = not set(scopes) <= set(row.scopes)
+    row.scopes = sorted(scopes)
+    session.flush()
+    return is_more
+
+
+def takes_codes(session: AnySession, shop_id: int) -> bool:
+    """Whether codes may be made there: the app is installed, lets us in, and has the permission."""
+    row = session.get_one(ShopifyShop, shop_id, populate_existing=True)
+    return row.state == "installed" and not row.needs_opening and CODES in row.scopes
 
 
 def take_over_facts(session: AnySession, shop_id: int, said: ShopChanged) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from backend import clock, db
 from backend.errors import BadInput
-from backend.loyalty import calendar_rules, deliveries, name_locks, programs, shopify_shops, shops
+from backend.loyalty import calendar_rules, coupons, deliveries, name_locks, programs, shopify_shops, shops
 from backend.loyalty.shops import MAX_NAME_CHARACTERS, SHOPIFY
 from backend.loyalty.wording import is_language_tag
 from backend.models import Shop, ShopifyShop
@@ -86,6 +86,7 @@ def install(session: Any, shop: InstalledShop, tokens: Tokens, *, now: datetime)
         row.installed_at, row.uninstalled_at, row.redact_at = wall, None, None
         row.orders_next_at = row.topics_next_at = row.codes_next_at = wall
         metafields.go_on(session, shop_id, wall)
+        coupons.look_after_all(session, shop_id)
     session.flush()
     if is_news and known is not None:
         # Also where the tokens were dead: the app may have been gone meanwhile, and what tells of it comes later.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import shopify_shops
+from backend.loyalty import coupons, shopify_shops
 from backend.models import ShopifyShop
 
 JOB = "upkeep.watch_topics"
@@ -37,7 +37,8 @@ def begin(session: AnySession, wall: datetime) -> int | None:
 
 def note(session: AnySession, shop_id: int, scopes: Iterable[str], wall: datetime) -> None:
     """What the shop lets the app do, as Shopify says now. To be seen again tomorrow."""
-    shopify_shops.take_over_scopes(session, shop_id, tuple(scopes))
+    if shopify_shops.take_over_scopes(session, shop_id, tuple(scopes)):
+        coupons.look_after_all(session, shop_id)
     session.execute(
         text("update shopify_shop set topics_next_at = :at where shop_id = :shop and state = 'installed'"),
         {"shop": shop_id, "at": wall + EVERY},

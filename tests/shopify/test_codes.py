@@ -21,6 +21,7 @@ from backend.db import transaction
 from backend.jobs import outbox as sending
 from backend.jobs import points
 from backend.loyalty import coupons, members, rewards
+from backend.models import ShopifyShop
 from backend.platforms.shopify import discounts as words
 from tests.conftest import BusinessTime, TestShop
 from tests.embedded.processes import eventually
@@ -45,6 +46,7 @@ from tests.shopify.codes_world import calls, let_lease_end, make_stock, send, se
 from tests.shopify.pretend import Pretend
 from tests.shopify.pretend_discounts import Discounts
 from tests.shopify.store import ANN, Store, order
+from tests.shopify.test_installing import SHOP, open_app
 
 _WORKER = """
 from backend.app import create_app
@@ -82,6 +84,14 @@ def held(shop: TestShop) -> Any:
     """One code on its way that is made for one customer: that of a checkout."""
     reward(shop, CASHBACK)
     return hold(shop, member_with(shop, 50, CUSTOMER), "100.00", 20)
+
+
+def set_row(shop: TestShop, **columns: Any) -> None:
+    """Change what is kept of the shop at Shopify."""
+    with transaction() as session:
+        row = session.get_one(ShopifyShop, shop.id)
+        for name, value in columns.items():
+            setattr(row, name, value)
 
 
 def times(shopify: Pretend, operation: str) -> int:
@@ -348,10 +358,11 @@ def test_one_shops_silent_shopify_holds_up_no_other(
 
 
 def test_a_shop_without_the_app_holds_up_no_other(
-    shop: TestShop, discounts: Discounts, new_shop: Callable[..., TestShop]
+    shop: TestShop, discounts: Discounts, new_shop: Callable[..., TestShop], install: Callable[[TestShop], TestShop]
 ) -> None:
-    closed = new_shop(platform="shopify", domain=f"closed-{next(_numbers)}.myshopify.com")
+    closed = install(new_shop(platform="shopify", domain=f"closed-{next(_numbers)}.myshopify.com"))
     theirs, ours = reward(closed), reward(shop)
+    set_row(closed, state="uninstalled")
     send()
     assert len(free_codes(shop, ours)) == coupons.STOCK
     assert coupon_states(closed, theirs) == {"refused": coupons.STOCK}
@@ -359,11 +370,11 @@ def test_a_shop_without_the_app_holds_up_no_other(
 
 
 def test_a_shop_with_many_codes_waiting_takes_no_more_than_its_share_of_a_batch(
-    shop: TestShop, discounts: Discounts, new_shop: Callable[..., TestShop]
+    shop: TestShop, discounts: Discounts, new_shop: Callable[..., TestShop], install: Callable[[TestShop], TestShop]
 ) -> None:
     made = reward(shop)
     make_stock(shop, made, 550)
-    other = new_shop(platform="shopify", domain=f"other-{next(_numbers)}.myshopify.com")
+    other = install(new_shop(platform="shopify", domain=f"other-{next(_numbers)}.myshopify.com"))
     reward(other)
     claimed = sending.claim(coupons.SHOPIFY_CODE, 250, 8)
     assert {shop_id: sum(each.shop_id == shop_id for each in claimed) for shop_id in (shop.id, other.id)} == {
@@ -372,15 +383,58 @@ def test_a_shop_with_many_codes_waiting_takes_no_more_than_its_share_of_a_batch(
     }
 
 
-def test_a_shop_without_the_app_is_asked_for_stock_once_a_day(
-    shop: TestShop, discounts: Discounts, new_shop: Callable[..., TestShop]
+# A shop that can take none
+
+
+@pytest.mark.parametrize(
+    "cannot", [{"state": "uninstalled"}, {"needs_opening": True}, {"scopes": ["read_orders"]}], ids=str
+)
+def test_no_codes_are_made_for_a_shop_that_cannot_take_any(
+    shop: TestShop, discounts: Discounts, cannot: dict[str, Any]
 ) -> None:
-    closed = new_shop(platform="shopify", domain=f"closed-{next(_numbers)}.myshopify.com")
-    reward(closed)
+    set_row(shop, **cannot)
+    made = reward(shop)
+    for _ in range(4):
+        points.refill_coupons()
+        let_pass(shop, hours=25)
+    assert coupon_states(shop, made) == {}
+    assert calls(shop) == []
+
+
+def test_when_the_app_is_back_the_stock_fills_by_itself_and_whoever_waits_is_served(
+    shop: TestShop, discounts: Discounts, shopify: Pretend
+) -> None:
+    made = reward(shop)
+    set_row(shop, state="uninstalled")
     send()
-    let_pass(closed, hours=23)
+    waits = redeem(shop, member_with(shop, 500, CUSTOMER), made)
+    assert waits.status == "requested"
+    let_pass(shop, hours=25)
     points.refill_coupons()
-    assert waiting(closed) == []
+    shopify.resolvers["Query.shop"] = lambda domain: {"myshopifyDomain": domain, **SHOP}
+    open_app(shop.facts.domain)
+    send_all(shop)
+    assert redemption(shop, waits.id).status == "issued"
+    assert len(free_codes(shop, made)) == coupons.STOCK
+
+
+def test_when_the_permission_is_back_the_stock_fills_by_itself(shop: TestShop, discounts: Discounts) -> None:
+    set_row(shop, scopes=["read_orders"])
+    made = reward(shop)
+    points.refill_coupons()
+    Store(shop).tell("app/scopes_update", {"id": 1, "previous": [], "current": ["write_discounts", "read_orders"]})
+    send_all(shop)
+    assert len(free_codes(shop, made)) == coupons.STOCK
+
+
+def test_a_permission_that_is_back_without_a_word_is_found_within_the_hour(shop: TestShop, discounts: Discounts) -> None:
+    set_row(shop, scopes=["read_orders"])
+    made = reward(shop)
+    points.refill_coupons()
+    set_row(shop, scopes=["write_discounts"])  # with a renewed token, say
+    let_pass(shop, hours=1)
+    send_all(shop)
+    assert len(free_codes(shop, made)) == coupons.STOCK
 
 
 def test_an_uploaded_pool_works_without_the_app(new_shop: Callable[..., TestShop]) -> None:

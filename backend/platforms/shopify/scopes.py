@@ -5,6 +5,7 @@ Tests derive from Shopify's own schema what our documents and topics need: neith
 
 from collections.abc import Iterable, Mapping
 
+CODES = "write_discounts"
 REASONS: Mapping[str, str] = {
     "read_customer_merge": "to hear when two customers become one",
     "read_customers": "members, and whose an order is",
@@ -12,7 +13,7 @@ REASONS: Mapping[str, str] = {
     "read_orders": "what orders bring",
     "read_products": "which product a line is of, for rules by product",
     "write_app_proxy": "the widget's way to us, at the shop's own address",
-    "write_discounts": "codes of rewards, made and taken away, and whether they are still there",
+    CODES: "codes of rewards, made and taken away, and whether they are still there",
 }
 WANTED = tuple(REASONS)
 FOR_CUSTOMER_ACCOUNTS = "write_customers"
