@@ -61,8 +61,8 @@ LONGEST_CODE = 255
 REFUSED_AGAIN_AFTER = timedelta(minutes=10)
 """A store that refuses a code for good is not asked for the next one at once."""
 CLOSED_AGAIN_AFTER = timedelta(hours=1)
-"""Shopify takes no codes for a shop that has not the app or not the permission. When that changes, all stock is looked after at
-once (`look_after_all`), unless nobody has told us."""
+"""Shopify takes no codes for a shop without the app or the permission. When that changes, all stock is looked after at once
+(`look_after_all`), unless nobody has told us."""
 FAILED_AGAIN_AFTER = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
