@@ -6,14 +6,15 @@ answers are for pages of the member's own shop alone.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter
 from werkzeug.exceptions import UnsupportedMediaType
 
-from backend import strict_json
+from backend import checking, strict_json
 from backend.config import Config
 from backend.errors import BadInput, NotFound, TooLarge
 from backend.loyalty import shops
@@ -152,14 +153,13 @@ def json_body(model: type[Model]) -> Model:
     raw = request.get_data(cache=False)
     if len(raw) > LARGEST_BODY:
         raise _too_large()
-    try:
-        return model.model_validate(strict_json.parse(raw))
-    except ValidationError as error:
-        errors = [
-            {"field": ".".join(map(str, each["loc"]))[:64], "message": each["msg"]}
-            for each in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise BadInput(f"The request is not valid: {errors[0]['field']}: {errors[0]['message']}.", errors) from None
+    wanted: Model = checking.checked(_shape(model), strict_json.parse(raw), BadInput)
+    return wanted
+
+
+@cache
+def _shape(model: type[BaseModel]) -> TypeAdapter[BaseModel]:
+    return TypeAdapter(model)
 
 
 def _too_large() -> TooLarge:

@@ -7,6 +7,7 @@ HS256 with the shop's `identity_secret` is accepted, whatever its header says.
 import re
 
 import jwt
+from jwt.exceptions import InvalidSubjectError
 
 from backend import clock
 from backend.errors import Unauthorized
@@ -40,6 +41,14 @@ def verify(token: str, identity_secret: str) -> WidgetVisitor:
             raise jwt.ExpiredSignatureError
     except jwt.ExpiredSignatureError:
         raise Unauthorized("The identity has expired. Load the page again.", code="identity_expired") from None
+    except jwt.MissingRequiredClaimError as missing:
+        raise Unauthorized(f"The identity does not say {missing.claim}: it needs sub, iat and exp.") from None
+    except InvalidSubjectError:
+        raise _wrong_text("sub", _LONGEST_ID) from None
+    except jwt.ImmatureSignatureError:
+        raise Unauthorized(
+            "The identity was made in the future (iat or nbf): compare the store's clock with the time."
+        ) from None
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
         raise Unauthorized("The identity is not a token of this store.") from None
     if not 0 < life <= LONGEST_LIFE_SECONDS:
@@ -52,5 +61,9 @@ def verify(token: str, identity_secret: str) -> WidgetVisitor:
 
 def _text(name: str, value: object, longest: int) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= longest or _NOT_A_TEXT.search(value):
-        raise Unauthorized(f"The identity's {name} must be a text of 1 to {longest} characters.")
+        raise _wrong_text(name, longest)
     return value
+
+
+def _wrong_text(name: str, longest: int) -> Unauthorized:
+    return Unauthorized(f"The identity's {name} must be a text of 1 to {longest} characters.")

@@ -2,10 +2,9 @@
 
 import gzip
 from datetime import datetime
-from typing import Annotated
 
 from flask import Response, current_app, g, request, stream_with_context
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from backend import clock, db, strict_json
 from backend.errors import MemberBlocked, NotFound
@@ -115,8 +114,9 @@ class SessionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     identity: str
-    ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
-    """The code of the friend's link that brought the shopper. One that nobody has changes nothing."""
+    ref: str | None = None
+    """The code of the friend's link that brought the shopper. Pages carry a `ref` of others too: one that nobody has,
+    or that cannot be a code at all, changes nothing."""
 
 
 @blueprint.post("/<widget_key>/session")

@@ -47,10 +47,6 @@ def test_a_body_that_is_not_strict_json_is_refused(widget: Widget, body: bytes) 
         ({"identity": 7}, "identity"),
         ({"identity": {"sub": "c-1"}}, "identity"),
         ({"identity": "x", "ref": 7}, "ref"),
-        ({"identity": "x", "ref": ""}, "ref"),
-        ({"identity": "x", "ref": "a b"}, "ref"),
-        ({"identity": "x", "ref": "a\n"}, "ref"),
-        ({"identity": "x", "ref": "x" * 65}, "ref"),
         ({"identity": "x", "customer_id": "c-1"}, "customer_id"),
         ({"identity": "x", "shop_id": 1}, "shop_id"),
         ({"identity": "x", "balance": 1000}, "balance"),
@@ -65,8 +61,10 @@ def test_a_wrong_or_unknown_field_is_named(widget: Widget, body: dict[str, Any],
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"7", b'"text"', b"true"])
-def test_json_that_is_no_object_is_refused(widget: Widget, body: bytes) -> None:
-    assert post(widget, body).status_code == 422
+def test_json_that_is_no_object_is_refused_in_words_of_the_outside(widget: Widget, body: bytes) -> None:
+    answer = post(widget, body)
+    assert answer.status_code == 422
+    assert answer.json["detail"] == "The body should be a JSON object."
 
 
 def test_a_friends_code_is_taken_and_kept_nowhere_yet(widget: Widget) -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -85,8 +86,27 @@ def test_moving_the_business_clock_expires_no_identity(widget: Widget, time: Any
 
 
 @pytest.mark.parametrize("claim", ["sub", "iat", "exp"])
-def test_a_token_without_what_it_needs_is_refused(widget: Widget, claim: str) -> None:
-    assert refused(widget, widget.identity(**{claim: None})) == "unauthorized"
+def test_a_token_without_what_it_needs_is_refused_and_told_what(widget: Widget, claim: str) -> None:
+    token = widget.identity(**{claim: None})
+    assert refused(widget, token) == "unauthorized"
+    assert f"does not say {claim}" in widget.begin(token).json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (lambda now: {"iat": now + 120, "exp": now + 600}, "in the future"),
+        (lambda now: {"nbf": now + 120}, "in the future"),
+        (lambda now: {"sub": 7}, "sub must be a text of 1 to 255 characters"),
+    ],
+    ids=["iat", "nbf", "sub"],
+)
+def test_whoever_signs_well_and_says_it_wrong_is_told_what_is_wrong(
+    widget: Widget, said: Callable[[int], dict[str, object]], words: str
+) -> None:
+    token = hand_made({"alg": "HS256"}, claims(**said(int(time.time()))), widget.shop.facts.identity_secret)
+    assert refused(widget, token) == "unauthorized"
+    assert words in widget.begin(token).json["detail"]
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_the_session_of_a_friend_brings_the_link_along(ada: Widget, widget_of: C
     assert len(rows(ada.shop, "select 1 from referral where shop_id = :shop")) == 1
 
 
-@pytest.mark.parametrize("ref", ["0000000000", "FRIEND-1_x", "x" * 64])
+@pytest.mark.parametrize("ref", ["0000000000", "FRIEND-1_x", "x" * 64, "", "spring sale", "../x\n", "x" * 5000])
 def test_an_unknown_code_changes_nothing_and_fails_nothing(
     ada: Widget, widget_of: Callable[..., Widget], ref: str
 ) -> None:
