@@ -134,6 +134,28 @@ def test_a_body_of_a_shop_with_another_id_is_refused(store: Store) -> None:
     assert said(store.send("app/uninstalled", of_the_shop(store.domain))) == (200, "rejected")
 
 
+@pytest.mark.parametrize(
+    ("page", "answer"),
+    [
+        ("https://jsmith.myshopify.com/548380009/orders/123456abcd/authenticate?key=abcdefg", "rejected"),
+        ("https://kiln.example/548380009/orders/123456abcd/authenticate?key=abcdefg", "rejected"),
+        ("https://kiln.example/77/orders/123456abcd/authenticate?key=abcdefg", "accepted"),
+        ("https://account.kiln.example/orders/548380009", "accepted"),
+        ("https://kiln.example/en/548380009/orders/123456abcd", "accepted"),
+        (548380009, "accepted"),
+    ],
+)
+def test_an_order_whose_page_is_at_another_shop_is_not_taken_for_this_one(store: Store, page: Any, answer: str) -> None:
+    with transaction() as session:
+        session.get_one(ShopifyShop, store.shop.id).external_id = "77"
+    assert said(store.send("orders/paid", order(order_status_url=page)))[1] == answer
+
+
+def test_an_order_of_a_shop_whose_id_is_not_known_yet_is_taken(store: Store) -> None:
+    page = "https://kiln.example/548380009/orders/123456abcd/authenticate?key=abcdefg"
+    assert said(store.send("orders/paid", order(order_status_url=page))) == (202, "accepted")
+
+
 # What becomes of a delivery.
 
 

@@ -40,6 +40,9 @@ _TEST_ORDER = "A test order: it earns nothing and is not kept."
 _NO_ORDER = "It names no order."
 _NOT_MERGED = "The two customers were not merged (yet)."
 _TOPIC = re.compile(r"[a-z0-9_]{1,100}/[a-z0-9_]{1,100}")
+_ORDER_PAGE = re.compile(r"https://[^/?#]+/([0-9]{1,20})/orders/", re.ASCII)
+"""The page of an order has the shop's id in its path, whatever domain it is at. Another form says nothing."""
+_LONGEST_ADDRESS = 500
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
 
@@ -84,6 +87,9 @@ def check_shop(document: Any, shop_domain: str, external_id: str | None) -> None
     if said is not None and (not isinstance(said, str) or domain.read(said) != shop_domain):
         raise MalformedDelivery("The body is of another shop than the header X-Shopify-Shop-Domain.")
     said_id = document.get("id") if "myshopify_domain" in document else document.get("shop_id")
+    if said_id is None and isinstance(address := document.get("order_status_url"), str):
+        found = _ORDER_PAGE.match(address[:_LONGEST_ADDRESS])
+        said_id = found and found[1]
     if said_id is not None and external_id is not None and str(said_id).rpartition("/")[2] != external_id:
         raise MalformedDelivery("The body is of a shop with another id.")
 
