@@ -22,6 +22,9 @@ from backend.platforms.shopify.scopes import CODES
 
 REDACTED_AFTER = timedelta(hours=48)
 """How long after an uninstall Shopify asks to forget the shop; so long it may come back with all that it had."""
+TOKEN_LIFE = timedelta(hours=1)
+"""Of an offline access token (platforms.md 1.5). Should it be longer one day, an uninstall may be passed over: then Shopify
+refuses the token, and that is noticed."""
 _HOST = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _MAX_CACHED = 10_000
 
@@ -33,6 +36,14 @@ class Known:
     shop_id: int
     external_id: str | None
     installed_at: datetime | None
+    access_until: datetime | None
+
+    @property
+    def there_since(self) -> datetime | None:
+        """Since when, at least, the app has been in the shop without a break: whoever uninstalls it ends its token, so one
+        that Shopify gave later shows that it was back. The moment it was given is told by its end."""
+        given_at = None if self.access_until is None else self.access_until - TOKEN_LIFE
+        return max(filter(None, (self.installed_at, given_at)), default=None)
 
 
 _cache: dict[str, tuple[float, Known]] = {}
@@ -44,7 +55,8 @@ def by_domain(domain: str) -> Known | None:
     if found is not None and found[0] > time.monotonic():
         return found[1]
     row = db.one_statement(
-        "select shop_id, external_id, installed_at from shopify_shop where domain = %(domain)s", {"domain": domain}
+        "select shop_id, external_id, installed_at, access_until from shopify_shop where domain = %(domain)s",
+        {"domain": domain},
     )
     if row is None:
         return None  # not remembered: the next delivery may come right after the app was opened first

@@ -48,7 +48,7 @@ def receive() -> Response:
 
 
 def _is_of_before(shop: Known) -> bool:
-    """Whether it happened before the shop was installed last: what comes late must not take the new tokens away.
+    """Whether it happened before the app came (back) into the shop: what comes late must not take the new tokens away.
 
     Anybody can write that header, but only to have less done.
     """
@@ -56,6 +56,6 @@ def _is_of_before(shop: Known) -> bool:
         triggered_at = datetime.fromisoformat(request.headers.get("X-Shopify-Triggered-At") or "")
     except ValueError:
         return False
-    if triggered_at.tzinfo is None or shop.installed_at is None:
+    if triggered_at.tzinfo is None or shop.there_since is None:
         return False
-    return triggered_at < shop.installed_at
+    return triggered_at < shop.there_since

@@ -190,6 +190,24 @@ def test_an_uninstall_that_arrives_only_after_the_shop_came_back_does_not_end_it
     assert row_of(installed_shop.id).state == "installed"
 
 
+def test_nor_does_it_where_nobody_had_noticed_that_the_app_was_gone(installed_shop: TestShop) -> None:
+    with transaction() as session:
+        row = session.get_one(ShopifyShop, installed_shop.id)
+        row.installed_at = clock.wall() - timedelta(days=9)
+        row.access_until = clock.wall() + timedelta(minutes=20)  # given 40 minutes ago
+    store = Store(installed_shop)
+    dropped_at, of_before = clock.wall() - timedelta(minutes=30), clock.wall() - timedelta(minutes=50)
+    store.send("app/uninstalled", of_the_shop(store.domain), X_Shopify_Triggered_At=of_before.isoformat())
+    open_app(installed_shop.facts.domain)  # it was gone and is there again, and the tokens that were kept seemed good
+    store.send("app/uninstalled", of_the_shop(store.domain), X_Shopify_Triggered_At=dropped_at.isoformat())
+    store.shop.work()
+    assert [state for state, _ in store.kept()] == ["ignored"] * 2
+    assert row_of(installed_shop.id).state == "installed"
+    now = (clock.wall() + timedelta(seconds=1)).isoformat()
+    store.tell("app/uninstalled", of_the_shop(store.domain), X_Shopify_Triggered_At=now)
+    assert row_of(installed_shop.id).state == "uninstalled"
+
+
 @pytest.mark.parametrize("localization", [None, {"defaultLocale": "klingon!"}])
 def test_what_we_do_not_know_of_a_shop_keeps_nobody_out(
     app: Flask, said: dict[str, Any], localization: dict[str, Any] | None
