@@ -17,7 +17,8 @@ from backend.jobs import clock_process
 from backend.jobs.clock_process import LEADER_LOCK, SESSION_NAME, Leaps, Watch
 from backend.jobs.schedule import SCHEDULE, Periodic
 from backend.queue import QUEUES, Bell
-from tests.embedded.processes import eventually
+from tests import stopwatch
+from tests.embedded.processes import eventually, status_of
 from tests.jobs.conftest import OwnValkey, Start
 
 LATE = 10.0
@@ -62,7 +63,7 @@ def test_without_any_worker_the_clock_does_the_work(
     lagniappe: Start, leader: Callable[[], int | None], deliver: Callable[..., str], states: Callable[[], list[str]]
 ) -> None:
     lagniappe("clock")
-    eventually(leader, within=20)
+    eventually(leader)
     deliver()
     eventually(lambda: states() == ["handled"], within=LATE)
 
@@ -75,7 +76,7 @@ def test_with_a_dead_queue_the_clock_does_the_work_without_waiting_for_a_worker(
     states: Callable[[], list[str]],
 ) -> None:
     lagniappe("clock")
-    eventually(leader, within=20)
+    eventually(leader)
     valkey.kill()
     deliver()
     eventually(lambda: states() == ["handled"], within=4)
@@ -90,13 +91,10 @@ def test_with_a_hung_queue_workers_and_web_included_the_work_is_done(
 ) -> None:
     lagniappe("worker", "--queues", "inbox")
     lagniappe("clock")
-    eventually(leader, within=20)
-    eventually(lambda: valkey.client.scard("rq:workers") == 1, within=15)
+    eventually(leader)
+    eventually(lambda: valkey.client.scard("rq:workers") == 1)
     valkey.hang()
-    begun = time.monotonic()
-    for number in range(10):
-        deliver(number)
-    assert time.monotonic() - begun < 1
+    assert stopwatch.seconds_for(lambda: [deliver(number) for number in range(10)]) < 2.5  # had each waited: 5
     eventually(lambda: states() == ["handled"] * 10, within=LATE)
     valkey.go_on()
 
@@ -109,7 +107,7 @@ def test_emptying_the_queue_again_and_again_loses_nothing(
     for number in range(60):
         deliver(number)
         valkey.client.flushall()
-    eventually(lambda: states() == ["handled"] * 60, within=30)
+    eventually(lambda: states() == ["handled"] * 60)
 
 
 def test_stale_jobs_in_the_queue_do_no_harm(
@@ -122,7 +120,7 @@ def test_stale_jobs_in_the_queue_do_no_harm(
     lagniappe("worker", "--queues", "inbox")
     lagniappe("clock")
     deliver()
-    eventually(lambda: states() == ["handled"], within=20)
+    eventually(lambda: states() == ["handled"])
 
 
 def test_a_second_clock_stands_by_and_takes_over(
@@ -133,13 +131,13 @@ def test_a_second_clock_stands_by_and_takes_over(
     states: Callable[[], list[str]],
 ) -> None:
     first = lagniappe("clock")
-    led_by = eventually(leader, within=20)
+    led_by = eventually(leader)
     lagniappe("clock")
-    eventually(lambda: sessions() == 2, within=20)
+    eventually(lambda: sessions() == 2)
     time.sleep(1.5)
     assert leader() == led_by
     first.send_signal(signal.SIGKILL)
-    eventually(lambda: leader() not in (None, led_by), within=3)
+    eventually(lambda: leader() not in (None, led_by), within=LATE)
     deliver()
     eventually(lambda: states() == ["handled"], within=LATE)
 
@@ -152,23 +150,23 @@ def test_a_clock_that_loses_its_session_leads_again(
     states: Callable[[], list[str]],
 ) -> None:
     lagniappe("clock")
-    led_by = eventually(leader, within=20)
+    led_by = eventually(leader)
     line.execute("select pg_terminate_backend(%s)", [led_by])
-    eventually(lambda: leader() not in (None, led_by), within=5)
+    eventually(lambda: leader() not in (None, led_by), within=LATE)
     deliver()
     eventually(lambda: states() == ["handled"], within=LATE)
 
 
 def test_a_leader_that_hangs_loses_the_lock(lagniappe: Start, leader: Callable[[], int | None]) -> None:
     first = lagniappe("clock")
-    led_by = eventually(leader, within=20)
+    led_by = eventually(leader)
     second = lagniappe("clock")
     first.send_signal(signal.SIGSTOP)
-    eventually(lambda: leader() not in (None, led_by), within=20)
+    eventually(lambda: leader() not in (None, led_by))
     first.send_signal(signal.SIGCONT)
     second.terminate()
-    assert second.wait(timeout=5) == 0
-    eventually(leader, within=5)
+    assert status_of(second) == 0
+    eventually(leader)
     assert first.poll() is None
 
 
@@ -176,10 +174,10 @@ def test_sigterm_ends_leader_and_standby_at_once(
     lagniappe: Start, leader: Callable[[], int | None], sessions: Callable[[], int]
 ) -> None:
     clocks: list[subprocess.Popen[bytes]] = [lagniappe("clock"), lagniappe("clock")]
-    eventually(lambda: leader() and sessions() == 2, within=20)
+    eventually(lambda: leader() and sessions() == 2)
     for each in clocks:
         each.terminate()
-    assert [each.wait(timeout=3) for each in clocks] == [0, 0]
+    assert [status_of(each, within=5) for each in clocks] == [0, 0]
     assert leader() is None
 
 
@@ -194,18 +192,23 @@ class TestWatching:
     def watch(self, own_app: Flask, done: list[str], monkeypatch: pytest.MonkeyPatch) -> Watch:
         watch = Watch(own_app, Periodic("upkeep.purge", every=1, waits="select 1"))
         monkeypatch.setattr(watch, "_door", lambda: done.append("here"))
-        monkeypatch.setattr(clock_process, "PATIENCE_SECONDS", 0.3)
         return watch
 
     def test_it_rings_first_and_drains_here_only_when_nothing_moves(
-        self, watch: Watch, done: list[str], line: psycopg.Connection[Any], valkey: OwnValkey
+        self,
+        watch: Watch,
+        done: list[str],
+        line: psycopg.Connection[Any],
+        valkey: OwnValkey,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         bell, stopping = Bell(valkey.url), threading.Event()
+        monkeypatch.setattr(clock_process, "PATIENCE_SECONDS", 600)
         watch.attend(line, bell, stopping)
         assert (valkey.client.llen("rq:queue:upkeep"), done) == (1, [])
         watch.attend(line, bell, stopping)
         assert done == []
-        time.sleep(0.35)
+        monkeypatch.setattr(clock_process, "PATIENCE_SECONDS", 0)
         watch.attend(line, bell, stopping)
         assert done == ["here"]
 
@@ -243,7 +246,7 @@ class TestWatching:
         watch.attend(line, bell, stopping)
         monkeypatch.setattr(watch, "_is_due", lambda: False)
         valkey.start()
-        eventually(lambda: watch.attend(line, bell, stopping) or valkey.client.llen("rq:queue:upkeep") == 1, within=5)
+        eventually(lambda: watch.attend(line, bell, stopping) or valkey.client.llen("rq:queue:upkeep") == 1)
         time.sleep(0.3)
         watch.attend(line, bell, stopping)
         assert valkey.client.llen("rq:queue:upkeep") == 1

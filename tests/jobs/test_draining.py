@@ -59,8 +59,9 @@ def test_a_deadlock_is_run_again_unseen(app: Flask, rung: list[str]) -> None:
 
     def other() -> None:
         with app.app_context(), transaction() as session:
+            session.execute(text("set local deadlock_timeout = '60s'"))
             session.execute(text("select pg_advisory_xact_lock(91)"))
-            first_has_one.wait(10)
+            first_has_one.wait(60)
             session.execute(text("select pg_advisory_xact_lock(92)"))
 
     def batch() -> int:

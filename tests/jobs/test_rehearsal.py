@@ -52,7 +52,7 @@ def advance(own_environ: dict[str, str]) -> Command:
             env={"PATH": "/usr/bin:/bin", **own_environ, **environ},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 
@@ -126,7 +126,9 @@ def test_a_process_reads_the_offset_at_most_five_times_a_second(monkeypatch: pyt
     reads: list[str] = []
     monkeypatch.setattr(rehearsal.db, "one_statement", lambda statement, _: reads.append(statement))
     rehearsal._seen = None
+    begun = time.monotonic()
     for _ in range(1000):
         rehearsal.current_offset()
-    assert len(reads) == 1
-    eventually(lambda: rehearsal.current_offset() == timedelta() and len(reads) == 2, within=2)
+    assert 1 <= len(reads) <= 1 + 5 * (time.monotonic() - begun)
+    so_far = len(reads)
+    eventually(lambda: rehearsal.current_offset() == timedelta() and len(reads) == so_far + 1)
