@@ -14,6 +14,9 @@ _ENDED = """
 """
 """What became of the hold or spend that a redemption's points stand in."""
 
+_IS_MONEY = "r.frozen -> 'worth' ->> 'kind' in ('gift_card', 'store_credit')"
+"""A gift card's code is the redemption's once the store has it; of store credit no redemption has one."""
+
 REWARD_QUESTIONS = (
     Question(
         6,  # a hold ends by its limit: nobody waits for longer
@@ -50,7 +53,8 @@ REWARD_QUESTIONS = (
             when 'returned' then coalesce(e.released, false) or coalesce(e.returned, false)
             when 'failed' then coalesce(e.released, false)
             when 'expired' then case when r.frozen ->> 'type' = 'cashback' then coalesce(e.released, false)
-                else coalesce(e.returned, false) = coalesce((r.frozen ->> 'points_back')::boolean, false) end
+                else coalesce(e.returned, false) = coalesce((r.frozen ->> 'points_back')::boolean, false)
+                    or e.returned is not true and r.problem is not null and {_IS_MONEY} end -- it was not taken back
             end
         """,  # noqa: S608 - our own words
     ),
@@ -97,12 +101,13 @@ REWARD_QUESTIONS = (
     ),
     Question(
         7,  # what a redemption says of its code is what the code says of itself
-        """
+        f"""
         select r.shop_id, r.member_id, format('redemption %s has coupon %s, which is another code or reward', r.id, c.id)
             as what
         from redemption r join coupon c on c.shop_id = r.shop_id and c.id = r.coupon_id
-        where c.code is distinct from r.code or c.reward_id <> r.reward_id or c.redemption_id <> r.id
-        """,
+        where c.reward_id <> r.reward_id or c.redemption_id <> r.id or c.code is distinct from r.code
+            and not (r.code is null and {_IS_MONEY} and (r.issued_at is null or c.worth ->> 'kind' = 'store_credit'))
+        """,  # noqa: S608
     ),
     Question(
         7,  # one live code at a time
@@ -157,7 +162,8 @@ REWARD_QUESTIONS = (
         from coupon c
         left join coupon_free f on f.shop_id = c.shop_id and f.reward_id = c.reward_id and f.coupon_id = c.id
         left join redemption r on r.shop_id = c.shop_id and upper(r.code) = upper(c.code)
-        where c.state = 'ready' and f.coupon_id is null and r.id is null
+        where c.state = 'ready' and f.coupon_id is null and r.id is null and not exists (
+            select 1 from redemption o where o.shop_id = c.shop_id and o.id = c.redemption_id and o.coupon_id = c.id)
         """,
     ),
     Question(

@@ -8,6 +8,9 @@ that notes the store's answer (`became_ready`, `was_refused`, `was_disabled`).
 What a code is worth was promised to whoever waits for one: they get a code of that worth, whatever the reward is worth by
 then, and the stock holds codes of today's worth alone.
 
+Gift cards and store credit are money, of which nobody keeps a stock: each is made for one redemption, which waits for it
+(docs/decisions/0031). The code of store credit is a receipt between the store and us; no redemption and no shopper has it.
+
 Locks: account, redemption, reward, coupon. Holding the reward holds off a change of what its codes are worth.
 """
 
@@ -16,7 +19,7 @@ import io
 import logging
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -49,6 +52,8 @@ MONEY_KINDS = (GIFT_CARD, STORE_CREDIT)
 these is made for one redemption, never for stock."""
 TAKEN = "The store has another discount of this code."
 """Why a code was refused that `is_taken_elsewhere`."""
+SPENT = "It has been spent, or a part of it."
+"""Why a store cannot take money back, if that is why."""
 STOCK = 50
 """So many free codes of each reward are kept ready; one in ten that is taken looks after it (redeem.sql)."""
 TAKEN_PER_LOOK = 10
@@ -93,17 +98,30 @@ def new_code(prefix: str | None = None) -> str:
     return "-".join([prefix or DEFAULT_PREFIX, *(random[at : at + 4] for at in range(0, _RANDOM_CHARACTERS, 4))])
 
 
+def new_gift_card_code(prefix: str | None = None) -> str:
+    """A gift card's code as Shopify takes it, 8 to 20 letters and digits, with the same 60 random bits: `LGN7G4MQ2XD9PTR`."""
+    begins = "".join(sign for sign in prefix or DEFAULT_PREFIX if sign not in "-_").upper()
+    return begins + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))
+
+
+def is_money(worth: Mapping[str, Any] | None) -> bool:
+    """Whether the store pays it as a gift card or as store credit."""
+    return worth is not None and worth["kind"] in MONEY_KINDS
+
+
 def reference(shop_id: int, coupon_id: int) -> str:
     """What the store knows the code's discount by: always the same, so that a repeated call is recognised as ours."""
     return f"lagniappe-{shop_id}-{coupon_id}"
 
 
-def told_as(shop: ShopFacts, *, is_alone: bool = False) -> str | None:
+def told_as(shop: ShopFacts, *, is_alone: bool = False, worth: Mapping[str, Any] | None = None) -> str | None:
     """The kind of the outbox's row that tells this shop's store of a code; None: the store looks its codes up.
 
     At Shopify, codes of one worth share a discount, and many are made or taken away with one call; one that has a discount
-    to itself, made for one redemption or the merchant's own, goes `is_alone`.
+    to itself, made for one redemption or the merchant's own, goes `is_alone`. Money goes its own ways.
     """
+    if worth is not None and is_money(worth):
+        return SHOPIFY_GIFT_CARD if worth["kind"] == GIFT_CARD else SHOPIFY_STORE_CREDIT
     if shop.platform == SHOPIFY:
         return SHOPIFY_DISCOUNT if is_alone else SHOPIFY_CODE
     return None if shop.discounts_url is None else OUTBOX_KIND
@@ -239,7 +257,12 @@ def _look_after(session: AnySession, shop: ShopFacts, reward_id: int, now: datet
     _alone(session, shop.id, reward_id)
     waiting = issuing.lock_waiting(session, shop.id, reward_id, MOST_SERVED)
     reward = _held(session, shop.id, reward_id)
-    promised_the_same = [each for each in waiting if each.frozen["worth"] == reward.worth]
+    promised_money = [each for each in waiting if is_money(each.frozen["worth"])]
+    for redemption in promised_money:
+        _pay(session, shop, reward, redemption, now)
+    if len(promised_money) == MOST_SERVED:
+        ask_refill(session, shop.id, reward.id)  # more may be waiting
+    promised_the_same = [each for each in waiting if each.frozen["worth"] == reward.worth and each.coupon_id is None]
     free = _pop(session, shop.id, reward.id, len(promised_the_same))
     served = _hand_out(session, shop, reward.id, promised_the_same, free, now)
     if shop.platform == SHOPIFY and not shopify_shops.takes_codes(session, shop.id):
@@ -304,15 +327,15 @@ def make_for(
     *,
     prefix: str | None,
     worth: dict[str, Any],
-    expires_at: datetime,
+    expires_at: datetime | None,
     now: datetime,
 ) -> tuple[int, str]:
     """Make one code for one redemption alone: its id and the code, which the store may not have yet."""
-    kind = told_as(shop, is_alone=True)
+    kind = told_as(shop, is_alone=True, worth=worth)
     coupon = Coupon(
         shop_id=shop.id,
         reward_id=reward_id,
-        code=new_code(prefix),
+        code=new_gift_card_code(prefix) if worth["kind"] == GIFT_CARD else new_code(prefix),
         source="made",
         state="ready" if kind is None else "making",
         worth=worth,
@@ -325,6 +348,20 @@ def make_for(
     if kind is not None:
         outbox.put(session, shop.id, kind, create_key(coupon.id), {"coupon_id": coupon.id})
     return coupon.id, coupon.code
+
+
+def _pay(session: AnySession, shop: ShopFacts, reward: Reward, redemption: Redemption, now: datetime) -> None:
+    """Have the store pay a redemption that waits. It has no code that anybody could read before the store has it."""
+    redemption.coupon_id, _ = make_for(
+        session,
+        shop,
+        reward.id,
+        redemption.id,
+        prefix=reward.details.get("code_prefix"),
+        worth=redemption.frozen["worth"],
+        expires_at=issuing.valid_until(shop, redemption.frozen.get("valid_days"), now),
+        now=now,
+    )
 
 
 def create_key(coupon_id: int) -> str:
@@ -386,7 +423,8 @@ def _shortages(session: AnySession, reward: Reward, now: datetime) -> list[tuple
     is_over = reward.active_to is not None and reward.active_to <= now
     stock = STOCK if reward.coupon_source == "made" and reward.is_active and not is_over else 0
     shortages: list[tuple[dict[str, Any], int]] = []
-    for worth in [reward.worth, *(each.worth for each in counted if each.wanted > 0 and each.worth != reward.worth)]:
+    promised = [each.worth for each in counted if each.wanted > 0 and each.worth != reward.worth]
+    for worth in [each for each in (reward.worth, *promised) if not is_money(each)]:
         wanted = sum(each.wanted for each in counted if each.worth == worth) + (stock if worth == reward.worth else 0)
         if worth is not None and wanted > 0:
             shortages.append((worth, wanted))
@@ -402,7 +440,10 @@ def became_ready(session: AnySession, shop: ShopFacts, coupon_id: int, now: date
     if coupon.redemption_id is not None:
         redemption = issuing.locked(session, shop.id, coupon.redemption_id)
         if _leaves_making(session, coupon, "ready") and redemption.coupon_id == coupon.id:
-            redemption.is_ready = True
+            if is_money(coupon.worth):
+                give(session, shop, redemption, now)
+            else:
+                redemption.is_ready = True
         return
     waiting = issuing.lock_waiting(session, shop.id, coupon.reward_id, 1, coupon.worth)
     reward = _held(session, shop.id, coupon.reward_id)
@@ -410,12 +451,22 @@ def became_ready(session: AnySession, shop: ShopFacts, coupon_id: int, now: date
         return
     if waiting:
         issuing.issue(session, shop, waiting[0], coupon.id, coupon.code, now)
+        if coupon.worth != reward.worth:  # whoever was promised something else may have waited behind
+            ask_refill(session, shop.id, coupon.reward_id)
     elif coupon.worth != reward.worth:
         disable(session, shop, coupon.id)  # it was made for somebody who waits no more
     else:
         _set_free(session, shop.id, coupon.reward_id, [(coupon.id, coupon.code)])
         if issuing.does_one_wait(session, shop.id, coupon.reward_id, coupon.worth):  # who waited longest was served
             ask_refill(session, shop.id, coupon.reward_id)
+
+
+def give(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
+    """The store has paid what the redemption, which waits, was promised. The caller holds it."""
+    coupon = session.get_one(Coupon, (shop.id, redemption.coupon_id))
+    assert coupon.worth is not None
+    code = coupon.code if coupon.worth["kind"] == GIFT_CARD else None
+    issuing.issue(session, shop, redemption, coupon.id, code, now, expires_at=coupon.expires_at)
 
 
 def was_refused(
@@ -447,17 +498,20 @@ def is_taken_elsewhere(session: AnySession, shop: ShopFacts, coupon_id: int, now
     redemption = issuing.locked(session, shop.id, coupon.redemption_id)
     if not _leaves_making(session, coupon, "refused") or redemption.status != "requested":
         return
-    assert coupon.worth is not None and coupon.expires_at is not None
-    redemption.coupon_id, redemption.code = make_for(
+    assert coupon.worth is not None
+    is_card = coupon.worth["kind"] == GIFT_CARD
+    redemption.coupon_id, code = make_for(
         session,
         shop,
         coupon.reward_id,
         redemption.id,
-        prefix=coupon.code.rsplit("-", maxsplit=3)[0],
+        prefix=coupon.code[:-_RANDOM_CHARACTERS] if is_card else coupon.code.rsplit("-", maxsplit=3)[0],
         worth=coupon.worth,
         expires_at=coupon.expires_at,
         now=now,
     )
+    if not is_card:  # that has its code once it is there
+        redemption.code = code
 
 
 def disable(session: AnySession, shop: ShopFacts, coupon_id: int, redemption_id: int | None = None) -> bool:
@@ -473,7 +527,8 @@ def disable(session: AnySession, shop: ShopFacts, coupon_id: int, redemption_id:
     ).scalar_one()
     if coupon.state in ("disabled", "refused"):
         return True
-    kind = told_as(shop, is_alone=coupon.redemption_id is not None or coupon.source == "uploaded")
+    is_alone = coupon.redemption_id is not None or coupon.source == "uploaded"
+    kind = told_as(shop, is_alone=is_alone, worth=coupon.worth)
     if kind is None or (coupon.state == "making" and _take_from_outbox(session, shop.id, coupon_id)):
         coupon.state = "disabled"
         session.flush()
@@ -509,13 +564,13 @@ def cannot_be_disabled(session: AnySession, shop: ShopFacts, coupon_id: int) -> 
 
 def make_again(session: AnySession, shop: ShopFacts, coupon_ids: list[int]) -> int:
     """Have codes of ours made again, with the same letters, that the store has lost. Whoever has one keeps it meanwhile.
-    How many were not under way yet."""
+    How many were not under way yet. Money is never made again."""
     rows: Any = session.execute(
         text(
             "select id, redemption_id is not null as is_alone from coupon where shop_id = :shop and id = any(:ids)"
-            " and source = 'made' and state = 'ready' order by id"
+            " and source = 'made' and state = 'ready' and not worth ->> 'kind' = any(:money) order by id"
         ),
-        {"shop": shop.id, "ids": coupon_ids},
+        {"shop": shop.id, "ids": coupon_ids, "money": list(MONEY_KINDS)},
     ).all()
     session.execute(
         text("delete from outbox where shop_id = :shop and key = any(:keys) and state <> 'waiting'"),

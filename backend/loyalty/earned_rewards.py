@@ -143,7 +143,7 @@ def _have(
         issuing.tell(session, redemption, "reward_issued")
     if redemption.status == "issued":
         issuing.tell(session, redemption, "reward_issued")
-    if reward.coupon_source == "made" and (free is None or free[0] % coupons.TAKEN_PER_LOOK == 0):
+    if reward.coupon_source in ("made", "each") and (free is None or free[0] % coupons.TAKEN_PER_LOOK == 0):
         coupons.ask_refill(session, shop.id, reward.id)
     return redemption
 

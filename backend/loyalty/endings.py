@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 Ending = Literal["returned", "expired", "released", "order_undone"]
 CASHBACK = "cashback"
+NOT_IN_TIME = "No code could be made in time."
 _AUTHORS: Mapping[Ending, Author] = {
     "returned": Author("customer"),
     "expired": SYSTEM,
@@ -93,10 +94,10 @@ def release_holds(session: AnySession, now: datetime, limit: int = 100) -> int:
     def let_go(shop: ShopFacts, redemption: Redemption) -> None:
         if redemption.status != "requested" or redemption.ending is not None:
             return
-        if redemption.frozen["type"] == CASHBACK:
+        if redemption.frozen["type"] == CASHBACK or redemption.coupon_id is not None:  # the store may have it by now
             begin(session, shop, redemption, "released", now)
         else:
-            issuing.fail(session, shop, redemption, "No code could be made in time.", now)
+            issuing.fail(session, shop, redemption, NOT_IN_TIME, now)
 
     return _each(session, due, let_go)
 
@@ -151,21 +152,45 @@ def code_not_disabled(
     if redemption.coupon_id != coupon_id or redemption.ending is None:
         return
     redemption.problem = reason
-    if redemption.ending == "returned":
+    if coupons.is_money(redemption.frozen["worth"]):
+        _stays_paid(session, shop, redemption, reason, now)
+    elif redemption.ending == "returned":
         redemption.ending = None
     else:
         _finish(session, shop, redemption, now)
 
 
-def _finish(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
+def _stays_paid(session: AnySession, shop: ShopFacts, redemption: Redemption, reason: str, now: datetime) -> None:
+    """The store cannot take the money back: no points come back for it. What is known to be spent has been used."""
+    if reason == coupons.SPENT:
+        if redemption.status == "requested":  # it was paid before its owner was told
+            coupons.give(session, shop, redemption, now)
+        redemption.ending = None
+        redemption.use_state, redemption.used_at = "used", now
+        redemption.delivery_status = redemption.delivery_status or "ordered"  # S1.14
+    elif redemption.status == "requested":  # nobody can say whether it was ever paid, and its owner was told of nothing
+        issuing.fail(session, shop, redemption, reason, now)
+    elif redemption.ending == "expired":
+        _finish(session, shop, redemption, now, are_points_kept=True)
+    else:
+        redemption.ending = None
+
+
+def _finish(
+    session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime, *, are_points_kept: bool = False
+) -> None:
+    """`are_points_kept`: they stay spent, whatever the reward says of what was not used."""
     ending: Ending = redemption.ending  # type: ignore[assignment]  # whoever calls this has noted one
     was_on_hold = redemption.status == "requested"
+    if ending == "released" and redemption.frozen["type"] != CASHBACK:
+        issuing.fail(session, shop, redemption, NOT_IN_TIME, now)
+        return
     redemption.status = "expired" if ending in ("expired", "released") else "returned"
     redemption.ending, redemption.hold_until, redemption.ended_at = None, None, now
     session.flush()
     if was_on_hold:
         issuing.release(session, shop, redemption, now, _author(redemption, ending))
-    elif ending != "expired" or redemption.frozen.get("points_back"):
+    elif (ending != "expired" or redemption.frozen.get("points_back")) and not are_points_kept:
         _return_points(session, shop, redemption, ending, now)
     if ending != "expired":
         issuing.make_room(session, redemption)

@@ -51,29 +51,45 @@ def does_one_wait(session: AnySession, shop_id: int, reward_id: int, worth: Any)
 
 def lock_waiting(session: AnySession, shop_id: int, reward_id: int, most: int, worth: Any = None) -> list[Redemption]:
     """Up to `most` redemptions that wait for a code, oldest first, held with their accounts; with `worth` those that
-    were promised a code of that worth, whatever the reward is worth by now.
+    were promised a code of that worth, whatever the reward is worth by now. One whose own code is being made needs no other.
 
     One that somebody else served meanwhile is left out, so there may be fewer than wait.
     """
     ids = session.execute(_waiting(shop_id, reward_id, worth).order_by(Redemption.id).limit(most)).scalars()
-    return [each for each in lock_all(session, shop_id, ids) if each.status == "requested" and each.ending is None]
+    return [
+        each
+        for each in lock_all(session, shop_id, ids)
+        if each.status == "requested" and each.ending is None and each.coupon_id is None
+    ]
 
 
 def _waiting(shop_id: int, reward_id: int, worth: Any) -> Select[int]:
     waiting = select(Redemption.id).where(
-        Redemption.shop_id == shop_id, Redemption.reward_id == reward_id, Redemption.status == "requested"
+        Redemption.shop_id == shop_id,
+        Redemption.reward_id == reward_id,
+        Redemption.status == "requested",
+        Redemption.coupon_id.is_(None),
     )
     return waiting if worth is None else waiting.where(Redemption.frozen["worth"] == worth)
 
 
 def issue(
-    session: AnySession, shop: ShopFacts, redemption: Redemption, coupon_id: int, code: str, now: datetime
+    session: AnySession,
+    shop: ShopFacts,
+    redemption: Redemption,
+    coupon_id: int,
+    code: str | None,
+    now: datetime,
+    expires_at: datetime | None = None,
 ) -> None:
-    """The redemption has its code: what was on hold for it is spent, and its owner is told. The caller holds it."""
+    """The redemption has its code: what was on hold for it is spent, and its owner is told. The caller holds it.
+
+    `expires_at`: when the code ends at the store, if it was told so; otherwise the reward's days begin now.
+    """
     redemption.coupon_id, redemption.code = coupon_id, code
     redemption.status, redemption.hold_until = "issued", None
     redemption.issued_at = now
-    redemption.expires_at = valid_until(shop, redemption.frozen.get("valid_days"), now)
+    redemption.expires_at = expires_at or valid_until(shop, redemption.frozen.get("valid_days"), now)
     session.flush()
     capture(session, shop, redemption, now)
     tell(session, redemption, "reward_issued")

@@ -4,9 +4,9 @@
 -- are read once and stay true. What needs words, languages or the rules of eligibility is judged before the call, by the
 -- version of the reward that the caller names; another version meanwhile is answered with `stale` and judged anew.
 --
--- `outcome`: issued, requested (no code in stock, one is being made), again (this key was used before: the redemption as it
--- now is); stale, gone, reused, limit_reached, out_of_stock, not_enough_points; expire_first (points past their date
--- must be written off and their owner told, which is not done here).
+-- `outcome`: issued, requested (a code is being made: there is none in stock, or never one), again (this key was used before:
+-- the redemption as it now is); stale, gone, reused, limit_reached, out_of_stock, not_enough_points; expire_first (points past
+-- their date must be written off and their owner told, which is not done here).
 --
 -- `p_mail_at`: the machine's clock if the program sends mails about this, else null. The mail is the same row that
 -- loyalty/notices.py would write.
@@ -102,7 +102,7 @@ begin
             return;
         end if;
         -- Codes are numbered as they are made, so one in ten looks after the stock.
-        if v_reward.coupon_source = 'made' and coalesce(v_coupon % 10 = 0, true) then
+        if v_reward.coupon_source <> 'uploaded' and coalesce(v_coupon % 10 = 0, true) then
             insert into coupon_refill (shop_id, reward_id, due_at) values (p_shop, p_reward, 'epoch'); -- due at once
         end if;
     end if;

@@ -34,7 +34,10 @@ from backend.money import quantum
 
 RewardType = Literal["coupon_based_reward", "gift", "event_invitation", "cashback", "custom"]
 RewardSubType = Literal["fixed_amount_discount", "percentage_discount", "value_code", "free_shipping"]
-CouponSource = Literal["none", "uploaded", "made"]
+GivenAs = Literal["code", "gift_card", "store_credit"]
+"""What a value code is to the store: an amount off, or money. Only Shopify has the latter two (docs/decisions/0031)."""
+CouponSource = Literal["none", "uploaded", "made", "each"]
+"""`made`: ahead of need; `each`: for each redemption by itself, so that there is never a stock."""
 
 MAX_POINTS = 1_000_000_000
 MAX_TRANSLATIONS = 60
@@ -47,8 +50,8 @@ _SHOWN_ERRORS = 20
 
 FITS: Mapping[RewardType, frozenset[str]] = {
     "coupon_based_reward": frozenset(
-        {"reward_sub_type", "points_to_be_redeemed", "minimum_subtotal", "custom_transaction_attributes", "coupons",
-         "code_prefix", "coupon_valid_days", "points_back_when_expired"}
+        {"reward_sub_type", "given_as", "points_to_be_redeemed", "minimum_subtotal", "custom_transaction_attributes",
+         "coupons", "code_prefix", "coupon_valid_days", "points_back_when_expired"}
     ),
     "gift": frozenset(
         {"points_to_be_redeemed", "minimum_subtotal", "product_id", "custom_transaction_attributes", "code_prefix",
@@ -78,6 +81,9 @@ _WHOLE = re.compile(r"-?[0-9]{1,10}")
 _REWARD_ID = re.compile(r"[^\x00-\x20\x7f-\xa0\ud800-\udfff]{1,100}")
 _ATTRIBUTE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{1,16}")
+_NOT_IN_A_PREFIX = re.compile("[_-]")
+LONGEST_GIFT_CARD_PREFIX = 8
+"""Of the 20 characters that a gift card's code may have at Shopify, 12 are random."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _WORTH = re.compile(
@@ -92,6 +98,8 @@ _DISCOUNTS = {
     "percentage_discount": "percentage",
     "free_shipping": "free_shipping",
 }
+_MONEY = ("fixed_amount", "gift_card", "store_credit")
+"""Kinds of worth that are an amount."""
 _EARLIEST, _LATEST = date(1, 1, 3), date(9998, 12, 30)
 """Days further out mean "always" all the same, and have no instant in every zone."""
 
@@ -278,6 +286,8 @@ class RewardDefinition(_Part):
     is_active: Flag = True
     reward_type: RewardType
     reward_sub_type: RewardSubType | None = None
+    given_as: Annotated[GivenAs, Field(exclude_if=lambda given_as: given_as == "code")] = "code"
+    """Of a value code. A document that is older than the choice says nothing of it, and so does one of the first kind."""
     show_on_guest_dashboard: Flag = False
     reward_card_background_image_url: Picture | None = None
     enduser_reward_short_description: Html | None = None
@@ -335,26 +345,33 @@ class RewardTexts:
 
 
 def parse_new(
-    document: object, *, currency: str, tz: ZoneInfo, rehearsal: bool = False
+    document: object, *, currency: str, tz: ZoneInfo, rehearsal: bool = False, is_shopify: bool = False
 ) -> tuple[RewardDefinition, tuple[str, ...] | None]:
     """The definition of a new reward and the codes that came along, None if we make them.
 
     Raises as `parse` does.
     """
-    made = _parsed(NewReward, document, currency, tz, rehearsal, is_uploaded=False)
+    made = _parsed(NewReward, document, currency, tz, rehearsal, is_uploaded=False, is_shopify=is_shopify)
     said = {name: getattr(made, name) for name in RewardDefinition.model_fields}
     return RewardDefinition.model_construct(**said), made.coupons
 
 
 def parse(
-    document: object, *, currency: str, tz: ZoneInfo, is_uploaded: bool = False, rehearsal: bool = False
+    document: object,
+    *,
+    currency: str,
+    tz: ZoneInfo,
+    is_uploaded: bool = False,
+    rehearsal: bool = False,
+    is_shopify: bool = False,
 ) -> RewardDefinition:
-    """What the merchant wrote, null meaning the same as left out. `is_uploaded`: its codes are the merchant's own.
+    """What the merchant wrote, null meaning the same as left out. `is_uploaded`: its codes are the merchant's own;
+    `is_shopify`: the store can pay in gift cards and store credit.
 
     Raises BadInput for what is wrong by itself or does not fit the type, Contradiction for parts that do not go
     together: one sentence that names the field, and `errors` with every mistake. `rehearsal` also allows http.
     """
-    return _parsed(RewardDefinition, document, currency, tz, rehearsal, is_uploaded)
+    return _parsed(RewardDefinition, document, currency, tz, rehearsal, is_uploaded, is_shopify)
 
 
 def stored(document: Mapping[str, Any]) -> RewardDefinition:
@@ -363,7 +380,7 @@ def stored(document: Mapping[str, Any]) -> RewardDefinition:
 
 
 def to_document(definition: RewardDefinition) -> dict[str, Any]:
-    """Every field, the defaults written out, as JSON values. `parse` of it gives the same definition."""
+    """Every field, the defaults written out but for `given_as`, as JSON values. `parse` of it gives the same definition."""
     return definition.model_dump(mode="json")
 
 
@@ -383,6 +400,8 @@ def coupon_source(definition: RewardDefinition, is_uploaded: bool) -> CouponSour
     """Whose codes the reward has: the merchant's, ours, or none. A gift has codes if it names a product of the store."""
     if is_uploaded:
         return "uploaded"
+    if definition.given_as != "code":
+        return "each"
     is_made = definition.reward_type == "coupon_based_reward" or definition.product_id is not None
     return "made" if is_made else "none"
 
@@ -391,16 +410,16 @@ def worth(definition: RewardDefinition, currency: str) -> dict[str, Any] | None:
     """What the store is told of a code of this reward, or None if its codes mean nothing to a store."""
     kind: str
     if definition.reward_sub_type is not None:
-        kind = _DISCOUNTS[definition.reward_sub_type]
+        kind = _DISCOUNTS[definition.reward_sub_type] if definition.given_as == "code" else definition.given_as
     elif definition.product_id is not None:
         kind = "gift"
     else:
         return None
     value = None
-    if kind in ("fixed_amount", "percentage"):
+    if kind in (*_MONEY, "percentage"):
         number = _number(definition.reward_value or "")
         if number is not None:
-            value = f"{number.quantize(quantum(currency)):f}" if kind == "fixed_amount" else _plain(number)
+            value = _plain(number) if kind == "percentage" else f"{number.quantize(quantum(currency)):f}"
     return {
         "kind": kind,
         "value": value,
@@ -435,7 +454,7 @@ def warnings(definition: RewardDefinition, currency: str) -> list[str]:
             f" is {tax:f}."
         )
     told = worth(definition, currency)
-    if told is not None and told["kind"] == "fixed_amount" and definition.reward_value:
+    if told is not None and told["kind"] in _MONEY and definition.reward_value:
         match = _WORTH.fullmatch(definition.reward_value)
         signs = {sign for sign in (match["before"], match["after"]) if sign} if match else set()
         if signs - {currency, get_currency_symbol(currency, locale="en"), _narrow_symbol(currency)}:
@@ -509,7 +528,13 @@ Model = TypeVar("Model", bound=RewardDefinition)
 
 
 def _parsed(
-    model: type[Model], document: object, currency: str, tz: ZoneInfo, rehearsal: bool, is_uploaded: bool
+    model: type[Model],
+    document: object,
+    currency: str,
+    tz: ZoneInfo,
+    rehearsal: bool,
+    is_uploaded: bool,
+    is_shopify: bool,
 ) -> Model:
     if not isinstance(document, dict):
         raise BadInput("The reward should be a JSON object.", [{"field": "", "message": "should be a JSON object"}])
@@ -528,7 +553,10 @@ def _parsed(
     if unfit := list(_unfit(definition)):
         raise Unfit(mistakes.sentence("The reward", unfit), unfit[:_SHOWN_ERRORS])
     is_uploaded = is_uploaded or getattr(definition, "coupons", None) is not None
-    if contradictions := [*out_of_order, *_contradictions(definition, currency, tz, is_uploaded)]:
+    contradictions = [*out_of_order, *_contradictions(definition, currency, tz, is_uploaded)]
+    if definition.given_as != "code":
+        contradictions += _against_money(definition, is_uploaded, is_shopify)
+    if contradictions:
         raise Contradiction(mistakes.sentence("The reward", contradictions), contradictions)
     return definition
 
@@ -559,6 +587,8 @@ def _unfit(definition: RewardDefinition) -> Iterator[dict[str, str]]:
             yield {"field": name, "message": f"is missing: a reward of the type {kind} needs it"}
         elif name in OF_SOME_TYPES - FITS[kind] and value != default:
             yield {"field": name, "message": f"does not fit a reward of the type {kind}"}
+    if definition.given_as != "code" and kind == "coupon_based_reward" and definition.reward_sub_type != "value_code":
+        yield {"field": "given_as", "message": "is for value codes: every other code is something off an order"}
     told = _DISCOUNTS.get(definition.reward_sub_type or "")
     number = _number(definition.reward_value or "")
     if told == "fixed_amount" and (number is None or not number or "%" in (definition.reward_value or "")):
@@ -589,11 +619,28 @@ def _contradictions(
     for name, amount in amounts.items():
         if amount is not None and amount % smallest:
             yield {"field": name, "message": f"has more decimals than {currency} has"}
-    has_our_codes = definition.reward_type == "cashback" or coupon_source(definition, is_uploaded) == "made"
+    has_our_codes = definition.reward_type == "cashback" or coupon_source(definition, is_uploaded) in ("made", "each")
     if definition.code_prefix is not None and not has_our_codes:
         yield {"field": "code_prefix", "message": "is for codes that we make, and this reward has none"}
     if definition.minimum_subtotal is not None and worth(definition, currency) is None:
         yield {"field": "minimum_subtotal", "message": "is for discounts and for gifts with a product_id"}
+
+
+def _against_money(definition: RewardDefinition, is_uploaded: bool, is_shopify: bool) -> Iterator[dict[str, str]]:
+    """What does not go together with a gift card or store credit."""
+    if not is_shopify:
+        yield {"field": "given_as", "message": "only a shop on Shopify pays in gift cards and store credit"}
+    if is_uploaded:
+        yield {"field": "coupons", "message": "are for codes: gift cards and store credit are made by the store"}
+    if definition.minimum_subtotal is not None:
+        yield {"field": "minimum_subtotal", "message": "is for discounts: money is good for every order"}
+    if definition.code_prefix is None:
+        return
+    if definition.given_as == "store_credit":
+        yield {"field": "code_prefix", "message": "is for codes, and store credit has none"}
+    elif len(_NOT_IN_A_PREFIX.sub("", definition.code_prefix)) > LONGEST_GIFT_CARD_PREFIX:
+        longest = LONGEST_GIFT_CARD_PREFIX
+        yield {"field": "code_prefix", "message": f"of a gift card should have at most {longest} letters and digits"}
 
 
 def _tags_in(value: Any) -> int:

@@ -20,7 +20,7 @@ from backend.ledger.posting import AnySession
 from backend.loyalty import announcement_plan, coupons, eligibility, reward_definition
 from backend.loyalty.coupons import UploadReport
 from backend.loyalty.reward_definition import CouponSource, RewardDefinition, RewardTexts
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops import SHOPIFY, ShopFacts
 from backend.models import Redemption
 from backend.models import Reward as Row
 
@@ -106,7 +106,11 @@ def create(session: AnySession, shop: ShopFacts, document: object, now: datetime
     Raises BadInput and Contradiction as `reward_definition.parse` does, and Conflict `name_taken` or `reward_id_taken`.
     """
     definition, codes = reward_definition.parse_new(
-        document, currency=shop.currency, tz=ZoneInfo(shop.timezone), rehearsal=rehearsal
+        document,
+        currency=shop.currency,
+        tz=ZoneInfo(shop.timezone),
+        rehearsal=rehearsal,
+        is_shopify=shop.platform == SHOPIFY,
     )
     if definition.reward_id is None:
         derived = _free_id(session, shop.id, definition.reward_name)
@@ -159,6 +163,7 @@ def update(
         tz=ZoneInfo(shop.timezone),
         is_uploaded=row.coupon_source == "uploaded",
         rehearsal=rehearsal,
+        is_shopify=shop.platform == SHOPIFY,
     )
     said = tuple(reward_definition.warnings(definition, shop.currency))
     if definition == before:
@@ -313,7 +318,7 @@ _COLUMNS = """r.shop_id, r.id, r.redemption_id, r.name, r.type, r.sub_type, r.is
     r.point_value::text as point_value, r.worth, r.coupon_source, r.coupon_valid_days, r.points_back_when_expired,
     r.limit_total, r.limit_per_member, r.taken, r.rank, r.details, r.version, r.created_at, r.modified_at,
     r.archived_at,
-    r.coupon_source = 'none' or exists (
+    r.coupon_source in ('none', 'each') or exists (
         select from coupon_free f where f.shop_id = r.shop_id and f.reward_id = r.id) as has_stock"""
 _SELECT = f"select {_COLUMNS} from reward r where r.shop_id = :shop"  # noqa: S608 - our own words
 _ORDER = "r.rank, r.points, r.id"

@@ -81,7 +81,9 @@ class RunningLow:
 
 def health(free: int, redeemed_lately: int, source: CouponSource) -> Health:
     """Empty, low (under `LOW_STOCK`, or gone within `SOON_DAYS` at the pace), or ok. Codes of ours are made anew, so
-    they are ok while one is free."""
+    they are ok while one is free; where each is made when somebody redeems, nothing can run out."""
+    if source == "each":
+        return "ok"
     if free == 0:
         return "empty"
     if source == "made":
@@ -118,8 +120,10 @@ def of(session: AnySession, shop_id: int, reward_id: int, source: CouponSource, 
                 making.making, making.in_outbox, making.parked, making.last_error,
                 (select min(due_at) from coupon_refill where shop_id = :shop and reward_id = :reward) as refill_due_at
             from (
-                select count(code) as issued, count(*) filter (where requested_at > :since) as redeemed_lately
-                from (select code, requested_at from redemption
+                select count(*) filter (where is_out) as issued,
+                    count(*) filter (where requested_at > :since) as redeemed_lately
+                from (select code is not null or coupon_id is not null and issued_at is not null as is_out, requested_at
+                    from redemption
                     where (shop_id, reward_id, id) > (:shop, :reward, 0)
                         and (shop_id, reward_id, id) < (:shop, :reward + 1, 0)
                     order by shop_id desc, reward_id desc, id desc limit :most) newest
@@ -168,7 +172,9 @@ def free_codes(session: AnySession, shop_id: int, reward_id: int, most: int) -> 
 
 def shops_with_codes(session: AnySession) -> list[int]:
     """The shops whose codes can run low."""
-    found = session.execute(text("select distinct shop_id from reward where is_active and coupon_source <> 'none'"))
+    found = session.execute(
+        text("select distinct shop_id from reward where is_active and coupon_source in ('uploaded', 'made')")
+    )
     return sorted(found.scalars())
 
 
@@ -198,8 +204,8 @@ def to_look_at(session: AnySession, shop_id: int, now: datetime) -> Sequence[Run
     judged that were low when `fallen` looked last."""
     pools = session.execute(
         text(
-            "select count(*) from (select from reward where shop_id = :shop and is_active and coupon_source <> 'none'"
-            " limit :most + 1) pools"
+            "select count(*) from (select from reward where shop_id = :shop and is_active"
+            " and coupon_source in ('uploaded', 'made') limit :most + 1) pools"
         ),
         {"shop": shop_id, "most": MOST_JUDGED},
     ).scalar_one()
@@ -215,7 +221,7 @@ def running_low(session: AnySession, shop_id: int, now: datetime, *, only_fallen
         text(
             f"""
             with pool as materialized (
-                select * from reward r where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
+                select * from reward r where r.shop_id = :shop and r.is_active and r.coupon_source in ('uploaded', 'made')
                     and (r.active_from is null or r.active_from <= :now) and (r.active_to is null or r.active_to > :now)
                     {"and r.codes_low_since is not null" if only_fallen else ""}
             ), unsettled as materialized (

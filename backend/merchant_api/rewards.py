@@ -158,6 +158,13 @@ class Reward(Shown):
     is_active: Annotated[_Flag, Field(description="false: not to be had, whatever the dates say")]
     reward_type: RewardType
     reward_sub_type: RewardSubType | None
+    given_as: Annotated[
+        reward_definition.GivenAs,
+        Field(
+            exclude_if=lambda given_as: given_as == "code",
+            description="of a value code that a shop on Shopify pays as money; left out of all others",
+        ),
+    ] = "code"
     show_on_guest_dashboard: _Flag
     reward_card_background_image_url: str | None
     enduser_reward_short_description: Annotated[str | None, _HTML]
@@ -169,7 +176,10 @@ class Reward(Shown):
     product_id: str | None
     coupons_info: CouponsInfo
     coupon_source: Annotated[
-        reward_definition.CouponSource, Field(description="made: codes of ours; uploaded: your own; none: no codes")
+        reward_definition.CouponSource,
+        Field(
+            description="made: codes of ours; uploaded: your own; each: made by the store for each redemption; none: no codes"
+        ),
     ]
     member_eligibility_rules: list[dict[str, Any]]
     target: dict[str, Any] | None
@@ -515,7 +525,9 @@ _COUNTS = text(
         coalesce(had.issued, 0) as issued, coalesce(had.used, 0) as used
     from unnest(cast(:rewards as bigint[])) as r (id)
     left join (
-        select reward_id, count(code) as issued, count(*) filter (where use_state = 'used') as used
+        select reward_id,
+            count(*) filter (where code is not null or coupon_id is not null and issued_at is not null) as issued,
+            count(*) filter (where use_state = 'used') as used
         from redemption where shop_id = :shop and reward_id = any(cast(:rewards as bigint[])) group by reward_id
     ) had on had.reward_id = r.id
     """
@@ -533,7 +545,7 @@ def _coupons_infos(session: AnySession, shop_id: int, found: Iterable[rewards.Re
             issued_coupons=row.issued,
             redeemed_coupons=row.used,
             available_coupons=row.free,
-            stock=None if sources[row.id] == "none" else _stock(row.free),
+            stock=_stock(row.free) if sources[row.id] in ("uploaded", "made") else None,
             coupons=None,
         )
         for row in rows

@@ -5,17 +5,19 @@ what this schema allows. What no schema can say (an end before its beginning) is
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from backend.loyalty import merchant_html
 from backend.loyalty.eligibility_values import MAX_VALUES
 from backend.loyalty.reward_definition import (
     FITS,
+    LONGEST_GIFT_CARD_PREFIX,
     MAX_POINTS,
     MAX_UPLOADED,
     MAX_WHOLE_VALUE,
     NEEDS,
     OF_SOME_TYPES,
+    GivenAs,
     RewardType,
 )
 from backend.merchant_api import eligibility_schema
@@ -81,6 +83,12 @@ _PERCENTAGE = either(
 )
 _SHOWN_VALUE = either(label(60), whole(0, MAX_WHOLE_VALUE - 1))
 
+_GIVEN_AS = _said(
+    or_null({"enum": list(get_args(GivenAs))}),
+    "of a value code: an amount off (`code`, what is meant if it is left out), or a gift card or store credit of a shop on"
+    " Shopify, which have no `minimum_subtotal` and no codes of your own; store credit has no `code_prefix` either, and that"
+    f" of a gift card has at most {LONGEST_GIFT_CARD_PREFIX} letters and digits",
+)
 _TARGET = either(
     object_of({"type": {"const": "level"}, "levels": list_of(LINE, MAX_VALUES, least=1)}, ("type", "levels")),
     object_of({"type": {"const": "segment"}, "segments": list_of(LINE, MAX_VALUES, least=1)}, ("type", "segments")),
@@ -185,7 +193,17 @@ def _new() -> Schema:
                 "coupon_based_reward",
                 "A code with money off.",
                 {
-                    "reward_sub_type": {"enum": ["fixed_amount_discount", "value_code"]},
+                    "reward_sub_type": {"const": "fixed_amount_discount"},
+                    "reward_value": _said(_FIXED, "the amount in the shop's currency; shown as you write it"),
+                },
+                ("reward_value",),
+            ),
+            _alternative(
+                "coupon_based_reward",
+                "A code that is worth an amount: something off an order or, of a shop on Shopify, money.",
+                {
+                    "reward_sub_type": {"const": "value_code"},
+                    "given_as": _GIVEN_AS,
                     "reward_value": _said(_FIXED, "the amount in the shop's currency; shown as you write it"),
                 },
                 ("reward_value",),
@@ -223,6 +241,7 @@ CHANGES: Schema = {
             "reward_sub_type": {
                 "enum": ["fixed_amount_discount", "percentage_discount", "value_code", "free_shipping"]
             },
+            "given_as": _GIVEN_AS,
             "reward_value": either(label(60), whole(0, MAX_WHOLE_VALUE - 1)),
         }
     ),

@@ -155,7 +155,7 @@ def stock(session: AnySession, shop_id: int, now: datetime, today: date, limit: 
                     where (c.shop_id, c.reward_id, c.coupon_id) > (r.shop_id, r.id, 0)
                         and (c.shop_id, c.reward_id, c.coupon_id) < (r.shop_id, r.id + 1, 0)
                     order by c.shop_id, c.reward_id, c.coupon_id limit :counted) counted) f
-            where r.shop_id = :shop and r.is_active and r.coupon_source <> 'none'
+            where r.shop_id = :shop and r.is_active and r.coupon_source in ('uploaded', 'made')
                 and (r.active_from is null or r.active_from <= :now) and (r.active_to is null or r.active_to > :now)
             order by r.rank, r.id limit :limit
             """

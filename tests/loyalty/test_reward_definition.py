@@ -46,6 +46,10 @@ DOCUMENT_002 = json.loads(
 )
 """The sample of document 002, with the errors of its JSON mended (S2.30)."""
 
+VALUE_CODE = FIVE_OFF | {"reward_sub_type": "value_code"}
+CARD = VALUE_CODE | {"given_as": "gift_card"}
+CREDIT = VALUE_CODE | {"given_as": "store_credit"}
+
 LATER_TO_EARLIER = {"operator": "Between", "attribute": "Enrolment Date", "value": "2/28/2023-11/1/2021"}
 
 
@@ -53,9 +57,9 @@ def read(document: Any, currency: str = "EUR", **given: Any) -> RewardDefinition
     return reward_definition.parse(document, currency=currency, tz=PARIS, **given)
 
 
-def refusal(document: Any, kind: type[Exception] = BadInput, currency: str = "EUR") -> Any:
+def refusal(document: Any, kind: type[Exception] = BadInput, currency: str = "EUR", **given: Any) -> Any:
     with pytest.raises(kind) as caught:
-        reward_definition.parse_new(document, currency=currency, tz=PARIS)
+        reward_definition.parse_new(document, currency=currency, tz=PARIS, **given)
     orjson.dumps(caught.value.as_problem())  # type: ignore[attr-defined]  # it can be told
     return caught.value
 
@@ -291,6 +295,10 @@ def test_a_value_in_the_sign_of_another_currency_is_kept_with_a_warning() -> Non
         ({**FIVE_OFF, "custom_transaction_attributes": [{"attribute_name": "A", "attribute_type": "Colour"}]},
          "custom_transaction_attributes.0.attribute_type", "'Text'"),
         ({**FIVE_OFF, "rank": "first"}, "rank", "whole number"),
+        ({**FIVE_OFF, "given_as": "gift_card"}, "given_as", "is for value codes"),
+        ({**GIFT, "given_as": "gift_card"}, "given_as", "does not fit a reward of the type gift"),
+        ({**VALUE_CODE, "given_as": "cash"}, "given_as", "'store_credit'"),
+        ({**CARD, "reward_value": "0"}, "reward_value", "above zero"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_refused_with_what_and_where(document: dict[str, Any], field: str, says: str) -> None:
@@ -325,6 +333,59 @@ def test_parts_that_do_not_go_together_are_a_contradiction(document: dict[str, A
     assert (refused.status, refused.code) == (409, "contradiction")
     assert [error["field"] for error in refused.errors] == [field]
     assert field in refused.detail
+
+
+@pytest.mark.parametrize("document", [CARD, CREDIT])
+def test_a_shop_on_shopify_may_pay_a_value_code_in_money(document: dict[str, Any]) -> None:
+    definition = read(document, is_shopify=True)
+    assert reward_definition.worth(definition, "EUR") == {
+        "kind": document["given_as"],
+        "value": "5.00",
+        "currency": "EUR",
+        "product_id": None,
+        "minimum_subtotal": None,
+    }
+    assert reward_definition.coupon_source(definition, is_uploaded=False) == "each"
+    written = reward_definition.to_document(definition)
+    assert written["given_as"] == document["given_as"]
+    assert read(written, is_shopify=True) == reward_definition.stored(written) == definition
+
+
+@pytest.mark.parametrize("given", [{}, {"given_as": None}, {"given_as": "code"}])
+def test_a_value_code_is_an_amount_off_unless_it_says_otherwise_and_documents_stay_as_they_were(given: Any) -> None:
+    definition = read(VALUE_CODE | given)
+    assert (definition.given_as, reward_definition.coupon_source(definition, is_uploaded=False)) == ("code", "made")
+    assert "given_as" not in reward_definition.to_document(definition)
+
+
+def test_money_in_the_sign_of_another_currency_is_kept_with_a_warning() -> None:
+    definition = read(CARD | {"reward_value": "$5"}, is_shopify=True)
+    assert reward_definition.warnings(definition, "EUR") == ["reward_value is shown as $5 and is worth 5.00 EUR."]
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "says"),
+    [
+        ({**CARD, "minimum_subtotal": "20"}, "minimum_subtotal", "money is good for every order"),
+        ({**CARD, "coupons": ["A1"]}, "coupons", "made by the store"),
+        ({**CARD, "reward_value": "5.005"}, "reward_value", "more decimals"),
+        ({**CARD, "code_prefix": "SUMMER-2026"}, "code_prefix", "at most 8 letters and digits"),
+        ({**CREDIT, "code_prefix": "SUN"}, "code_prefix", "store credit has none"),
+    ],
+)
+def test_what_money_does_not_go_together_with(document: dict[str, Any], field: str, says: str) -> None:
+    refused = refusal(document, Contradiction, is_shopify=True)
+    assert [(error["field"], says in error["message"]) for error in refused.errors] == [(field, True)]
+
+
+def test_a_gift_card_s_prefix_is_counted_without_its_hyphens() -> None:
+    assert read({**CARD, "code_prefix": "SUN_-2026"}, is_shopify=True).code_prefix == "SUN_-2026"
+
+
+@pytest.mark.parametrize("document", [CARD, CREDIT])
+def test_other_shops_pay_no_money(document: dict[str, Any]) -> None:
+    [error] = refusal(document, Contradiction).errors
+    assert error == {"field": "given_as", "message": "only a shop on Shopify pays in gift cards and store credit"}
 
 
 def test_a_reward_of_one_day_is_none() -> None:

@@ -1,13 +1,15 @@
 """Rewards over the API: the names of the documents, filters, changes, codes, and what a member may have (S2.31 to S2.33)."""
 
 import re
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from backend.db import db, transaction
-from tests.conftest import BusinessTime
+from tests.conftest import BusinessTime, TestShop
 from tests.merchant_api.conftest import Api
 
 FIVE_OFF = {
@@ -17,8 +19,12 @@ FIVE_OFF = {
     "points_to_be_redeemed": 500,
     "reward_value": "5",
 }
+VALUE_CODE = FIVE_OFF | {"reward_name": "A tenner", "reward_sub_type": "value_code", "reward_value": "10"}
 GIFT = {"reward_name": "Water bottle", "reward_type": "gift", "points_to_be_redeemed": 300}
 CASHBACK = {"reward_name": "Pay with points", "reward_type": "cashback", "point_value": "2"}
+
+
+_numbers = count(1)
 
 
 def make(api: Api, document: dict[str, Any] = GIFT, **more: Any) -> dict[str, Any]:
@@ -78,6 +84,43 @@ def test_the_strings_form_says_the_same_in_strings(api: Api, document: dict[str,
     assert (answer.json["points_to_be_redeemed"] or "") == str(document.get("points_to_be_redeemed", ""))
     assert api.get("/rewards", format="strings").json["items"][0]["is_active"] == "True"
     assert api.get("/rewards", format="words").status_code == 400
+
+
+@pytest.fixture
+def shopify_api(new_shop: Callable[..., TestShop]) -> Api:
+    shop = new_shop(platform="shopify", domain=f"kiln-money-{next(_numbers)}.myshopify.com")
+    return Api(shop, shop.made.api_key)
+
+
+@pytest.mark.parametrize("given_as", ["gift_card", "store_credit"])
+def test_a_shop_on_shopify_may_pay_a_value_code_in_money(shopify_api: Api, given_as: str) -> None:
+    made = make(shopify_api, VALUE_CODE, given_as=given_as)
+    assert (made["given_as"], made["coupon_source"], made["coupons_info"]["stock"]) == (given_as, "each", None)
+    for form in ("typed", "strings"):
+        assert shopify_api.get(f"/rewards/{made['id']}", format=form).json["given_as"] == given_as
+    [listed] = shopify_api.get("/rewards").json["items"]
+    assert listed["given_as"] == given_as
+    changed = patch(shopify_api, made, given_as=None)
+    assert (changed.status_code, "given_as" in changed.json, changed.json["coupon_source"]) == (200, False, "made")
+
+
+def test_a_reward_that_pays_no_money_says_nothing_of_it(shopify_api: Api) -> None:
+    for document in (GIFT, FIVE_OFF, VALUE_CODE | {"given_as": "code"}):
+        assert "given_as" not in make(shopify_api, document)
+
+
+def test_what_money_does_not_go_together_with_is_a_conflict(api: Api, shopify_api: Api) -> None:
+    for refused, field in (
+        (api.post("/rewards", VALUE_CODE | {"given_as": "gift_card"}), "given_as"),
+        (
+            shopify_api.post("/rewards", VALUE_CODE | {"given_as": "gift_card", "minimum_subtotal": "9"}),
+            "minimum_subtotal",
+        ),
+        (patch(shopify_api, make(shopify_api, FIVE_OFF), given_as="gift_card"), "given_as"),
+        (patch(shopify_api, make(shopify_api, VALUE_CODE, coupons=["A1"]), given_as="gift_card"), "coupons"),
+    ):
+        assert (refused.status_code, refused.json["code"]) == (409, "contradiction")
+        assert [error["field"] for error in refused.json["errors"]] == [field]
 
 
 def test_what_is_shown_in_strings_can_be_sent_again(api: Api) -> None:
