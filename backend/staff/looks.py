@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from backend import db
 from backend.errors import Forbidden, Unauthorized
+from backend.staff import sessions
 from backend.staff.rights import Right
-from backend.staff.sessions import IDLE, SignedIn
+from backend.staff.sessions import SignedIn
 
 LIFETIME = timedelta(hours=8)
 _PURPOSE = "preview"
@@ -76,17 +76,10 @@ def read(text: str, secret_keys: Sequence[str], wall: datetime) -> Look:
     shop_id, session_id, member_id, at, is_draft = said
     moment = datetime.fromtimestamp(at, wall.tzinfo) if at is not None else None
     look = Look(shop_id, session_id, member_id, moment, bool(is_draft))
-    row = db.one_statement(
-        """
-        select p.rights from staff_session s join staff p on p.shop_id = s.shop_id and p.id = s.staff_id
-        where s.shop_id = %(shop)s and s.id = %(session)s and s.ended_at is null and s.expires_at > %(wall)s
-            and s.seen_at > %(idle)s and p.status = 'active'
-        """,
-        {"shop": shop_id, "session": session_id, "wall": wall, "idle": wall - IDLE},
-    )
-    if row is None:
+    who = sessions.still_there(shop_id, session_id, wall)
+    if who is None:
         raise Unauthorized("Who looked here has signed out. Log in again.")
-    refuse_without_right(look, frozenset(Right(each) for each in row["rights"] if each in set(Right)))
+    refuse_without_right(look, who.rights)
     return look
 
 

@@ -112,13 +112,18 @@ def vouched_for(shop_id: int, staff_id: int, token: str, user_agent: str, wall: 
 
 
 def still_there(shop_id: int, session_id: int, wall: datetime) -> SignedIn | None:
-    """Whose session that is, as long as it lasts. For what was handed out in it."""
+    """Whose session that is, as long as it lasts. For what was handed out in it.
+
+    Whom Shopify alone lets in, because they have no password here, sees nothing once the app is gone from their shop.
+    """
     row = db.one_statement(
         """
         select s.shop_id, s.id, p.id as staff_id, p.name, p.email, p.rights
         from staff_session s join staff p on p.shop_id = s.shop_id and p.id = s.staff_id
         where s.shop_id = %(shop)s and s.id = %(session)s and s.ended_at is null and s.expires_at > %(wall)s
             and s.seen_at > %(idle)s and p.status = 'active'
+            and (p.password_hash is not null or not exists (
+                select from shopify_shop h where h.shop_id = s.shop_id and h.state = 'uninstalled'))
         """,
         {"shop": shop_id, "session": session_id, "wall": wall, "idle": wall - IDLE},
     )

@@ -240,6 +240,20 @@ def test_a_shop_without_the_app_shows_nothing(owner: Window) -> None:
     assert owner.get("/customers").status_code == 401
 
 
+def test_a_preview_ends_when_the_app_is_taken_away(owner: Window) -> None:
+    page = owner.get("/preview/frame", visitor="1")
+    found = re.search(r'src="(/preview/[^"/]+/widget/v1)/loader', page.text)
+    assert found is not None
+    program = f"{found[1]}/{owner.shop.facts.widget_key}/program"
+    assert owner.client.get(program).status_code == 200
+    with transaction() as session:
+        session.get_one(ShopifyShop, owner.shop.id).state = "uninstalled"
+    assert owner.client.get(program).status_code == 401
+    with transaction() as session:
+        session.get_one(ShopifyShop, owner.shop.id).state = "installed"
+    assert owner.client.get(program).status_code == 200
+
+
 def test_who_is_removed_is_refused_at_once_and_comes_back_by_invitation(
     owner: Window, window: Callable[..., Window]
 ) -> None:
