@@ -197,7 +197,7 @@ def _make(call: Call, make: Send, sender: Sender) -> None:
     try:
         note = make(call)
     except Never as refusal:
-        log.warning("outbox %s (%s) will never be sent: %s", call.key, call.kind, refusal.reason)
+        log.warning("outbox %s (%s) will never be sent: %s", call.key, call.kind, refusal.for_log)
         _finish(call, "parked", refusal.reason, hook=_told(sender.never, refusal.reason))
     except NotNow as wait:
         pause_ = wait.seconds * random.uniform(1.0, 1.2)  # noqa: S311 - jitter, not a secret

@@ -39,7 +39,7 @@ def _write_one() -> int:
             log.info("customers of shop %s will see their points later: %s", task.shop_id, failure.reason)
             _fail(task, failure.reason, failure.retry_after_seconds, for_good=False)
         except Never as refusal:
-            log.warning("customers of shop %s cannot see their points: %s", task.shop_id, refusal.reason)
+            log.warning("customers of shop %s cannot see their points: %s", task.shop_id, refusal.for_log)
             if task.is_ending:
                 _ended(task)
             else:

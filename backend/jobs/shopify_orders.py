@@ -67,7 +67,7 @@ def _reconcile_one() -> int:
             log.info("the orders of shop %s will be read later: %s", reading.shop_id, failure.reason)
             _fail(reading, failure.reason, failure.retry_after_seconds, for_good=False)
         except Never as refusal:
-            log.warning("the orders of shop %s cannot be read: %s", reading.shop_id, refusal.reason)
+            log.warning("the orders of shop %s cannot be read: %s", reading.shop_id, refusal.for_log)
             _fail(reading, refusal.reason, None, for_good=True)
         except Exception as error:
             log.exception("the orders of shop %s could not be read", reading.shop_id)
@@ -246,7 +246,7 @@ def _tell_themes(shop_id: int) -> None:
         log.info("the themes of shop %s will be told later where we are: %s", shop_id, failure.reason)
         _watch_again(shop_id)
     except Never as refusal:
-        log.warning("the themes of shop %s cannot be told where we are: %s", shop_id, refusal.reason)
+        log.warning("the themes of shop %s cannot be told where we are: %s", shop_id, refusal.for_log)
 
 
 @retrying

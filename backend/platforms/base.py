@@ -90,8 +90,12 @@ class NotNow(Exception):
 
 
 class Never(Exception):
-    """An outgoing call that no repetition will help: the outbox parks it and shows `reason` to the merchant."""
+    """An outgoing call that no repetition will help: the outbox parks it and shows `reason` to the merchant.
 
-    def __init__(self, reason: str) -> None:
+    `for_log` is what the log gets instead, where the reason has words of the platform's, which may be about anybody.
+    """
+
+    def __init__(self, reason: str, for_log: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.for_log = for_log or reason

@@ -118,7 +118,7 @@ def compare_next(*, is_rehearsal: bool) -> bool:
         log.info("the codes of shop %s cannot be compared now: %s", shop_id, failure.reason)
         next_at = wall + SOON
     except Never as refusal:
-        log.warning("the codes of shop %s cannot be compared: %s", shop_id, refusal.reason)
+        log.warning("the codes of shop %s cannot be compared: %s", shop_id, refusal.for_log)
         next_at = wall + EVERY
     with transaction() as session:
         session.execute(

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
+from graphql import GraphQLError
 from sqlalchemy import text
 
 from backend import clock
@@ -227,6 +228,20 @@ def test_what_shopify_will_never_make_is_parked_with_its_words(shop: TestShop, d
     assert {call.last_error for call in calls(shop)} == {"Shopify refused: Product variants are not valid"}
 
 
+def test_what_shopify_says_of_a_document_is_shown_to_the_merchant_and_not_logged(
+    shop: TestShop, discounts: Discounts, shopify: Pretend, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise GraphQLError("ada@kilnandkettle.example may not", extensions={"code": "BAD_REQUEST"})
+
+    shopify.resolvers["Mutation.discountCodeBasicCreate"] = broken
+    reward(shop)
+    send()
+    assert {call.last_error for call in calls(shop)} == {"Shopify refused: ada@kilnandkettle.example may not"}
+    assert "will never be sent: Shopify refused the document discount_create_basic: BAD_REQUEST" in caplog.text
+    assert "ada@" not in caplog.text
+
+
 @pytest.mark.parametrize("mood", ["throttled", "429 1", "503", "internal", "garbage", "lose"])
 def test_a_busy_shopify_is_asked_again_and_nothing_is_doubled(
     shop: TestShop, discounts: Discounts, shopify: Pretend, mood: str
@@ -427,7 +442,9 @@ def test_when_the_permission_is_back_the_stock_fills_by_itself(shop: TestShop, d
     assert len(free_codes(shop, made)) == coupons.STOCK
 
 
-def test_a_permission_that_is_back_without_a_word_is_found_within_the_hour(shop: TestShop, discounts: Discounts) -> None:
+def test_a_permission_that_is_back_without_a_word_is_found_within_the_hour(
+    shop: TestShop, discounts: Discounts
+) -> None:
     set_row(shop, scopes=["read_orders"])
     made = reward(shop)
     points.refill_coupons()

@@ -158,12 +158,13 @@ def _of_errors(name: str, errors: Any, data: Any, requested: float | None, budge
             extensions = each.get("extensions")
             required = extensions.get("requiredAccess") if isinstance(extensions, dict) else None
             return _denied(f"{required or each.get('message')}")
-    # The messages may quote what was sent: they are for the merchant, and not for the log.
-    log.error("Shopify refused the document %s: %s", name, sorted(code for code in codes if code) or "no code")
+    for_log = f"Shopify refused the document {name}: {', '.join(sorted(filter(None, codes))) or 'no code'}"
+    log.error("%s", for_log)
     message = (
         next((each["message"] for each in told if isinstance(each.get("message"), str)), None) or "no reason given"
     )
-    return Never(f"Shopify refused: {message[:_LONGEST_REASON]}")
+    # The messages may quote what was sent: they are for the merchant alone.
+    return Never(f"Shopify refused: {message[:_LONGEST_REASON]}", for_log)
 
 
 def _throttled(requested: float | None, budget: Budget | None) -> Throttled:
