@@ -17,6 +17,7 @@ from flask import Flask
 from backend import clock
 from backend.jobs.draining import Bounds, bounded
 from backend.jobs.schedule import SCHEDULE, Periodic
+from backend.platforms import outgoing
 from backend.queue import Bell, bell
 
 LEADER_LOCK = 7246002
@@ -26,6 +27,9 @@ PATIENCE_SECONDS = 5.0
 """How long the row that waits longest may stay the same before the clock does the work itself."""
 OWN_DRAIN_SECONDS = 0.5
 """How long the clock drains one job at a stretch: all the others wait meanwhile, and what is due has 10 seconds."""
+OWN_CALL_SECONDS = 5.0
+"""How long a call to a store or to Shopify may take when the clock makes it: nothing else happens meanwhile. What takes
+longer has to wait for a worker."""
 TICK_SECONDS = 0.25
 STANDBY_SECONDS = 1.0
 LEAP_SECONDS = 24 * 60 * 60
@@ -150,7 +154,8 @@ class Watch:
 
     def _drain(self, stopping: threading.Event) -> None:
         try:
-            with self._app.app_context(), bounded(Bounds(OWN_DRAIN_SECONDS, stopping.is_set)):
+            bounds = Bounds(OWN_DRAIN_SECONDS, stopping.is_set)
+            with self._app.app_context(), bounded(bounds), outgoing.no_longer_than(OWN_CALL_SECONDS):
                 self._door()
         except Exception:
             log.exception("the clock could not do %s", self.job.name)

@@ -15,10 +15,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -52,6 +52,19 @@ class Limits:
 
 
 LIMITS = Limits()
+_most_seconds: float | None = None
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    """While this lasts no call of this process takes longer, whatever its limits, in no thread. For a process that has one
+    thing to do at a time, and others waiting."""
+    global _most_seconds
+    before, _most_seconds = _most_seconds, seconds
+    try:
+        yield
+    finally:
+        _most_seconds = before
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,10 @@ def post(
     not have had its effect.
     """
     check_url(url, is_rehearsal=is_rehearsal)
+    if (most := _most_seconds) is not None:
+        limits = replace(
+            limits, connect=min(limits.connect, most), read=min(limits.read, most), total=min(limits.total, most)
+        )
     if session is not None:
         return _post(url, body, headers, is_rehearsal, session, limits)
     with open_session(is_rehearsal=is_rehearsal) as own:

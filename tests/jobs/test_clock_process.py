@@ -16,10 +16,13 @@ from backend import clock
 from backend.jobs import clock_process
 from backend.jobs.clock_process import LEADER_LOCK, SESSION_NAME, Leaps, Watch
 from backend.jobs.schedule import SCHEDULE, Periodic
+from backend.platforms import outgoing
+from backend.platforms.base import TryAgain
 from backend.queue import QUEUES, Bell
 from tests import stopwatch
 from tests.embedded.processes import eventually, status_of
 from tests.jobs.conftest import OwnValkey, Start
+from tests.platforms.servers import serving
 
 LATE = 10.0
 """Contract section 1: what is due happens within 10 seconds."""
@@ -250,6 +253,24 @@ class TestWatching:
         time.sleep(0.3)
         watch.attend(line, bell, stopping)
         assert valkey.client.llen("rq:queue:upkeep") == 1
+
+    def test_its_own_work_waits_for_no_silent_store_as_long_as_a_workers(
+        self, own_app: Flask, line: psycopg.Connection[Any], valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def speak() -> None:
+            began = time.monotonic()
+            with pytest.raises(TryAgain):
+                outgoing.post(f"http://127.0.0.1:{server.port}", b"{}", {}, is_rehearsal=True)
+            took.append(time.monotonic() - began)
+
+        took: list[float] = []
+        watch = Watch(own_app, Periodic("upkeep.purge", every=1, waits="select 1"))
+        monkeypatch.setattr(watch, "_door", speak)
+        monkeypatch.setattr(clock_process, "OWN_CALL_SECONDS", 0.3)
+        valkey.kill()
+        with serving(lambda connection: threading.Event().wait(6)) as server:
+            watch.attend(line, Bell(valkey.url), threading.Event())
+        assert took[0] < outgoing.LIMITS.read
 
     def test_an_error_in_a_door_does_not_end_the_clock(
         self,

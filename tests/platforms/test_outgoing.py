@@ -5,6 +5,7 @@ import itertools
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import psutil
@@ -12,7 +13,15 @@ import pytest
 import requests
 
 from backend.platforms.base import Never, TryAgain
-from backend.platforms.outgoing import LARGEST_ANSWER, LIMITS, Limits, is_public, open_session, post
+from backend.platforms.outgoing import (
+    LARGEST_ANSWER,
+    LIMITS,
+    Limits,
+    is_public,
+    no_longer_than,
+    open_session,
+    post,
+)
 from tests.embedded.processes import eventually
 from tests.platforms.servers import Authority, answer, answering, dripping, read_request, serving
 from tests.platforms.ssrf_urls import NAMES, URLS
@@ -268,6 +277,17 @@ def test_the_limits_leave_the_outbox_time():
 def test_a_silent_server_is_left():
     with serving(lambda connection: connection.recv(65536) and threading.Event().wait(5)) as server:
         assert "did not answer in time" in within(0.6, local(server))
+
+
+def test_who_has_others_waiting_leaves_a_silent_server_sooner_in_any_thread():
+    """Whatever the limits of the call, and only as long as they wait."""
+    patient = Limits(connect=3.0, read=15.0, total=20.0)
+    silent = serving(lambda connection: connection.recv(65536) and threading.Event().wait(5))
+    with silent as server, no_longer_than(0.3), ThreadPoolExecutor(2) as threads:
+        for said in threads.map(lambda _: within(1.0, local(server), limits=patient), range(2)):
+            assert "in time" in said or "within 0.3 seconds" in said
+    with serving(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", iter([b"x"]), every=0.5)) as server:
+        assert call(local(server), limits=patient).body == b"x"
 
 
 def test_a_server_that_drips_its_answer_is_left():
