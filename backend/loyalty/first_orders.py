@@ -71,11 +71,10 @@ def _wanted(session: AnySession, shop: ShopFacts, member_id: int, first: Any) ->
         and rule.is_active(first.placed_at)
         and (not rule.eligibility or rule.id in (first.rules_open or ()))
     ]
-    began_later = programs.latest_moment(first.placed_at) < version.in_force_from
     if (
         not rules
         or not settings.enabled
-        or began_later
+        or programs.began_after(version, first.placed_at)
         or not shops.was_installed_at(session, shop.id, first.placed_at)
     ):
         return {}

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from sqlalchemy import func, select, text
 
-from backend import db
+from backend import clock, db
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
 from backend.loyalty import settings as program_settings
@@ -105,6 +105,15 @@ def latest_moment(at: datetime) -> datetime:
     new version came into force would seem older than it.
     """
     return at if at.microsecond else at + timedelta(microseconds=999_999)
+
+
+def began_after(version: ProgramVersion, at: datetime) -> bool:
+    """Whether the version came into force after `at`, so that what happened then was promised nothing by it.
+
+    Stores tell times by the machine's clock. Where the business clock was moved ahead of it (demo and tests only), what a
+    store tells now would seem older than a program that was set before, so the clock's lead is added.
+    """
+    return latest_moment(at) + max(clock.offset(), timedelta()) < version.in_force_from
 
 
 def by_number(session: AnySession, shop_id: int, version: int) -> ProgramVersion:

@@ -76,8 +76,7 @@ def _verdict(session: AnySession, shop: ShopFacts, each: Claim, row: Referral | 
 def _is_on(session: AnySession, shop: ShopFacts, at: datetime) -> bool:
     version = programs.version_for(session, shop.id, at)
     settings = programs.settings_of(version)
-    began_later = programs.latest_moment(at) < version.in_force_from
-    is_on = settings.enabled and settings.referral.enabled and not began_later
+    is_on = settings.enabled and settings.referral.enabled and not programs.began_after(version, at)
     return is_on and shops.was_installed_at(session, shop.id, at)
 
 

@@ -57,8 +57,7 @@ class Came:
 def program_at(session: AnySession, shop: ShopFacts, at: datetime) -> Program | None:
     """The program in force at `at`. None if there was none yet, it was switched off, or the app was uninstalled."""
     version = programs.version_for(session, shop.id, at)
-    began_later = programs.latest_moment(at) < version.in_force_from
-    if began_later or not shops.was_installed_at(session, shop.id, at):
+    if programs.began_after(version, at) or not shops.was_installed_at(session, shop.id, at):
         return None
     settings = programs.settings_of(version)
     return Program(version.version, settings) if settings.enabled else None

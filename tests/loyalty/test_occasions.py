@@ -2,10 +2,12 @@
 
 import itertools
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from backend import clock
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.earn_world import assert_proved, given, had, member, received, rows, rule
 
@@ -46,6 +48,19 @@ def test_a_sign_up_rule_pays_in_its_window(opened: Callable[..., TestShop], crea
     shop = opened(rule("signup", **window))
     shop.tell("customer.created", {"id": "c-1", "created_at": created_at})
     assert had(shop) == points
+
+
+def test_stores_tell_by_the_machines_clock_where_the_business_clock_was_moved_ahead(
+    time: BusinessTime, new_shop: Callable[..., TestShop]
+) -> None:
+    clock.use_offset(lambda: timedelta(days=40))  # as `lagniappe time advance 40d`: both clocks go on
+    rules = [rule("signup"), rule("first_order", points=20)]
+    shop = new_shop(program={"assign": {"delay_days": 0}, "rules": rules})
+    now, long_ago = clock.wall(), clock.wall() - timedelta(days=30)
+    shop.tell("customer.created", {"id": "c-1", "created_at": now.isoformat()})
+    shop.tell("order.collected", received("o-1", now))
+    shop.tell("customer.created", {"id": "c-2", "created_at": long_ago.isoformat()})
+    assert (had(shop, "c-1"), had(shop, "c-2")) == (50 + 20 + 10, 0)
 
 
 # The newsletter

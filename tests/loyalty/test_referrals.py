@@ -242,6 +242,16 @@ def test_both_hear_of_it_once_when_it_is_theirs(make: Callable[..., TestShop], t
     assert {each["referral_id"] for each in told} == {referral(shop, bea).id}
 
 
+def test_a_friend_of_whom_the_store_tells_by_the_machines_clock_counts_where_the_business_clock_was_moved_ahead(
+    time: BusinessTime, new_shop: Callable[..., TestShop]
+) -> None:
+    clock.use_offset(lambda: timedelta(days=40))  # as `lagniappe time advance 40d`: both clocks go on
+    shop = new_shop(program=program(reward_when="registered", hold_days=0))
+    _, code = advocate(shop)
+    bea = join(shop, "bea", code, created_at=clock.wall().isoformat())
+    assert state(shop, bea) == "qualified"
+
+
 def test_an_order_that_was_called_off_before_it_came_leaves_it_to_the_next(make: Callable[..., TestShop]) -> None:
     shop = make()
     ada, code = advocate(shop)
