@@ -19,7 +19,9 @@ MAX_LIMIT = 1000
 BEFORE_ALL = LARGEST_ID
 """The position of the first page: no row has this id."""
 
-_CURSOR = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"  # exactly the base64url texts of 63 bits
+_PLACE = "[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]"  # exactly the base64url texts of 63 bits
+_CURSOR = f"^{_PLACE}$"
+_AFTER = f"^({_PLACE})?$"
 _DIGITS = re.compile(r"[0-9]{1,6}")
 
 
@@ -28,12 +30,17 @@ def _read_limit(value: object) -> object:
 
 
 def _read_cursor(value: str) -> str:
-    if not re.fullmatch(_CURSOR, value):
+    if not re.fullmatch(_AFTER, value):
         raise ValueError("is not the `next` of a page")
     return value
 
 
 Cursor = Annotated[str, WithJsonSchema({"type": "string", "pattern": _CURSOR, "examples": ["AAAAAAAABNI"]})]
+After = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "pattern": _AFTER, "examples": ["AAAAAAAABNI"]}),
+    AfterValidator(_read_cursor),
+]
 Limit = Annotated[Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=True)], BeforeValidator(_read_limit)]
 
 
@@ -42,13 +49,13 @@ class PageQuery(Query):
 
     limit: Annotated[Limit, Field(description="how many items at most")] = DEFAULT_LIMIT
     after: Annotated[
-        Annotated[Cursor, AfterValidator(_read_cursor)] | None, Field(description="the `next` of the page before")
+        After | None, Field(description="the `next` of the page before; absent or empty: the first page")
     ] = None
 
     @property
     def position(self) -> int:
         """Rows with a smaller id are on this page and later."""
-        return BEFORE_ALL if self.after is None else int.from_bytes(urlsafe_b64decode(self.after + "="))
+        return BEFORE_ALL if not self.after else int.from_bytes(urlsafe_b64decode(self.after + "="))
 
 
 Item = TypeVar("Item", bound=Shown)

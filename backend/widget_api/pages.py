@@ -34,8 +34,9 @@ def cursor(row_id: str) -> str:
 
 
 def place_of(after: str | None) -> int:
-    """The row that the page stands before, from a cursor of ours and from nothing else. Raises BadPage."""
-    if after is None:
+    """The row that the page stands before, from a cursor of ours and from nothing else; without one, that of the first
+    page. Raises BadPage."""
+    if not after:
         return _BEFORE_ALL
     try:
         place = int.from_bytes(base64.b64decode(after.encode("ascii") + b"=", altchars=b"-_", validate=True))

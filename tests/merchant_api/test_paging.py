@@ -98,13 +98,17 @@ def test_a_limit_that_is_given_twice_is_refused(api: Api) -> None:
 @pytest.mark.parametrize(
     "after",
     [
-        "x", "garbage", "not-a-cursor", "17", "", "null", "AAAAAAAABN=", "AAAAAAAABNJ", "gAAAAAAABNI", "AAAAAAAABNIA",
+        "x", "garbage", "not-a-cursor", "17", "null", "AAAAAAAABN=", "AAAAAAAABNJ", "gAAAAAAABNI", "AAAAAAAABNIA",
         "AAAAAAAAB\x00I", "é" * 11, "x" * 5000, "AAAAAAAABNI\n", urlsafe_b64encode(b"17").decode().rstrip("="),
     ],
 )  # fmt: skip
 def test_a_cursor_that_no_page_gave_is_refused(api: Api, after: str) -> None:
     answer = api.get("/members", after=after)
     assert (answer.status_code, [each["field"] for each in answer.json["errors"]]) == (400, ["after"])
+
+
+def test_an_empty_cursor_is_that_of_the_first_page(seven: Api) -> None:
+    assert seven.get("/members", after="").json == seven.get("/members").json != {"items": [], "next": None}
 
 
 @given(st.integers(0, BEFORE_ALL))

@@ -247,10 +247,13 @@ class TestPaging:
         assert len(self.page(widget, after=page["next"])["items"]) == 2
         assert len(self.page(widget, limit=100)["items"]) == 22
 
+    def test_an_empty_cursor_is_that_of_the_first_page(self, widget: Widget) -> None:
+        answer = widget.call("me/activity", query_string={"after": ""})
+        assert (answer.status_code, answer.json) == (200, self.page(widget))
+
     @pytest.mark.parametrize(
         "after",
         [
-            "",
             "x",
             "e1",
             "1",
