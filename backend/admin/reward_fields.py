@@ -36,8 +36,8 @@ FIRST_TYPE = "fixed_amount_discount"
 PLAIN = (
     "reward_name", "reward_id", "enduser_reward_short_description", "enduser_reward_confirmation_html",
     "enduser_reward_post_confirmation_html", "reward_card_background_image_url", "points_to_be_redeemed", "reward_value",
-    "minimum_subtotal", "product_id", "point_value", "limit_total", "limit_per_member", "coupon_valid_days", "code_prefix",
-    "more_information_url", "push_notification_text", "tax_rate", "tax_value", "rank",
+    "given_as", "minimum_subtotal", "product_id", "point_value", "limit_total", "limit_per_member", "coupon_valid_days",
+    "code_prefix", "more_information_url", "push_notification_text", "tax_rate", "tax_value", "rank",
 )  # fmt: skip
 """Fields that are one line or one text, as they stand."""
 BOXES = ("show_on_guest_dashboard", "points_back_when_expired", "featured", "public")
@@ -46,6 +46,7 @@ TRANSLATED = (
     "enduser_reward_post_confirmation_html", "push_notification_text",
 )  # fmt: skip
 BRAND = ("name", "description", "image_url")
+_NOT_OF_MONEY = {"gift_card": ("minimum_subtotal",), "store_credit": ("minimum_subtotal", "code_prefix")}
 _ATTRIBUTE = ("attribute_name", "attribute_type", "attribute_id", "is_attribute_mandatory")
 _RULES = "member_eligibility_rules"
 _ATTRIBUTES = "custom_transaction_attributes"
@@ -72,7 +73,8 @@ def types_with(field: str) -> str:
 def document(form: Fields, tz: ZoneInfo) -> dict[str, Any]:
     """What was typed as the verbs read it: every field of the definition, None for what was left empty.
 
-    Fields that the campaign's type lacks are left out, whatever stands in them (S0.12). Texts are not judged here.
+    Fields that the campaign's type, or the kind of money, lacks are left out, whatever stands in them (S0.12). Texts are not
+    judged here.
     """
     campaign_type = form.get("campaign_type", FIRST_TYPE)
     reward_type, sub_type, _ = CAMPAIGN_TYPES.get(campaign_type, CAMPAIGN_TYPES[FIRST_TYPE])
@@ -97,6 +99,10 @@ def document(form: Fields, tz: ZoneInfo) -> dict[str, Any]:
     for name in OF_SOME_TYPES - FITS[reward_type]:
         if name in said:
             said[name] = None
+    if sub_type != "value_code":
+        said["given_as"] = None
+    for name in _NOT_OF_MONEY.get(said["given_as"], ()):
+        said[name] = None
     return said
 
 
@@ -243,7 +249,7 @@ def shown(definition: RewardDefinition, tz: ZoneInfo) -> Fields:
     said = to_document(definition)
     fields: Fields = MultiDict()
     for name in PLAIN:
-        if said[name] is not None:
+        if said.get(name) is not None:
             fields[name] = str(said[name])
     for name in BOXES:
         if said[name]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app
 from markupsafe import Markup
 
-from backend.admin import reward_fields
+from backend.admin import embedding, reward_fields
 from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.admin.reward_codes import typed_codes
 from backend.admin.reward_fields import CAMPAIGN_TYPES, Fields
@@ -21,11 +21,15 @@ from backend.loyalty import (
     reward_list,
     rewards,
     segments,
+    shopify_shops,
+    shops,
     stock_health,
 )
 from backend.loyalty.eligibility_terms import ATTRIBUTES, OPERATORS
 from backend.loyalty.rewards import Reward
 from backend.loyalty.wording import is_language_tag, pick
+from backend.models import ShopifyShop
+from backend.platforms.shopify import scopes
 from backend.staff.rights import Right
 
 LARGEST_UPLOAD = images.MAX_BYTES + 4 * 1024 * 1024
@@ -48,6 +52,7 @@ LABELS: Mapping[str, str] = {
     "push_notification_text": "Push notification text",
     "point_value": "Point value",
     "reward_value": "Reward value",
+    "given_as": "Paid as",
     "minimum_subtotal": "Smallest order",
     "product_id": "Product of the store",
     "tax_rate": "Tax",
@@ -71,6 +76,11 @@ LABELS: Mapping[str, str] = {
     "coupons": "Codes",
     "translations": "Other languages",
 }
+WAYS_TO_PAY: Mapping[str, str] = {
+    "code": "A code for an amount off an order",
+    "gift_card": "A gift card of your shop",
+    "store_credit": "Store credit in the customer’s account",
+}
 _PLACEHOLDERS = {"before": "{{reward_name}} and {{points}}", "after": "{{reward_name}} and {{coupon_code}}"}
 _ADDING = ("add_", "preview", "fields")
 """What buttons of the form do besides saving."""
@@ -87,10 +97,12 @@ def add_reward_campaign(visit: Visit) -> Answer:
         return _render(visit, _typed(visit), None)
     said = _said(visit)
     codes = typed_codes(visit, "coupons")
-    if visit.form.get("coupons_from") == "uploaded" and "coupons" in reward_definition.FITS[said["reward_type"]]:
+    takes_codes = "coupons" in reward_definition.FITS[said["reward_type"]] and said["given_as"] in (None, "code")
+    if visit.form.get("coupons_from") == "uploaded" and takes_codes:
         said["coupons"] = codes
     made = rewards.create(visit.session, visit.shop, said, visit.now, rehearsal=is_rehearsal())
     _warn(visit, made.warnings)
+    _look_at_scopes(visit, made)
     return visit.done(f"“{made.name}” was added.", "reward_campaign", reward=made.id)
 
 
@@ -114,6 +126,7 @@ def save_reward_campaign(visit: Visit, reward: int) -> Answer:
     said = _said(visit)
     saved = rewards.update(visit.session, visit.shop, reward, said, visit.now, rehearsal=is_rehearsal())
     _warn(visit, saved.warnings)
+    _look_at_scopes(visit, saved)
     return visit.done("Saved.", "reward_campaign", reward=reward)
 
 
@@ -171,6 +184,12 @@ def _warn(visit: Visit, warnings: tuple[str, ...]) -> None:
         visit.say(in_words(each), "warn")
 
 
+def _look_at_scopes(visit: Visit, reward: Reward) -> None:
+    """Shopify was asked for what is missing when the form was sent."""
+    if _lacking(visit).get(reward.definition.given_as):
+        shopify_shops.look_at_scopes(visit.session, visit.shop_id, visit.wall)
+
+
 # Showing
 
 
@@ -200,6 +219,9 @@ def _render(visit: Visit, fields: Fields, reward: Reward | None) -> str:
         operators=[(each, each) for each in dict.fromkeys(name for known in OPERATORS.values() for name in known)],
         preview=_preview(fields, visit),
         free=_free(visit, reward) if reward else None,
+        ways_to_pay=_ways_to_pay(visit, reward),
+        lacking=_lacking(visit),
+        is_framed=embedding.current() is not None,
         warnings=[] if reward is None or visit.refusal else _warnings(visit, reward),
     )
 
@@ -249,6 +271,20 @@ def _types(reward: Reward | None) -> list[tuple[str, str]]:
         for name, (kind, _, label) in CAMPAIGN_TYPES.items()
         if reward is None or kind == reward.definition.reward_type
     ]
+
+
+def _ways_to_pay(visit: Visit, reward: Reward | None) -> list[tuple[str, str]]:
+    """What a value code may be, where there is a choice: in a shop on Shopify, for codes that are not the merchant's own."""
+    has_own_codes = reward is not None and reward.coupon_source == "uploaded"
+    return list(WAYS_TO_PAY.items()) if visit.shop.platform == shops.SHOPIFY and not has_own_codes else []
+
+
+def _lacking(visit: Visit) -> dict[str, list[str]]:
+    """By the kind of money, the permissions that the shop on Shopify has not granted for it."""
+    if visit.shop.platform != shops.SHOPIFY:
+        return {}
+    granted = visit.session.get_one(ShopifyShop, visit.shop_id).scopes
+    return {kind: scopes.missing(granted, wanted) for kind, wanted in scopes.FOR_MONEY.items()}
 
 
 def _levels(visit: Visit, chosen: list[str]) -> list[tuple[str, str]]:
@@ -303,8 +339,8 @@ def _clean(html: str) -> Markup:
 
 
 def _free(visit: Visit, reward: Reward) -> str | None:
-    """How many codes are free, such as "250" or "1,000+"; None for a campaign without codes."""
-    if reward.coupon_source == "none":
+    """How many codes are free, such as "250" or "1,000+"; None for a campaign without a stock of codes."""
+    if reward.coupon_source in ("none", "each"):
         return None
     counted = stock_health.free_codes(visit.session, visit.shop_id, reward.id, reward_list.MOST_COUNTED)
     return f"{counted:,}{'+' if counted == reward_list.MOST_COUNTED else ''}"

@@ -149,7 +149,8 @@ def statement_for(
                 order by f.shop_id, f.reward_id, f.coupon_id limit :most) f) as free,
             case when r.coupon_source = 'none' then 0 else (select count(*) from (select from redemption d
                 where (d.shop_id, d.reward_id, d.id) > (:shop, r.id, 0)
-                and (d.shop_id, d.reward_id, d.id) < (:shop, r.id + 1, 0) and d.code is not null
+                and (d.shop_id, d.reward_id, d.id) < (:shop, r.id + 1, 0)
+                and (d.code is not null or d.coupon_id is not null and d.issued_at is not null)
                 order by d.shop_id, d.reward_id, d.id limit :most) d) end as issued,
             (select count(*) from (select from redemption d
                 where (d.shop_id, d.reward_id) >= (:shop, r.id) and (d.shop_id, d.reward_id) <= (:shop, r.id)

@@ -106,6 +106,14 @@ def take_over_scopes(session: AnySession, shop_id: int, scopes: tuple[str, ...])
     return is_more
 
 
+def look_at_scopes(session: AnySession, shop_id: int, wall: datetime) -> None:
+    """Have what the shop grants read anew: what was granted a moment ago may not have been told yet."""
+    session.execute(
+        text("update shopify_shop set topics_next_at = :wall where shop_id = :shop and state = 'installed'"),
+        {"shop": shop_id, "wall": wall},
+    )
+
+
 def takes_codes(session: AnySession, shop_id: int) -> bool:
     """Whether codes may be made there: the app is installed, lets us in, and has the permission."""
     row = session.get_one(ShopifyShop, shop_id, populate_existing=True)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import TextClause, select, text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import programs, shops
+from backend.loyalty import programs, shopify_shops, shops
 from backend.loyalty.wording import pick
 from backend.models import MetafieldRun, ShopifyShop
 from backend.platforms.shopify import scopes
@@ -126,7 +126,7 @@ def turn_on(session: AnySession, shop_id: int, wall: datetime) -> None:
     """Have all members of a shop on Shopify written, and from then on those who change."""
     run = session.get(MetafieldRun, shop_id, with_for_update=True, populate_existing=True)
     if run is not None and not run.is_ending:
-        _ask_for_scopes(session, shop_id, wall)
+        shopify_shops.look_at_scopes(session, shop_id, wall)
         return
     held = wall
     if run is None:
@@ -138,7 +138,7 @@ def turn_on(session: AnySession, shop_id: int, wall: datetime) -> None:
     run.next_at = held
     session.add(run)
     session.flush()
-    _ask_for_scopes(session, shop_id, wall)
+    shopify_shops.look_at_scopes(session, shop_id, wall)
     enqueue_after_commit(JOB)
 
 
@@ -354,14 +354,6 @@ def _are_many(session: AnySession, run: MetafieldRun) -> bool:
         {"shop": run.shop_id, "after": run.from_entry_id, "most": MOST_ENTRIES},
     )
     return found.first() is not None
-
-
-def _ask_for_scopes(session: AnySession, shop_id: int, wall: datetime) -> None:
-    """What was granted a moment ago may not have been told yet."""
-    session.execute(
-        text("update shopify_shop set topics_next_at = :wall where shop_id = :shop and state = 'installed'"),
-        {"shop": shop_id, "wall": wall},
-    )
 
 
 def _of(task: Task) -> dict[str, Any]:

@@ -40,11 +40,17 @@ def granted(app_toml: dict[str, Any]) -> list[str]:
     return listed.split(",")
 
 
+def kind_of_money(document: str) -> str | None:
+    """What a document pays rewards in; None: it pays none, and every shop's app needs it."""
+    return next((kind for kind in scopes.FOR_MONEY if kind in document), None)
+
+
 def needs(subscribed: list[str]) -> set[needed_scopes.Need]:
-    """Of all documents and topics together."""
+    """Of all documents and topics together, without what only those shops need that pay rewards in money."""
     found: set[needed_scopes.Need] = set()
     for name in NAMES:
-        found |= needed_scopes.of_document(parse(admin_api.document(name)))
+        if kind_of_money(name) is None:
+            found |= needed_scopes.of_document(parse(admin_api.document(name)))
     for topic in subscribed:
         found |= needed_scopes.of_topic(topic)
     return found
@@ -88,6 +94,19 @@ def test_no_scope_is_asked_for_that_nothing_needs(app_toml: dict[str, Any], subs
 def test_what_only_some_shops_grant_is_asked_of_nobody_at_first(app_toml: dict[str, Any]) -> None:
     assert app_toml["access_scopes"]["optional_scopes"] == list(scopes.OPTIONAL)
     assert set(scopes.OPTIONAL).isdisjoint(granted(app_toml))
+
+
+@pytest.mark.parametrize("kind", scopes.FOR_MONEY)
+def test_money_needs_what_is_asked_for_it_and_no_less(kind: str, app_toml: dict[str, Any]) -> None:
+    needed: set[needed_scopes.Need] = set()
+    for name in NAMES:
+        if kind_of_money(name) == kind:
+            needed |= needed_scopes.of_document(parse(admin_api.document(name)))
+    asked = [*granted(app_toml), *scopes.FOR_MONEY[kind]]
+    assert [sorted(need) for need in needed if not need & needed_scopes.held(asked)] == []
+    for scope in scopes.FOR_MONEY[kind] if needed else ():
+        others = needed_scopes.held([each for each in asked if each != scope])
+        assert not all(need & others for need in needed), f"nothing needs {scope}"
 
 
 def test_every_address_is_a_door_of_the_server(app_toml: dict[str, Any], app: Flask) -> None:

@@ -138,12 +138,17 @@ addEventListener("click", (event) => {
 });
 
 // What a form needs of Shopify is asked for first; it is sent whatever the answer, and the page says what is missing.
-const granting = async (scope) => {
+const granting = async (scopes) => {
   try {
-    await globalThis.shopify?.scopes?.request([scope]);
+    await globalThis.shopify?.scopes?.request(scopes);
   } catch (error) {
     console.error(error);
   }
+};
+
+const scopesOf = (form) => {
+  const chosen = [...form.querySelectorAll("option[data-scope]:checked")].filter((option) => !option.closest("[hidden]"));
+  return [form, ...chosen].flatMap((each) => each.dataset.scope?.split(" ") ?? []);
 };
 
 addEventListener("submit", (event) => {
@@ -158,9 +163,10 @@ addEventListener("submit", (event) => {
   const words = new URLSearchParams([...data].map(([name, value]) => [name, value instanceof File ? value.name : value]));
   if (method === "post") {
     const send = () => visit(url.href, { body: said("enctype") === "multipart/form-data" ? data : words });
-    if (!form.dataset.scope) return send();
+    const scopes = scopesOf(form);
+    if (scopes.length === 0 || by?.name === "do") return send(); // the latter is no saving
     isSending = true; // while somebody is asked: pressed twice is one
-    return granting(form.dataset.scope).then(send);
+    return granting(scopes).then(send);
   }
   url.search = words;
   return visit(url.href);

@@ -1,10 +1,12 @@
 // <div data-shown-when="type=cashback|gift">: shown, and its fields sent, only while the field `type` has one of these
-// values. A box counts as "1" or "0". Several conditions, separated by spaces, must all hold.
+// values. A box counts as "1" or "0", a field that is not shown itself as "". Several conditions, separated by spaces, must all
+// hold; what they are about stands above.
 
 import { onPage } from "./page.js";
 
 const valueOf = (form, name) => {
   const field = form.elements[name];
+  if (field?.disabled) return "";
   if (field instanceof HTMLInputElement && field.type === "checkbox") return field.checked ? "1" : "0";
   return field?.value ?? "";
 };

@@ -18,11 +18,16 @@ REASONS: Mapping[str, str] = {
 WANTED = tuple(REASONS)
 FOR_CUSTOMER_ACCOUNTS = "write_customers"
 """Points and levels as metafields of customers, where a merchant switches that on."""
-OPTIONAL = (FOR_CUSTOMER_ACCOUNTS,)
+FOR_MONEY: Mapping[str, tuple[str, ...]] = {
+    "gift_card": ("write_gift_cards", "write_gift_card_transactions"),
+    "store_credit": ("read_store_credit_accounts", "write_store_credit_account_transactions"),
+}
+"""Rewards that the shop pays in money, by the kind of money: it is paid, looked for, and taken back."""
+OPTIONAL = (FOR_CUSTOMER_ACCOUNTS, *(scope for each in FOR_MONEY.values() for scope in each))
 """Granted by those shops alone that want what they are for."""
 
 
-def missing(granted: Iterable[str]) -> list[str]:
+def missing(granted: Iterable[str], wanted: Iterable[str] = WANTED) -> list[str]:
     """What the app wants and the shop has not granted. Who may write may read: Shopify then names the first alone."""
     held = set(granted)
-    return [each for each in WANTED if each not in held and each.replace("read_", "write_", 1) not in held]
+    return [each for each in wanted if each not in held and each.replace("read_", "write_", 1) not in held]
