@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded.processes import eventually, free_port
+from tests.embedded.processes import eventually, free_port, status_of
 
 APP = """
 import time
@@ -24,6 +24,7 @@ def plain(environ, start_response):
     return [body]
 
 watched = SlowBodies(plain, patience=2, crowd=100)
+patient = SlowBodies(plain, patience=5, crowd=100)
 """
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
@@ -36,16 +37,21 @@ def served(app: str, folder: Path) -> Iterator[int]:
         [Path(sys.executable).parent / "granian", *options, "--working-dir", folder, f"slow_body_app:{app}"]
     )
     try:
-        eventually(lambda: answer(port, seconds=1), within=10)
+        eventually(lambda: answer(port, seconds=1))
         yield port
     finally:
         granian.terminate()
-        granian.wait(5)
+        status_of(granian)
 
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[int]:
     yield from served("watched", tmp_path)
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[int]:
+    yield from served("patient", tmp_path)
 
 
 @pytest.fixture
@@ -68,26 +74,33 @@ def stall(stack: ExitStack, port: int, count: int) -> list[socket.socket]:
     return connections
 
 
+def keep_all_busy(stack: ExitStack, port: int) -> None:
+    """No thread is left to answer. Bodies that nobody waits for any more, since the machine paused, are begun anew."""
+    for _ in range(5):
+        stall(stack, port, 6)
+        if answer(port, seconds=0.2) is None:
+            return
+    raise AssertionError("others are answered")
+
+
 def test_others_are_answered_although_more_bodies_than_threads_never_arrive(watched: int) -> None:
     with ExitStack() as stack:
-        stall(stack, watched, 6)
-        eventually(lambda: answer(watched, seconds=0.2) is None, within=1.5)
-        assert answer(watched, seconds=8) == b"hello"
+        keep_all_busy(stack, watched)
+        assert answer(watched, seconds=60) == b"hello"
 
 
 def test_the_watch_is_needed(unwatched: int) -> None:
     with ExitStack() as stack:
-        stall(stack, unwatched, 6)
-        eventually(lambda: answer(unwatched, seconds=0.2) is None, within=1.5)
+        keep_all_busy(stack, unwatched)
         assert answer(unwatched, seconds=3.5) is None
 
 
-def test_a_body_that_keeps_coming_is_read_to_its_end(watched: int) -> None:
+def test_a_body_that_keeps_coming_is_read_to_its_end(patient: int) -> None:
     with ExitStack() as stack:
-        stall(stack, watched, 1)
-        (slow,) = stall(stack, watched, 1)
+        stall(stack, patient, 1)
+        (slow,) = stall(stack, patient, 1)
         for byte in b"+whole":
-            time.sleep(0.5)  # longer in all than anybody's patience
+            time.sleep(1)  # longer in all than anybody's patience
             slow.sendall(bytes([byte]))
         assert slow.recv(4096).endswith(b"half+whole")
 
@@ -95,4 +108,4 @@ def test_a_body_that_keeps_coming_is_read_to_its_end(watched: int) -> None:
 def test_whole_bodies_are_left_alone(watched: int) -> None:
     with ExitStack() as stack:
         stall(stack, watched, 1)
-        assert answer(watched, body=b"0123456789", seconds=2) == b"0123456789"
+        assert answer(watched, body=b"0123456789", seconds=60) == b"0123456789"

@@ -22,11 +22,14 @@ from backend.platforms.outgoing import (
     open_session,
     post,
 )
+from tests import stopwatch
 from tests.embedded.processes import eventually
 from tests.platforms.servers import Authority, answer, answering, dripping, read_request, serving
 from tests.platforms.ssrf_urls import NAMES, URLS
 
 HASTY = Limits(connect=0.3, read=0.3, total=0.6)
+SHORT = Limits(total=0.6)
+"""So that no pause of the machine between two drops is the limit that is met first."""
 OK = answer("200 OK", b"{}")
 
 
@@ -74,10 +77,13 @@ def test_the_corpus_is_refused_and_not_one_packet_reaches_the_canary(names):
             with suppress(OSError):  # a machine without IPv6
                 canaries.append(stack.enter_context(serving(lambda _: None, host="::1", port=canary.port)))
         for url in URLS:
-            used = time.process_time()
-            with pytest.raises(Never) as refused:
-                call(url.replace("{port}", str(canary.port)), is_rehearsal=False)
-            assert time.process_time() - used < 0.05, url
+            used = []
+            while min(used, default=1) >= 0.05:
+                assert len(used) < 5, (url, used)  # a collection of garbage may fall into any of them
+                begun = time.process_time()
+                with pytest.raises(Never) as refused:
+                    call(url.replace("{port}", str(canary.port)), is_rehearsal=False)
+                used.append(time.process_time() - begun)
             assert not any(inner in refused.value.reason for inner in ("127.", "10.", "169.254", "::")), url
         for each, host in zip(canaries, ("127.0.0.1", "::1"), strict=False):
             # Whoever came before this one would have been counted before it.
@@ -256,17 +262,17 @@ def test_a_server_that_speaks_no_tls_is_tried_again():
         serving(lambda plain: plain.recv(65536) and plain.sendall(answer("400 Bad Request"))) as server,
         pytest.raises(TryAgain, match="No secure connection"),
     ):
-        call(local(server, scheme="https"), limits=HASTY)
+        call(local(server, scheme="https"))
 
 
 # No call lasts for ever.
 
 
 def within(seconds, url, **more):
-    began = time.monotonic()
+    began = stopwatch.now()
     with pytest.raises(TryAgain) as failed:
-        call(url, limits=more.pop("limits", HASTY), **more)
-    assert time.monotonic() - began < seconds
+        call(url, limits=more.pop("limits", SHORT), **more)
+    assert stopwatch.now() - began < seconds
     return failed.value.reason
 
 
@@ -276,7 +282,7 @@ def test_the_limits_leave_the_outbox_time():
 
 def test_a_silent_server_is_left():
     with serving(lambda connection: connection.recv(65536) and threading.Event().wait(5)) as server:
-        assert "did not answer in time" in within(0.6, local(server))
+        assert "did not answer in time" in within(2.5, local(server), limits=HASTY)
 
 
 def test_who_has_others_waiting_leaves_a_silent_server_sooner_in_any_thread():
@@ -292,12 +298,12 @@ def test_who_has_others_waiting_leaves_a_silent_server_sooner_in_any_thread():
 
 def test_a_server_that_drips_its_answer_is_left():
     with serving(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", itertools.repeat(b"x"))) as server:
-        assert "within 0.6 seconds" in within(1.5, local(server))
+        assert "within 0.6 seconds" in within(2.5, local(server))
 
 
 def test_what_has_dripped_until_then_is_not_taken_for_the_whole_answer():
     with serving(dripping(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", itertools.repeat(b"x"))) as server:
-        assert "within 0.6 seconds" in within(1.5, local(server))
+        assert "within 0.6 seconds" in within(2.5, local(server))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +317,7 @@ def test_what_has_dripped_until_then_is_not_taken_for_the_whole_answer():
 )
 def test_a_server_that_drips_anything_else_is_left(first, drop):
     with serving(dripping(first, itertools.repeat(drop))) as server:
-        assert "within 0.6 seconds" in within(1.5, local(server))
+        assert "within 0.6 seconds" in within(2.5, local(server))
 
 
 def test_a_server_that_drips_its_handshake_is_left():
@@ -323,7 +329,7 @@ def test_a_server_that_drips_its_handshake_is_left():
             connection.sendall(b"\x02")
 
     with serving(behave) as server:
-        assert "within 0.6 seconds" in within(1.5, local(server, scheme="https"), limits=Limits(total=0.6))
+        assert "within 0.6 seconds" in within(2.5, local(server, scheme="https"), limits=Limits(total=0.6))
 
 
 def test_a_server_that_drips_behind_tls_is_left(names, authority, tmp_path):
@@ -334,7 +340,7 @@ def test_a_server_that_drips_behind_tls_is_left(names, authority, tmp_path):
         open_session(is_rehearsal=True) as session,
     ):
         session.verify = authority.written_to(tmp_path)
-        reason = within(1.5, local(server, "shop.example", "https"), session=session)
+        reason = within(2.5, local(server, "shop.example", "https"), session=session)
     assert "within 0.6 seconds" in reason
 
 
@@ -346,14 +352,14 @@ def test_a_kept_connection_has_the_same_limit():
 
     with serving(behave) as server, open_session(is_rehearsal=True) as session:
         assert call(local(server), session=session).status == 200
-        assert "within 0.6 seconds" in within(1.5, local(server), session=session)
+        assert "within 0.6 seconds" in within(2.5, local(server), session=session)
         assert server.connections == 1
 
 
 def test_a_name_server_that_does_not_answer_is_left(monkeypatch):
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [over.wait(5)][:0])
-    assert "looked up in time" in within(1.0, "https://shop.example/", is_rehearsal=False)
+    assert "looked up in time" in within(2.5, "https://shop.example/", is_rehearsal=False)
     over.set()
 
 
@@ -366,7 +372,7 @@ def test_a_host_of_many_addresses_where_nobody_answers_has_the_same_limit(names,
             raise TimeoutError
 
     monkeypatch.setattr(socket, "socket", Silent)
-    assert "within 0.6 seconds" in within(1.5, "http://shop.example/")
+    assert "within 0.6 seconds" in within(2.5, "http://shop.example/", limits=HASTY)
 
 
 # What may pass is tried again.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -58,7 +59,7 @@ def test_a_worker_killed_within_an_import_leaves_no_row_out_and_takes_none_twice
         before = many.now.rows_done
         with working(environ, "import_rows"):
             # killed right after a batch was committed: in the middle of the next one
-            eventually(lambda before=before: many.now.rows_done > before, within=120)  # type: ignore[misc]
+            eventually(lambda before=before: many.now.rows_done > before)  # type: ignore[misc]
         assert many.now.rows_done % imports.BATCH == 0
     assert many.now.state == "running", "killed too late to be of any use"
     upkeep.import_rows()
@@ -83,9 +84,10 @@ def test_a_worker_killed_within_a_restoring_leaves_nothing_and_another_one_bring
         content = b"".join(archive.stream(many.shop.id, clock.now()))
         kept = imports.keep(session, other.id, "shop", "shop.zip", iter([content]), "Ada", clock.wall())
         exports.begin_restoring(session, other.id, kept, clock.wall())
-    with working(environ, "make_exports") as process:
-        eventually(lambda: _is_writing() or process.poll() is not None, within=120)
-    eventually(lambda: not _is_writing(), within=30)
+    with psycopg.connect(environ["DATABASE_URL"]) as other_session, working(environ, "make_exports") as process:
+        other_session.execute("lock table entry in share mode")  # so that it is killed in the midst of writing
+        eventually(lambda: _is_writing() or process.poll() is not None)
+    eventually(lambda: not _is_writing())
     assert _standing(other, kept) == ("running", 0)
     assert exports.work() == 0, "its lease is not over"
     with transaction() as session:
