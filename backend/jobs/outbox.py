@@ -18,10 +18,10 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import retrying, transaction
-from backend.jobs import discounts, mail, shopify_codes, shopify_orders, staff_mail, webhooks
+from backend.jobs import discounts, mail, shopify_codes, shopify_metafields, shopify_orders, staff_mail, webhooks
 from backend.jobs.calls import Call, Line, Send, Together
 from backend.jobs.draining import has_time_left, in_batches
-from backend.loyalty import coupons, outgoing_events
+from backend.loyalty import account_metafields, coupons, outgoing_events
 from backend.platforms.base import Never, NotNow, TryAgain
 from backend.staff import letters
 
@@ -73,6 +73,11 @@ SENDERS = {
         never=shopify_codes.never,
         batch=shopify_codes.BATCH,
         shops=shopify_codes.AT_ONCE,
+    ),
+    account_metafields.OUTBOX_KIND: Sender(
+        line=shopify_metafields.forgetting,
+        done=shopify_metafields.forgotten,
+        never=shopify_metafields.cannot_be_forgotten,
     ),
     outgoing_events.OUTBOX_KIND: Sender(
         line=webhooks.line, done=webhooks.done, never=webhooks.never, at_once=webhooks.AT_ONCE

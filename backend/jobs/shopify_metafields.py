@@ -4,21 +4,28 @@ import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 
 import requests
 from flask import current_app
+from sqlalchemy import text
 
 from backend import clock
 from backend.config import Config
 from backend.db import retrying, transaction
+from backend.jobs.calls import Call, Send
 from backend.jobs.draining import has_time_left, in_batches
 from backend.platforms import outgoing
-from backend.platforms.base import Never, TryAgain
+from backend.platforms.base import Never, NotNow, TryAgain
 from backend.shopify import metafield_calls, metafields
 from backend.shopify.metafields import Shown, Task
 
 SECONDS = 60.0
 """No call begins later than this after its members were looked up: all must have ended within the lease."""
+
+FORGET_AFTER = timedelta(minutes=2)
+"""Whoever was writing to Shopify when a member was erased has ended by then."""
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +75,33 @@ def _write(task: Task, session: requests.Session) -> None:
 def _end(task: Task, session: requests.Session) -> None:
     metafield_calls.undefine(task.shop_id, session=session)
     _ended(task)
+
+
+@contextmanager
+def forgetting() -> Iterator[Send]:
+    """A line to Shopify for taking away what customers see of members who were erased."""
+    with _line() as session:
+
+        def send(call: Call) -> None:
+            too_early = FORGET_AFTER - (clock.wall() - call.created_at)
+            if too_early > timedelta():
+                raise NotNow("It may still be being written.", too_early.total_seconds())
+            metafield_calls.forget(call.shop_id, call.payload["customer_id"], session=session)
+
+        yield send
+
+
+def forgotten(session: Any, call: Call) -> None:
+    """The outbox was the last that knew the customer's id."""
+    session.execute(
+        text("update outbox set payload = '{}' where shop_id = :shop and id = :id"),
+        {"shop": call.shop_id, "id": call.id},
+    )
+
+
+def cannot_be_forgotten(session: Any, call: Call, reason: str) -> None:
+    """The merchant is told, as of all that the outbox gives up, and finds nobody's id there."""
+    forgotten(session, call)
 
 
 @retrying

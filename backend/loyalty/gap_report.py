@@ -325,6 +325,7 @@ _WHAT = {
     "discount": "A discount code for the store",
     "shopify_code": "A discount code for Shopify",
     "shopify_discount": "A discount code for Shopify",
+    "shopify_forget": "Points of an erased customer at Shopify",
     "shopify_gift_card": "A gift card at Shopify",
     "shopify_store_credit": "Store credit at Shopify",
 }

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backend.errors import MemberBlocked, Unauthorized
 from backend.ledger.posting import AnySession
-from backend.loyalty import care_log, outgoing_events, referral_codes, segment_due, tier_due
+from backend.loyalty import account_metafields, care_log, outgoing_events, referral_codes, segment_due, tier_due
 from backend.models import Account, Member, Tombstone, VerifiedAddress
 from backend.platforms.events import Customer
 
@@ -188,7 +188,10 @@ def _forget(session: AnySession, shop_id: int, member: Member, external_id: str 
                 .values(shop_id=shop_id, external_id_hash=_hash(shop_id, former.external_id), erased_at=at)
                 .on_conflict_do_nothing(index_elements=["shop_id", "external_id_hash"])
             )
+            account_metafields.forget(session, shop_id, former.id, former.external_id)
         _close(former)
+    if external_id is not None:
+        account_metafields.forget(session, shop_id, member.id, external_id)
     addresses = {a.lower() for a in (member.email,) if a}
     session.execute(
         delete(VerifiedAddress).where(VerifiedAddress.shop_id == shop_id, VerifiedAddress.member_id == member.id)

@@ -15,6 +15,7 @@ MOST = 25
 """Metafields that `metafieldsSet` takes at a time (its description in the schema)."""
 POINTS = "points"
 LEVEL = "tier"
+_CUSTOMER = "gid://shopify/Customer/"
 _TYPES = {POINTS: "number_integer", LEVEL: "single_line_text_field"}
 _NAMES = {POINTS: "Loyalty points", LEVEL: "Loyalty level"}
 
@@ -87,6 +88,16 @@ def write(shop_id: int, members: Sequence[Shown], *, session: requests.Session |
     return {each.member_id for each in members if _owner(each) in gone}
 
 
+def forget(shop_id: int, customer_id: str, *, session: requests.Session | None = None) -> None:
+    """Take them away from one customer; nothing, if there is no such customer any more. Raises TryAgain, Never."""
+    owner = f"{_CUSTOMER}{customer_id}"
+    metafields = [{"ownerId": owner, "namespace": NAMESPACE, "key": key} for key in _TYPES]
+    said = asking.ask(shop_id, "customer_metafields_delete", {"metafields": metafields}, session=session)
+    error = asking.first_user_error(said["metafieldsDelete"])
+    if error is not None and (error["field"] or ())[-1:] != ["ownerId"]:
+        raise Never(f"Shopify does not take away what the customer saw: {error['message']}")
+
+
 def _without_gone(metafields: Metafields, ask: Callable[[Metafields], Mapping[str, Any]]) -> set[str]:
     gone: set[str] = set()
     while metafields:
@@ -123,4 +134,4 @@ def _key(member: Shown, key: str) -> dict[str, str]:
 
 
 def _owner(member: Shown) -> str:
-    return f"gid://shopify/Customer/{member.customer_id}"
+    return f"{_CUSTOMER}{member.customer_id}"

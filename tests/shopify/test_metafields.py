@@ -11,12 +11,12 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
-from backend.jobs import shopify_metafields, upkeep
+from backend.jobs import outbox, shopify_metafields, upkeep
 from backend.ledger.posting import Author
-from backend.loyalty import blocking, erasing, gap_report, merging, shopify_shops
+from backend.loyalty import account_metafields, blocking, erasing, gap_report, merging, shopify_shops
 from backend.models import Member, MetafieldRun, ShopifyShop
 from backend.platforms.shopify import scopes
-from backend.shopify import installing, metafield_calls, metafields
+from backend.shopify import installing, metafield_calls, metafields, tokens
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, sign_in  # noqa: F401 - fixture
 from tests.conftest import BusinessTime, TestShop
@@ -213,12 +213,78 @@ def test_a_customer_who_is_gone_at_shopify_keeps_nobody_else_from_theirs(account
 
 def test_an_erased_member_is_written_no_more_and_a_blocked_one_is(accounts: Accounts) -> None:
     (erased_id, _), (blocked_id, blocked) = accounts.member(10), accounts.member(10)
+    erase(accounts, erased_id)
     with transaction() as session:
-        erasing.erase(session, accounts.shop.facts, erased_id, Author("staff", "Ada"), clock.now())
         blocking.block(session, accounts.shop.id, blocked_id, "a test", Author("staff", "Ada"), clock.now())
     accounts.switch()
     accounts.work()
     assert accounts.there.values == {blocked: {"points": "10"}}
+
+
+def test_who_is_erased_here_alone_has_nothing_left_at_shopify_either(accounts: Accounts) -> None:
+    (kept_id, kept), (gone_id, gone), (_, other) = (accounts.member(10) for _ in range(3))
+    accounts.settled()
+    with transaction() as session:
+        merging.merge(session, accounts.shop.facts, kept_id, gone_id, "a test", Author("staff", "Ada"), clock.now())
+    accounts.work()
+    assert set(accounts.there.values) == {kept, gone, other}
+    erase(accounts, kept_id)
+    send_forgetting(accounts, minutes=1)
+    assert accounts.there.values[kept] == {"points": "20"}, "somebody may still be writing"
+    send_forgetting(accounts, minutes=2)
+    assert accounts.there.values == {kept: {}, gone: {}, other: {"points": "10"}}
+    assert forgetting(accounts) == [("done", {}, None)] * 2
+    accounts.work()
+    assert accounts.there.values[kept] == {}
+
+
+def test_of_an_erased_member_no_id_stays_whatever_shopify_says(accounts: Accounts, shopify: Pretend) -> None:
+    member_id, _ = accounts.member(10)
+    accounts.settled()
+    erase(accounts, member_id)
+    accounts.change_shop(state="uninstalled")
+    send_forgetting(accounts, minutes=3)
+    assert forgetting(accounts) == [("parked", {}, tokens.NOT_INSTALLED)]
+
+
+def test_nothing_is_asked_for_who_was_never_written(accounts: Accounts) -> None:
+    accounts.switch()
+    erase(accounts, accounts.member(10)[0])
+    accounts.work()
+    written_id, _ = accounts.member(10)
+    accounts.work()
+    accounts.switch(is_on=False)
+    accounts.work()
+    erase(accounts, written_id)
+    assert forgetting(accounts) == []
+
+
+def erase(accounts: Accounts, member_id: int) -> None:
+    with transaction() as session:
+        erasing.erase(session, accounts.shop.facts, member_id, Author("staff", "Ada"), clock.now())
+
+
+def send_forgetting(accounts: Accounts, minutes: int) -> None:
+    """So long after it was asked for."""
+    with transaction() as session:
+        session.execute(
+            text(
+                "update outbox set created_at = :at, next_try_at = :at where shop_id = :shop and kind = 'shopify_forget'"
+                " and state = 'waiting'"
+            ),
+            {"at": clock.wall() - timedelta(minutes=minutes), "shop": accounts.shop.id},
+        )
+    kind = account_metafields.OUTBOX_KIND
+    outbox.send_some(kind, outbox.SENDERS[kind])
+
+
+def forgetting(accounts: Accounts) -> list[Any]:
+    with transaction() as session:
+        rows = session.execute(
+            text("select state, payload, last_error from outbox where shop_id = :shop and kind = 'shopify_forget'"),
+            {"shop": accounts.shop.id},
+        )
+        return [tuple(row) for row in rows]
 
 
 def test_two_customers_who_are_one_member_have_the_same_points(accounts: Accounts) -> None:
