@@ -11,6 +11,7 @@ import orjson
 
 from backend import clock, queue, strict_json
 from backend.cli_demo import demo
+from backend.cli_endpoints import endpoints
 from backend.cli_machine import up
 from backend.cli_processes import clock as clock_process
 from backend.cli_processes import time_commands, worker
@@ -361,6 +362,7 @@ def _text(at: Any) -> str | None:
 
 main.add_command(up)
 main.add_command(demo)
+main.add_command(endpoints)
 main.add_command(staff)
 main.add_command(worker)
 main.add_command(clock_process, "clock")

@@ -209,3 +209,38 @@ class TestStaff:
         assert run("staff", "list", "--shop", "999999999", status=1) == "Error: There is no shop 999999999.\n"
         error = run("staff", "reset", "--shop", str(shop.id), "--email", "no@shop.example", status=1)
         assert error == "Error: Nobody on the team has the address no@shop.example.\n"
+
+
+class TestEndpoints:
+    URL = "https://erp.shop.example/lagniappe"
+
+    def test_one_hears_of_everything_or_of_what_it_asks_for_and_its_secret_is_shown_once(
+        self, run: Run, shop: TestShop
+    ) -> None:
+        made = run("endpoints", "add", "--shop", str(shop.id), "--url", self.URL, "--description", "The ERP")
+        some = run("endpoints", "add", "--shop", str(shop.id), "--url", self.URL, "--type", "points.earned")
+        assert made.pop("secret").startswith("whsec_") and some.pop("secret").startswith("whsec_")
+        assert (made["url"], made["description"], made["state"]) == (self.URL, "The ERP", "active")
+        assert (len(made["types"]), some["types"]) == (13, ["points.earned"])
+        assert run("endpoints", "list", "--shop", str(shop.id)) == {"items": [made, some]}
+
+        run("endpoints", "remove", "--shop", str(shop.id), "--id", made["id"])
+        assert run("endpoints", "list", "--shop", str(shop.id)) == {"items": [some]}
+
+    @pytest.mark.parametrize(
+        ("arguments", "word"),
+        [
+            (["add", "--url", "ftp://erp.shop.example"], "http"),
+            (["add", "--url", URL, "--type", "points.lost"], "points.lost"),
+            (["remove", "--id", "999999999"], "999999999"),
+        ],
+    )
+    def test_what_is_wrong_is_said_in_one_sentence(
+        self, run: Run, shop: TestShop, arguments: list[str], word: str
+    ) -> None:
+        said = run("endpoints", arguments[0], "--shop", str(shop.id), *arguments[1:], status=1)
+        assert word in said
+        assert len(said.splitlines()) == 1
+
+    def test_an_unknown_shop_is_said(self, run: Run) -> None:
+        assert run("endpoints", "list", "--shop", "999999999", status=1) == "Error: There is no shop 999999999.\n"

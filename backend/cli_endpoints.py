@@ -1,0 +1,84 @@
+"""`lagniappe endpoints …`: where a merchant's own systems hear of what happens, for whoever runs the server."""
+
+from typing import Any
+
+import click
+import orjson
+
+from backend import clock
+from backend.command import application
+from backend.config import Config
+from backend.db import transaction
+from backend.errors import NotFound
+from backend.loyalty import endpoints as addresses
+from backend.loyalty import outgoing_events
+from backend.loyalty.endpoints import Endpoint
+from backend.models import Shop
+
+
+@click.group()
+def endpoints() -> None:
+    """Webhooks out: where to, and of which events."""
+
+
+@endpoints.command("add")
+@click.option("--shop", "shop_id", required=True, type=int)
+@click.option("--url", required=True, help="https, and reachable on the public internet.")
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="An event to tell of; all of them by default.")
+@click.option("--description", default="")
+def add_endpoint(shop_id: int, url: str, types: tuple[str, ...], description: str) -> None:
+    """Make an endpoint and print it with its secret, which is shown only now."""
+    with application() as app, transaction() as session:
+        config: Config = app.config["LAGNIAPPE"]
+        _require_shop(session, shop_id)
+        made = addresses.add(
+            session,
+            shop_id,
+            clock.now(),
+            url=url,
+            types=types or tuple(addresses.TYPES),
+            description=description,
+            is_rehearsal=config.is_rehearsal,
+        )
+        _print(_endpoint(addresses.find(session, shop_id, made.id)) | {"secret": made.secret})
+
+
+@endpoints.command("list")
+@click.option("--shop", "shop_id", required=True, type=int)
+def list_endpoints(shop_id: int) -> None:
+    """Print a shop's endpoints, without their secrets."""
+    with application(), transaction() as session:
+        _require_shop(session, shop_id)
+        _print({"items": [_endpoint(each) for each in addresses.all_of(session, shop_id)]})
+
+
+@endpoints.command("remove")
+@click.option("--shop", "shop_id", required=True, type=int)
+@click.option("--id", "endpoint_id", required=True, type=int, help="The id that list prints.")
+def remove_endpoint(shop_id: int, endpoint_id: int) -> None:
+    """Send nothing more to an endpoint."""
+    with application(), transaction() as session:
+        _require_shop(session, shop_id)
+        if all(each.id != endpoint_id for each in addresses.all_of(session, shop_id)):
+            raise NotFound(f"Shop {shop_id} has no endpoint {endpoint_id}.")
+        outgoing_events.remove_endpoint(session, shop_id, endpoint_id, clock.wall())
+        _print({"removed": str(endpoint_id)})
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "id": str(endpoint.id),
+        "url": endpoint.url,
+        "description": endpoint.description,
+        "types": endpoint.types,
+        "state": endpoint.state,
+    }
+
+
+def _require_shop(session: Any, shop_id: int) -> None:
+    if session.get(Shop, shop_id) is None:
+        raise NotFound(f"There is no shop {shop_id}.")
+
+
+def _print(document: Any) -> None:
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
