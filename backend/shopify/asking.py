@@ -7,10 +7,11 @@ from typing import Any
 
 import requests
 
-from backend.db import db
+from backend import clock
+from backend.db import db, one_statement
 from backend.platforms.base import Never
 from backend.platforms.shopify import admin_api
-from backend.platforms.shopify.admin_api import Access, Reply, Throttled, TokenRefused
+from backend.platforms.shopify.admin_api import Access, Denied, Reply, Throttled, TokenRefused
 from backend.shopify import tokens
 from backend.shopify.throttle import FIRST_COST, Full, throttle
 
@@ -19,6 +20,9 @@ PATIENCE_SECONDS = 2.0
 LEAST_PAUSE_SECONDS = 0.5
 """After a refusal, even if what Shopify says of the bucket would allow another call at once."""
 
+_LOOK_AT_SCOPES = (
+    "update shopify_shop set topics_next_at = %(wall)s where shop_id = %(shop)s and topics_next_at > %(wall)s"
+)
 _costs: dict[str, float] = {}
 """What each document was last reckoned at, as far as this process knows."""
 
@@ -43,14 +47,18 @@ def ask(
         )
     access = tokens.fresh(shop_id)
     try:
-        return _in_turn(shop_id, access, name, variables, session, bulk).data
-    except TokenRefused:
-        access = tokens.renewed(shop_id, access)
-    try:
+        try:
+            return _in_turn(shop_id, access, name, variables, session, bulk).data
+        except TokenRefused:
+            access = tokens.renewed(shop_id, access)
         return _in_turn(shop_id, access, name, variables, session, bulk).data
     except TokenRefused:
         tokens.give_up(shop_id, access)
         raise Never(tokens.OPEN_ONCE) from None
+    except Denied:
+        # What the shop grants is not what we know: it is asked anew, so that nothing goes on being tried in vain.
+        one_statement(_LOOK_AT_SCOPES, {"shop": shop_id, "wall": clock.wall()})
+        raise
 
 
 def first_user_error(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:

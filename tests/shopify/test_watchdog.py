@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from graphql import GraphQLError
 
 from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox, upkeep
 from backend.loyalty import gap_report, order_looks
+from backend.platforms.base import Never
 from backend.platforms.shopify import scopes
+from backend.shopify import asking
 from tests.shopify.orders_world import World, ago
 from tests.shopify.pretend_orders import AnOrder, customer
 
@@ -115,6 +118,21 @@ def test_a_permission_that_the_shop_took_back_is_seen_within_a_day(world: World,
     granted.append("read_products")
     watch(world)
     assert found(world) == {}
+
+
+def test_a_permission_that_the_shop_took_back_is_seen_at_once_where_it_was_needed(
+    world: World, granted: list[str]
+) -> None:
+    def denied(_: str) -> None:
+        raise GraphQLError("Access denied.", extensions={"code": "ACCESS_DENIED"})
+
+    granted.remove("write_discounts")
+    world.change(topics_next_at=clock.wall() + timedelta(hours=20))
+    world.shopify.resolvers["Query.shop"] = denied
+    with pytest.raises(Never, match="lacks a permission"):
+        asking.ask(world.shop.id, "shop_facts", {})
+    upkeep.watch_topics()
+    assert "write_discounts" not in world.row().scopes
 
 
 def test_where_shopify_does_not_answer_it_is_seen_again_in_an_hour(world: World) -> None:

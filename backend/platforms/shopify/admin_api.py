@@ -65,6 +65,10 @@ class TokenRefused(Exception):
     """Shopify does not take the token (any more): 401."""
 
 
+class Denied(Never):
+    """The shop does not let the app do this."""
+
+
 class Throttled(TryAgain):
     """Nothing was done: the shop's bucket is too low. `retry_after_seconds`: until it holds enough, if that is known."""
 
@@ -180,10 +184,10 @@ def _code(error: Mapping[str, Any]) -> str | None:
     return code if isinstance(code, str) else None
 
 
-def _denied(said: str) -> Never:
+def _denied(said: str) -> Denied:
     scopes: Sequence[str] = sorted(set(_SCOPE.findall(said)))
     which = f" ({' or '.join(scopes)})" if scopes else ""
-    return Never(
+    return Denied(
         f"The app lacks a permission{which} in this shop: open the app in Shopify and accept what it asks for."
     )
 
