@@ -18,9 +18,19 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import retrying, transaction
-from backend.jobs import discounts, mail, shopify_codes, shopify_metafields, shopify_orders, staff_mail, webhooks
+from backend.jobs import (
+    discounts,
+    mail,
+    shopify_codes,
+    shopify_metafields,
+    shopify_orders,
+    shopify_payouts,
+    staff_mail,
+    webhooks,
+)
 from backend.jobs.calls import Call, Line, Send, Together
 from backend.jobs.draining import has_time_left, in_batches
+from backend.jobs.shopify_lines import AT_ONCE
 from backend.loyalty import account_metafields, coupons, outgoing_events
 from backend.platforms.base import Never, NotNow, TryAgain
 from backend.staff import letters
@@ -58,6 +68,12 @@ class Sender:
     shops: int | None = None
 
 
+_PAYOUT = Sender(
+    line=shopify_payouts.line,
+    done=shopify_payouts.done,
+    never=shopify_payouts.never,
+    at_once=AT_ONCE,
+)
 SENDERS = {
     "mail": Sender(line=mail.line, done=mail.went_out, never=mail.cannot_go_out),
     letters.KIND: Sender(line=staff_mail.line, done=staff_mail.went_out, never=staff_mail.cannot_go_out),
@@ -65,15 +81,17 @@ SENDERS = {
         line=discounts.line, done=discounts.done, never=discounts.never, at_once=discounts.AT_ONCE
     ),
     coupons.SHOPIFY_DISCOUNT: Sender(
-        line=shopify_codes.line, done=shopify_codes.done, never=shopify_codes.never, at_once=shopify_codes.AT_ONCE
+        line=shopify_codes.line, done=shopify_codes.done, never=shopify_codes.never, at_once=AT_ONCE
     ),
     coupons.SHOPIFY_CODE: Sender(
         together=shopify_codes.together,
         done=shopify_codes.done,
         never=shopify_codes.never,
         batch=shopify_codes.BATCH,
-        shops=shopify_codes.AT_ONCE,
+        shops=AT_ONCE,
     ),
+    coupons.SHOPIFY_GIFT_CARD: _PAYOUT,
+    coupons.SHOPIFY_STORE_CREDIT: _PAYOUT,
     account_metafields.OUTBOX_KIND: Sender(
         line=shopify_metafields.forgetting,
         done=shopify_metafields.forgotten,

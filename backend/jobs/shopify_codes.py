@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,26 +18,19 @@ from flask import Flask, current_app
 from sqlalchemy import text
 
 from backend import clock
-from backend.config import Config
 from backend.db import db
 from backend.jobs import discounts as telling
+from backend.jobs import shopify_lines
 from backend.jobs.calls import Call, Send
+from backend.jobs.shopify_lines import AT_ONCE, SECONDS, TOO_LONG, opened
 from backend.loyalty import coupons, shops
-from backend.platforms import outgoing
-from backend.platforms.base import Never, NotNow, TryAgain
+from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify.discounts import MOST_CODES, digest
 from backend.shopify import code_discounts, tokens
 from backend.shopify.code_discounts import Alone, Code, Shared
 from backend.shopify.discounts import Line
 
-AT_ONCE = 8
-"""Shops that are spoken with at the same time."""
 BATCH = MOST_CODES
-SECONDS = 15.0
-"""No call to Shopify begins later than this after its row was claimed: the slowest one must end within the lease, and those
-who wait behind it are not to wait for long."""
-AFTER_OTHERS_SECONDS = 1.0
-TOO_LONG = "Shopify took too long just now."
 NOBODYS = "The code was made for a customer who has been forgotten meanwhile."
 NOT_THERE_AGAIN_AFTER = timedelta(days=1)
 """A shop that has no app any more is not to be asked for stock every ten minutes."""
@@ -67,32 +60,16 @@ class Known:
     being_made: set[int]
 
 
-@contextmanager
-def line() -> Iterator[Send]:
-    """For codes that have a discount each. Threads may share it; a shop that was slow to fail is not asked again."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    ends_at = time.monotonic() + SECONDS
-    slow: set[int] = set()
+def line() -> AbstractContextManager[Send]:
+    """For codes that have a discount each."""
+    return shopify_lines.each(_tell)
 
-    def send(call: Call) -> str | None:
-        began = time.monotonic()
-        if began >= ends_at:
-            raise NotNow("Others took too long just now.", AFTER_OTHERS_SECONDS)
-        if call.shop_id in slow:
-            raise TryAgain(TOO_LONG)
-        try:
-            with app.app_context(), _opened() as session:
-                known = _read(call.shop_id, [call])
-                if (note := _needless(call, known)) is None:
-                    coupon = known.coupons[call.payload["coupon_id"]]
-                    _send_alone(Line(call.shop_id, session, ends_at), call, coupon)
-                return note
-        except TryAgain:
-            if time.monotonic() - began > telling.SLOW_SECONDS:
-                slow.add(call.shop_id)
-            raise
 
-    yield send
+def _tell(line: Line, call: Call) -> str | None:
+    known = _read(call.shop_id, [call])
+    if (note := _needless(call, known)) is None:
+        _send_alone(line, call, known.coupons[call.payload["coupon_id"]])
+    return note
 
 
 def together(calls: list[Call]) -> Iterator[tuple[Call, Send]]:
@@ -112,7 +89,7 @@ def _of_shop(app: Flask, shop_id: int, calls: list[Call], ends_at: float) -> lis
     """All calls of one shop, with what became of each; whatever fails on our side as well."""
     said: dict[int, Exception | str | None] = {}
     try:
-        with app.app_context(), _opened() as session:
+        with app.app_context(), opened() as session:
             _send_together(Line(shop_id, session, ends_at, bulk=True), sorted(calls, key=lambda each: each.id), said)
     except Exception as error:
         said.update({call.id: error for call in calls if call.id not in said})
@@ -208,11 +185,6 @@ def _read(shop_id: int, calls: list[Call]) -> Known:
         return Known(found, being_made)
     finally:
         db.session.rollback()  # the calls may take their time: not inside a transaction
-
-
-def _opened() -> Any:
-    config: Config = current_app.config["LAGNIAPPE"]
-    return outgoing.open_session(is_rehearsal=config.is_rehearsal)
 
 
 def _saying(what: Exception | str | None) -> Send:

@@ -6,6 +6,8 @@ that was switched off, and a code in somebody's hands that Shopify will not have
 
 Nothing is taken away that is not known to be ours: a title can be copied, and another installation may count its shops as we
 do. So of a discount that we have no row for, only codes that stand in our own list are.
+
+Gift cards and store credit are no discounts: `payout_audit.py` compares them.
 """
 
 import logging
@@ -28,7 +30,7 @@ from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify.admin_api import Throttled
 from backend.platforms.shopify.discounts import Reference, digest
 from backend.queue import enqueue_after_commit
-from backend.shopify import discounts
+from backend.shopify import discounts, payout_audit
 from backend.shopify.discounts import Gone, Line, Listed, RedeemCode
 
 JOB = "upkeep.audit_codes"
@@ -52,7 +54,8 @@ _COUPONS = f"""
         {_SHOULD_WORK} as should_work
     from coupon c
     left join redemption r on r.shop_id = c.shop_id and upper(r.code) = upper(c.code)
-    where c.shop_id = :shop and c.source = 'made' and c.worth is not null and
+    where c.shop_id = :shop and c.source = 'made' and c.worth is not null
+        and c.worth ->> 'kind' not in ('gift_card', 'store_credit') and
 """  # noqa: S608 - our own words
 _WORKING = text(f"{_COUPONS} {_SHOULD_WORK}")
 _THESE = text(f"{_COUPONS} (upper(c.code) = any(:codes) or c.id = any(:ids))")
@@ -137,6 +140,7 @@ def compare(line: Line) -> bool:
     What should be there is read before Shopify is, and what is not to be there after it: a code that comes or goes
     meanwhile is none of the findings. Raises TryAgain, Never.
     """
+    are_payouts_compared = payout_audit.compare(line)
     should_work = _coupons(_WORKING, shop=line.shop_id)
     there = _read(line)
     missing = [each for each in should_work if _is_missing(each, there)]
@@ -147,7 +151,7 @@ def compare(line: Line) -> bool:
     _make_again(line.shop_id, [each.id for each in missing if known[each.code].should_work])
     _take_away_shared(line, there, known, rows)
     _take_away_alone(line, there, known)
-    return there.unread <= there.too_long
+    return are_payouts_compared and there.unread <= there.too_long
 
 
 # What Shopify has -----------------------------------------------------------------------------------------------------

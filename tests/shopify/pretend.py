@@ -160,6 +160,15 @@ class Pretend:
         return 200, {"X-Shopify-API-Version": self.version}, json.dumps(body).encode()
 
 
+def by_kind(pretend: Pretend) -> Callable[..., Any]:
+    """`Query.nodes`: each id by what is registered for its kind, as "nodes GiftCard" and the like."""
+
+    def nodes(shop: str, ids: list[str]) -> list[Any]:
+        return [pretend.resolvers[f"nodes {each.split('/')[3]}"](shop, each) for each in ids]
+
+    return nodes
+
+
 @contextmanager
 def open_pretend() -> Iterator[Pretend]:
     """One that answers at `url` for every shop, as `<url>/<domain>/admin/…`."""

@@ -92,8 +92,9 @@ def document(name: str) -> str:
 def ask(access: Access, name: str, variables: Mapping[str, Any], *, session: requests.Session | None = None) -> Reply:
     """What Shopify answers to `documents/<name>.graphql`. Errors of the shopkeeper's kind (`userErrors`) are in its data.
 
-    Raises TokenRefused; Throttled, if nothing was done; TryAgain, if it may have been; Never. An answer with top-level
-    errors is an error, whatever data comes with it. `session` is one of `outgoing.open_session()`.
+    Raises TokenRefused; Throttled and Never, if nothing was done; TryAgain, if it may have been. An answer with top-level
+    errors is an error, whatever data comes with it: a mutation with some has been done, and a part of its answer failed.
+    `session` is one of `outgoing.open_session()`.
     """
     answer = outgoing.post(
         f"{access.base_url}/admin/api/{VERSION}/graphql.json",
@@ -157,6 +158,8 @@ def _of_errors(name: str, errors: Any, data: Any, requested: float | None, budge
         return _throttled(requested, budget) if data is None else TryAgain("Shopify answered in part.")
     if codes & _WAITS:
         return TryAgain("Shopify had an error of its own.")
+    if _is_mutation(name) and isinstance(data, dict) and any(each is not None for each in data.values()):
+        return TryAgain("Shopify answered in part.")
     for each in told:
         if _code(each) == "ACCESS_DENIED":
             extensions = each.get("extensions")
@@ -169,6 +172,11 @@ def _of_errors(name: str, errors: Any, data: Any, requested: float | None, budge
     )
     # The messages may quote what was sent: they are for the merchant alone.
     return Never(f"Shopify refused: {message[:_LONGEST_REASON]}", for_log)
+
+
+@cache
+def _is_mutation(name: str) -> bool:
+    return any(line.startswith("mutation") for line in document(name).splitlines())
 
 
 def _throttled(requested: float | None, budget: Budget | None) -> Throttled:

@@ -1,0 +1,96 @@
+"""Comparing gift cards that members have not used, as far as we know, with what Shopify says of them.
+
+No order carries a code that would tell us, so what one has spent is noticed within a day, and at once when it is to be taken
+back: a card that has been spent in part has been used. One that is gone or switched off is kept for the gap report
+(`loyalty/lost_codes.py`), for money is not made again by itself. Of store credit nothing is compared: what is in an account
+is money, whichever reward it came with (`store_credit.py`).
+"""
+
+import logging
+import random
+import time
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+
+from backend import clock
+from backend.db import retrying, transaction
+from backend.loyalty import found_used
+from backend.platforms.base import Never, TryAgain
+from backend.platforms.shopify.discounts import MOST_CODES
+from backend.shopify.discounts import Line
+
+GONE = "Shopify does not know this gift card any more."
+SWITCHED_OFF = "The gift card was deactivated in Shopify: nobody can pay with it."
+SHARE = 0.25
+"""Of the time that a comparison of all codes has."""
+
+_OPEN = text(
+    """
+    select p.coupon_id, p.gid, p.problem
+    from shopify_payout p
+    join coupon c on c.shop_id = p.shop_id and c.id = p.coupon_id and c.worth ->> 'kind' = 'gift_card'
+    join redemption r on r.shop_id = c.shop_id and r.id = c.redemption_id and r.coupon_id = c.id
+    where p.shop_id = :shop and p.state = 'done' and not p.is_back
+        and r.status = 'issued' and r.use_state <> 'used' and r.ending is null
+    order by p.coupon_id
+    """
+)
+_NOTE_PROBLEM = text(
+    "update shopify_payout set problem = :problem where shop_id = :shop and coupon_id = :coupon and not is_back"
+)
+
+log = logging.getLogger(__name__)
+
+
+def compare(line: Line) -> bool:
+    """Note what became of the cards that the shop's members have. True if all of them were read, or may not be."""
+    began = time.monotonic()
+    until = began + (line.ends_at - began) * SHARE
+    with transaction() as session:
+        cards = list(session.execute(_OPEN, {"shop": line.shop_id}).all())
+    chunks = [cards[at : at + MOST_CODES] for at in range(0, len(cards), MOST_CODES)]
+    random.shuffle(chunks)  # so that none is always the last
+    for done, some in enumerate(chunks):
+        try:
+            if time.monotonic() < until:
+                _compare_some(line, some)
+                continue
+            failure = "there was no time"
+        except TryAgain as later:
+            failure = later.reason
+        except Never as refusal:
+            log.warning("the gift cards of shop %s cannot be compared: %s", line.shop_id, refusal.for_log)
+            return True
+        log.info(
+            "%d of %d gift cards of shop %s were compared: %s", done * MOST_CODES, len(cards), line.shop_id, failure
+        )
+        return False
+    return True
+
+
+def _compare_some(line: Line, cards: list[Any]) -> None:
+    nodes = line.ask("gift_cards_compared", {"cards": [card.gid for card in cards]})["cards"]
+    there = {node["id"]: node for node in nodes if node}
+    for card in cards:
+        node = there.get(card.gid)
+        if node is not None and Decimal(node["balance"]["amount"]) < Decimal(node["initialValue"]["amount"]):
+            _note_used(line.shop_id, card.coupon_id)
+            continue
+        problem = GONE if node is None else None if node["enabled"] else SWITCHED_OFF
+        if problem != card.problem:
+            _note_problem(line.shop_id, card.coupon_id, problem)
+
+
+@retrying
+def _note_used(shop_id: int, coupon_id: int) -> None:
+    with transaction() as session:
+        if found_used.note(session, shop_id, coupon_id, clock.now()):
+            log.info("the gift card of coupon %s of shop %s has been used", coupon_id, shop_id)
+
+
+@retrying
+def _note_problem(shop_id: int, coupon_id: int, problem: str | None) -> None:
+    with transaction() as session:
+        session.execute(_NOTE_PROBLEM, {"shop": shop_id, "coupon": coupon_id, "problem": problem})
