@@ -1,5 +1,6 @@
 """What all tests stand on: a real PostgreSQL and a real Valkey, one app, and a shop of its own for each test."""
 
+import gc
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator
@@ -46,6 +47,11 @@ PROGRAM = {
     "expiry": {"kind": "fixed_day", "month": 12, "day": 31},
 }
 """The program of the documents' examples: every 10 earns 1 point, 3 days after collection, until the next 12/31."""
+
+
+def pytest_collection_finish() -> None:
+    """The thousands of tests stay until the end: nobody need look through them for garbage again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

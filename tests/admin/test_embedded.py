@@ -523,7 +523,7 @@ def test_of_two_who_come_first_at_once_one_is_the_first(app: Flask, kiln: TestSh
 
     def come(user_id: int) -> None:
         with app.app_context():
-            together.wait(10)
+            together.wait(60)
             with transaction() as session:
                 team.welcome(session, kiln.id, str(user_id), None, clock.now())
 

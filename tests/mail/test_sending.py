@@ -1,7 +1,6 @@
 """Handing letters to a real SMTP server."""
 
 import socket
-import time
 from email.message import EmailMessage
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from backend.mail.messages import Message
 from backend.mail.sending import Letterhead, MailServer, letter, postbox
 from backend.platforms.base import Never, TryAgain
+from tests import stopwatch
 from tests.mail.conftest import Mailbox
 
 MESSAGE = Message(subject="100 étoiles", text="Bonjour Ada\n", html="<p>Bonjour Ada</p>")
@@ -116,11 +116,11 @@ def test_a_server_that_is_away_is_tried_again() -> None:
 def test_a_server_that_never_answers_costs_its_time_limit_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.mail.sending.TIMEOUT_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        begun = time.monotonic()
+        begun = stopwatch.now()
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
         with postbox(server(url)) as send, pytest.raises(TryAgain):
             send(a_letter())
-        assert time.monotonic() - begun < 2
+        assert stopwatch.now() - begun < 2
 
 
 def test_the_password_of_the_address_is_used(mailbox: Mailbox) -> None:

@@ -310,7 +310,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_and_doubles_noth
     """kill -9 while Shopify is busy with the discount, with its codes, or with the answer about them."""
     made = reward(shop)
     discounts.looks_until_done = 2
-    shopify.will(*[""] * (call - 1), "slow 0.5")
+    shopify.will(*[""] * (call - 1), "slow 1.5")
     worker = subprocess.Popen(
         [sys.executable, "-c", _WORKER],
         env={**os.environ, **environ},
@@ -362,7 +362,7 @@ def test_one_shops_silent_shopify_holds_up_no_other(
     def says_nothing_until_we_have_ours(domain: str, **asked: Any) -> Any:
         if domain == silent.facts.domain:
             with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as line:
-                eventually(lambda: line.execute(ready).fetchone() == (coupons.STOCK,), within=8)
+                eventually(lambda: line.execute(ready).fetchone() == (coupons.STOCK,), within=12)
             waited.append(domain)
         return create(domain, **asked)
 

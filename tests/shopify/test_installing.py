@@ -107,7 +107,7 @@ def test_many_who_open_it_at_the_same_moment_make_one_shop(app: Flask) -> None:
         with app.app_context():
             got = oauth.exchange(tokens.the_app(), DOMAIN, session_token(DOMAIN), is_rehearsal=True)
             facts = installing.ask_facts(DOMAIN, got)
-            together.wait(10)
+            together.wait(60)
             with transaction() as session:
                 return installing.install(session, facts, got, now=clock.now())
 

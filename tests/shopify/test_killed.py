@@ -32,7 +32,7 @@ def test_workers_may_be_killed_in_the_midst_of_it(world: World, lagniappe: Start
     for _ in range(KILLS):
         before = _progress(world)
         started = [lagniappe(*each) for each in PROCESSES]
-        eventually(lambda before=before: _progress(world) != before, within=60)  # type: ignore[misc]
+        eventually(lambda before=before: _progress(world) != before)  # type: ignore[misc]
         for each in started:
             each.send_signal(signal.SIGKILL)
         for each in started:
@@ -42,8 +42,8 @@ def test_workers_may_be_killed_in_the_midst_of_it(world: World, lagniappe: Start
     assert interrupted > 1, "it must be in the midst of it"
     for each in PROCESSES:
         lagniappe(*each)
-    eventually(lambda: len(world.known()) == ORDERS and not world.looks(), within=60)
-    eventually(lambda: world.row().orders_until > ago(minutes=5), within=60)
+    eventually(lambda: len(world.known()) == ORDERS and not world.looks(), within=240)
+    eventually(lambda: world.row().orders_until > ago(minutes=5))
     assert world.points()["pending"] == 10 * ORDERS
     assert {each.state for each in world.deliveries()} == {"handled"}
 

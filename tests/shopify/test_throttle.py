@@ -1,7 +1,6 @@
 """A shop's bucket of cost at Shopify: shared by all who ask, never drawn below what is there (platforms.md 5.4)."""
 
 import itertools
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -12,6 +11,7 @@ from flask import Flask
 from backend.platforms.shopify.admin_api import Budget
 from backend.shopify import asking
 from backend.shopify.throttle import HELD_SECONDS, STANDARD, Full, Throttle, throttle
+from tests import stopwatch
 from tests.conftest import TestShop
 from tests.shopify.pretend import Pretend
 
@@ -53,9 +53,9 @@ def test_a_shop_that_said_nothing_yet_has_the_smallest_plan_s_bucket(bucket: Thr
 
 
 def test_what_shopify_said_counts_and_comes_back_with_time(bucket: Throttle, shop_id: int) -> None:
-    said(bucket, shop_id, 30, rate=100)
+    said(bucket, shop_id, 30, rate=10)
     assert wait_of(bucket, shop_id, 20) == 0
-    assert 0 < wait_of(bucket, shop_id, 80) <= 0.5
+    assert 0 < wait_of(bucket, shop_id, 80) <= 5
     said(bucket, shop_id, 0, rate=1_000_000)
     assert wait_of(bucket, shop_id, 1) <= 1
     said(bucket, shop_id, 1990, rate=1_000_000)
@@ -90,13 +90,13 @@ def test_many_at_once_never_take_more_than_there_is(bucket: Throttle, shop_id: i
     together, through = Barrier(8), Barrier(8)
 
     def take(_: int) -> bool:
-        together.wait(10)
+        together.wait(60)
         try:
             with bucket.taking(shop_id, 100, bulk=False):
-                through.wait(10)
+                through.wait(60)
                 return True
         except Full:
-            through.wait(10)
+            through.wait(60)
             return False
 
     with ThreadPoolExecutor(8) as threads:
@@ -114,10 +114,10 @@ def test_the_keys_of_a_shop_that_is_quiet_go_away(bucket: Throttle, shop_id: int
 
 def test_without_valkey_everything_is_let_through_at_once(shop_id: int) -> None:
     away = Throttle("unix:///nowhere/valkey.sock?db=0")
-    began = time.monotonic()
+    begun = stopwatch.now()
     for _ in range(100):
         assert wait_of(away, shop_id, 10_000) == 0
-    assert time.monotonic() - began < 1
+    assert stopwatch.now() - begun < 1
 
 
 @pytest.fixture
