@@ -20,6 +20,7 @@ from backend.jobs import outbox as sending
 from backend.jobs import points
 from backend.loyalty import coupons, gap_report, members
 from backend.loyalty.gap_report import Finding, Looking
+from backend.shopify import payouts as asked
 from tests.conftest import BusinessTime, TestShop
 from tests.embedded.processes import eventually
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, violations
@@ -91,9 +92,9 @@ def test_it_is_in_the_customers_account_and_the_redemption_has_no_code(
     now = redemption(shop, had.id)
     assert (now.status, now.code, account.balance) == ("issued", None, 10)
     assert shopify.operations() == ["StoreCreditCredit"]
-    asked = shopify.asked[0].variables
-    assert asked["customer"] == f"gid://shopify/Customer/{CUSTOMER}"
-    assert asked["credit"] == {
+    variables = shopify.asked[0].variables
+    assert variables["customer"] == f"gid://shopify/Customer/{CUSTOMER}"
+    assert variables["credit"] == {
         "creditAmount": {"amount": "10.00", "currencyCode": "EUR"},
         "expiresAt": None,
         "notify": False,
@@ -557,6 +558,24 @@ def test_a_worker_that_is_killed_in_the_midst_of_it_pays_once_and_takes_back_onc
     assert (len(account.credits()), len(account.debits())) == (1, int(is_back))
     assert redemption(shop, had.id).status == ("returned" if is_back else "issued")
     assert has(shop, had.member_id).available == (500 if is_back else 0)
+    assert violations(shop) == []
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_a_worker_that_died_before_shopify_heard_of_it_has_only_cost_time(
+    shop: TestShop, credit: StoreCredit, had: Any, is_back: bool
+) -> None:
+    """Between writing down that it is asked for and asking; the customer has no account yet."""
+    if is_back:
+        send()
+        give_back(shop, had.member_id, had.id)
+    asked.begin(shop.id, had.coupon_id, had.member_id, is_back=is_back)
+    send()
+    assert waiting(shop)[0].last_error == "It is not known yet whether Shopify did what it was asked for."
+    send_all(shop)
+    account = credit.of(shop.facts.domain, CUSTOMER)
+    assert (len(account.credits()), len(account.debits())) == (1, int(is_back))
+    assert redemption(shop, had.id).status == ("returned" if is_back else "issued")
     assert violations(shop) == []
 
 

@@ -23,6 +23,7 @@ from backend.loyalty import (
     told_events,
 )
 from backend.loyalty import members as customers
+from backend.shopify import payouts
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty import rewards_world as world
 from tests.loyalty.earn_world import received, rule
@@ -214,6 +215,9 @@ def _later(shop: TestShop, time: BusinessTime, ada: int, shelf: dict[str, Any]) 
     points.announce_rewards()
     points.remind()
     points.expire()
+    # as of a shop that came from Shopify, where a reward was paid as a gift card
+    (paid,) = world.rows(shop, "select max(coupon_id) as coupon from redemption where shop_id = :shop")
+    payouts.keep_card(shop.id, paid.coupon, "gid://shopify/GiftCard/5001")
     # last of all, the shop's store takes codes, and has not been told of these
     with transaction() as session:
         session.execute(
