@@ -11,7 +11,9 @@ from typing import Any
 
 import flask_migrate
 import orjson
+import psycopg
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
@@ -26,6 +28,7 @@ from backend.jobs import inbox, points
 from backend.loyalty import campaigns, programs, rewards, shops
 from backend.loyalty.shops import NewShop
 from backend.platforms.custom import signature
+from backend.staff import passwords
 from tests.shopify.pretend import CLIENT_ID, OLD_SECRET, SECRET, Pretend, open_pretend
 
 # Everywhere the same examples in every run, however long a busy machine takes over one: what fails, fails again.
@@ -56,8 +59,22 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Addresses]:
+    """Of the tests alone. Nobody needs their data after a power cut: no commit waits for a disk, which may be busy."""
     with tempfile.TemporaryDirectory(prefix="lagniappe-tests-") as folder, running(Path(folder)) as addresses:
+        with psycopg.connect(addresses.database_url, autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes"):
+                connection.execute(f"alter system set {setting} = off")
+            connection.execute("select pg_reload_conf()")
         yield addresses
+
+
+@pytest.fixture(scope="session", autouse=True)
+def light_hashes() -> Iterator[None]:
+    """Hundreds of tests sign somebody in: their passwords are hashed in a moment, those of tests/admin/test_log_in.py as
+    everybody's are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")
