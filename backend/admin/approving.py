@@ -14,7 +14,7 @@ from backend.staff import letters, team_log
 from backend.staff.rights import Right
 
 PAGE_SIZE = 25
-WHAT = {"adjust": "Points", "redeem": "Reward redeemed", "return": "Reward given back"}
+WHAT = {"adjust": "Points", "redeem": "Reward redeemed", "return": "Reward given back", "merge": "Accounts merged"}
 STATES = {
     "approved": ("Approved", "good"),
     "refused": ("Refused", "bad"),

@@ -8,9 +8,10 @@ import orjson
 from flask import Response
 from pydantic import BaseModel, Field
 
-from backend.admin.customers import about
+from backend.admin.assigning import Key, followed, me
+from backend.admin.customers import about, form_key
 from backend.admin.door import Visit, form, page
-from backend.errors import BadInput, Forbidden
+from backend.errors import BadInput
 from backend.loyalty import (
     approvals,
     blocking,
@@ -65,6 +66,7 @@ class Reasoned(BaseModel):
 
 
 class MergeForm(BaseModel):
+    key: Key
     other: Annotated[int, Field(ge=1, lt=2**63)]
     reason: _Reason
     typed: str = ""
@@ -132,6 +134,13 @@ def merge_customer(visit: Visit, member_id: int) -> str:
         name_of=customer_profile.name_of,
         title_in=lambda titles: titles.get(visit.shop.locale) or next(iter(titles.values()), "a rule"),
         is_own=_is_own(visit, member_id) or (other_id is not None and _is_own(visit, other_id)),
+        waits=[
+            each
+            for each in approvals.waiting_for(visit.session, visit.shop_id, member_id, visit.now)
+            if each.what == "merge" and each.details["other_id"] == other_id
+        ],
+        limit=approvals.limit_of(visit.session, visit.shop_id),
+        key=form_key(visit),
     )
 
 
@@ -139,10 +148,10 @@ def merge_customer(visit: Visit, member_id: int) -> str:
 def do_merge_customer(visit: Visit, member_id: int) -> Response:
     said = visit.checked(MergeForm)
     _require_word(said.typed, "merge")
-    if _is_own(visit, member_id) or _is_own(visit, said.other):
-        raise Forbidden("One of the two is your own account. Ask somebody else of your team to merge them.")
-    merging.merge(visit.session, visit.shop, member_id, said.other, said.reason, visit.author, visit.now)
-    return visit.done("The two accounts are one now.", "customer", member_id=member_id)
+    change = approvals.merge(
+        visit.session, visit.shop, me(visit), member_id, said.other, said.reason, said.key, visit.now
+    )
+    return followed(visit, change, said="The two accounts are one now.")
 
 
 @page("/customers/<row_id:member_id>/erase", right=Right.MANAGE_CUSTOMERS)

@@ -1,4 +1,5 @@
-"""What people of the team change for a member by hand: points, a reward had or given back on behalf (docs/decisions/0020).
+"""What people of the team change for a member by hand: points, a reward had or given back on behalf, two accounts made one
+(docs/decisions/0020).
 
 Above the shop's limit a change waits for a second person; below it, it is done at once and counts towards what its author
 may still do alone on that day. Nobody changes what is their own. Machines (keys of the merchant API) are not people: what
@@ -17,8 +18,9 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.errors import BadInput, Conflict, NotFound
+from backend.ledger.balance import Balance, balance
 from backend.ledger.posting import AnySession, Author
-from backend.loyalty import adjustments, calendar_rules, endings, redemptions, rewards
+from backend.loyalty import adjustments, calendar_rules, endings, merging, person_locks, redemptions, referrals, rewards
 from backend.loyalty.redemptions import Redeemer
 from backend.loyalty.shops import ShopFacts
 from backend.models import ApprovalLimit, ManualChange, Member, Redemption
@@ -28,9 +30,10 @@ WAITS = timedelta(days=7)
 """How long somebody may take to agree; then it has to be asked for again."""
 MAX_REASON_CHARACTERS = 500
 ASSIGN = "points:assign"
-"""The right that both need (`backend/staff/rights.py`)."""
+"""The right that both need, but who asks to merge: they need `MERGE` (`backend/staff/rights.py`)."""
+MERGE = "customers:manage"
 
-What = Literal["adjust", "redeem", "return"]
+What = Literal["adjust", "redeem", "return", "merge"]
 Decision = Literal["approved", "refused"]
 
 
@@ -157,6 +160,38 @@ def give_back(
     return _ask(session, shop, person, _Wanted("return", member_id, redemption.points, reason, details), key, now)
 
 
+def merge(
+    session: AnySession,
+    shop: ShopFacts,
+    person: Person,
+    kept_id: int,
+    gone_id: int,
+    reason: str,
+    key: str,
+    now: datetime,
+) -> ManualChange:
+    """Make `gone_id` part of `kept_id`, for good. Call it first in a transaction.
+
+    Whoever has come by either account has both afterwards, so what counts is the larger one's points: also what is pending,
+    on hold or owed. Raises what `merging.merge` and `adjust` here do.
+    """
+    if kept_id == gone_id:
+        raise Conflict("These are one and the same account.", code="same_member")
+    _hold_person(session, shop.id, person.id)
+    points = _size_of_merge(session, shop.id, kept_id, gone_id, now)
+    return _ask(session, shop, person, _Wanted("merge", kept_id, points, reason, {"other_id": gone_id}), key, now)
+
+
+def _size_of_merge(session: AnySession, shop_id: int, kept_id: int, gone_id: int, now: datetime) -> int:
+    """With both held: what is earned meanwhile must not go along uncounted."""
+    person_locks.hold(session, shop_id, [kept_id, gone_id], referrals.LINKS)
+    return max(_size(balance(session, shop_id, each, now)) for each in (kept_id, gone_id))
+
+
+def _size(had: Balance) -> int:
+    return had.available + had.pending + had.on_hold - had.owed
+
+
 def _ask(
     session: AnySession, shop: ShopFacts, person: Person, wanted: _Wanted, key: str, now: datetime
 ) -> ManualChange:
@@ -165,18 +200,21 @@ def _ask(
         raise NotFound()
     _hold_person(session, shop.id, person.id)
     if (known := _of_key(session, shop.id, key)) is not None:
-        if (known.staff_id, known.what, known.member_id, known.points, known.reason) != (
+        # once merged, the account that goes has none of its points
+        said = wanted.details["other_id"] if wanted.what == "merge" else wanted.points
+        if (known.staff_id, known.what, known.member_id, known.reason, known.details.get("other_id", known.points)) != (
             person.id,
             wanted.what,
             wanted.member_id,
-            wanted.points,
             reason,
+            said,
         ):
             raise Conflict(
                 "This form was sent before with something else in it. Open the page again.", code="form_reused"
             )
         return known
-    refuse_own(session, shop.id, person.id, wanted.member_id)
+    for member_id in _concerned(wanted.member_id, wanted.details):
+        refuse_own(session, shop.id, person.id, member_id)
     needs_another = _needs_another(session, shop, person.id, wanted.points, now)
     change = ManualChange(
         shop_id=shop.id,
@@ -200,6 +238,11 @@ def _ask(
     else:
         _carry_out(session, shop, change, Author("staff", person.name), now)
     return change
+
+
+def _concerned(member_id: int, details: Mapping[str, Any]) -> tuple[int, ...]:
+    """The members whom a change is about: two, if it makes them one."""
+    return (member_id, details["other_id"]) if "other_id" in details else (member_id,)
 
 
 def _needs_another(session: AnySession, shop: ShopFacts, person_id: int, points: int, now: datetime) -> bool:
@@ -251,15 +294,19 @@ def decide(
     _refuse_decided(change, now)
     if _is_same_person(session, shop.id, person.id, change.staff_id):
         raise Conflict("You asked for this: somebody else has to decide.", code="own_request")
-    refuse_own(session, shop.id, person.id, change.member_id)
+    concerned = _concerned(change.member_id, change.details)
+    for member_id in concerned:
+        refuse_own(session, shop.id, person.id, member_id)
     if decision == "refused":
         return _decided(session, change, "refused", person, now, _checked_reason(reason))
-    if not _may_assign(session, shop.id, change.staff_id):
+    right, doing = (MERGE, "merge accounts") if change.what == "merge" else (ASSIGN, "change points")
+    if not _may(session, shop.id, change.staff_id, right):
         raise Conflict(
-            f"{change.staff_name} may not change points any more. Refuse it; who still may can ask for it.",
+            f"{change.staff_name} may not {doing} any more. Refuse it; who still may can ask for it.",
             code="asker_gone",
         )
-    refuse_own(session, shop.id, change.staff_id, change.member_id, who=change.staff_name)
+    for member_id in concerned:
+        refuse_own(session, shop.id, change.staff_id, member_id, who=change.staff_name)
     author = Author("staff", f"{change.staff_name}, approved by {person.name}")
     _carry_out(session, shop, change, author, now, {"asked_by": change.staff_name, "approved_by": person.name})
     return _decided(session, change, "approved", person, now, _checked_reason(reason) if reason.strip() else None)
@@ -314,6 +361,10 @@ class Shown:
     state: str
     member_name: str
     member_email: str | None
+    other_id: int | None
+    """The account that a merge would make part of the member's."""
+    other_name: str
+    other_email: str | None
 
 
 _MEMBER = (
@@ -368,17 +419,26 @@ def waiting_for(session: AnySession, shop_id: int, member_id: int, now: datetime
 def _shown(session: AnySession, shop_id: int, changes: Sequence[ManualChange], now: datetime) -> list[Shown]:
     members = {
         row.id: row
-        for row in session.execute(text(_MEMBER), {"shop": shop_id, "members": [each.member_id for each in changes]})
-    }
-    return [
-        Shown(
-            each,
-            "expired" if each.state == "waiting" and each.waits_until and each.waits_until <= now else each.state,
-            members[each.member_id].name,
-            members[each.member_id].email,
+        for row in session.execute(
+            text(_MEMBER),
+            {"shop": shop_id, "members": [one for each in changes for one in _concerned(each.member_id, each.details)]},
         )
-        for each in changes
-    ]
+    }
+    shown = []
+    for each in changes:
+        other_id = each.details.get("other_id")
+        shown.append(
+            Shown(
+                each,
+                "expired" if each.state == "waiting" and each.waits_until and each.waits_until <= now else each.state,
+                members[each.member_id].name,
+                members[each.member_id].email,
+                other_id,
+                members[other_id].name if other_id else "",
+                members[other_id].email if other_id else None,
+            )
+        )
+    return shown
 
 
 # Who it is ---------------------------------------------------------------------------------------------------------
@@ -425,13 +485,13 @@ def _is_same_person(session: AnySession, shop_id: int, one: int, other: int) -> 
     return keys < 2
 
 
-def _may_assign(session: AnySession, shop_id: int, person_id: int) -> bool:
+def _may(session: AnySession, shop_id: int, person_id: int, right: str) -> bool:
     return bool(
         session.execute(
             text(
                 "select 1 from staff where shop_id = :shop and id = :person and status = 'active' and :right = any(rights)"
             ),
-            {"shop": shop_id, "person": person_id, "right": ASSIGN},
+            {"shop": shop_id, "person": person_id, "right": right},
         ).scalar_one_or_none()
     )
 
@@ -506,4 +566,6 @@ def _carry_out(
                 session, shop, change.member_id, details["redemption_id"], now, staff=author.name
             )
             change.redemption_id = given_back.id
+        case "merge":
+            merging.merge(session, shop, change.member_id, details["other_id"], change.reason, author, now)
     session.flush()

@@ -244,9 +244,10 @@ def _drop_what_waits(session: AnySession, shop_id: int, member_id: int, at: date
         "update lot set reminder = case when open then 'impossible' else 'waiting' end where shop_id = :shop"
         " and member_id = :member and reminder = 'queued'",
         "update manual_change set state = 'withdrawn', decided_at = :at, decided_name = 'Lagniappe'"
-        " where shop_id = :shop and member_id = :member and state = 'waiting'",
+        " where shop_id = :shop and state = 'waiting'"
+        " and (member_id = :member or details ->> 'other_id' = cast(:member as text))",
         "update manual_change set reason = '', decision_reason = null, details = '{}'"
-        " where shop_id = :shop and member_id = :member",
+        " where shop_id = :shop and (member_id = :member or details ->> 'other_id' = cast(:member as text))",
         "update member_block set until = :at where shop_id = :shop and member_id = :member and until is null",
         "update award set held = false where shop_id = :shop and member_id = :member and held",
     ):

@@ -56,16 +56,27 @@ def test_the_other_account_is_found_and_both_are_shown_before_anything_happens(d
 
 def test_merging_asks_for_the_word_and_a_reason(desk: Desk, shop: TestShop) -> None:
     kept, gone = person(shop, "c-1", 100), person(shop, "c-2", 30)
-    refused = desk.post(f"/customers/{kept}/merge", other=gone, reason="She told us", typed="yes")
+    key = merge_key(desk, kept, gone)
+    refused = desk.post(f"/customers/{kept}/merge", key=key, other=gone, reason="She told us", typed="yes")
     assert refused.status_code == 422
     assert "Type merge to go on" in refused.text
     assert has(shop, kept).available == 100
-    desk.done(f"/customers/{kept}/merge", other=gone, reason="She told us", typed="Merge")
+    desk.done(f"/customers/{kept}/merge", key=key, other=gone, reason="She told us", typed="Merge")
     assert has(shop, kept).available == 130
-    again = desk.post(f"/customers/{kept}/merge", other=gone, reason="She told us", typed="merge")
+    desk.done(
+        f"/customers/{kept}/merge", key=key, other=gone, reason="She told us", typed="Merge"
+    )  # the form once more
+    other_form = key[::-1]
+    again = desk.post(f"/customers/{kept}/merge", key=other_form, other=gone, reason="She told us", typed="merge")
     assert again.status_code == 409
     assert "done already" in said(again)
     assert violations(shop) == []
+
+
+def merge_key(desk: Desk, kept: int, gone: int) -> str:
+    field = desk.page(f"/customers/{kept}/merge", other=gone).select_one("main [name=key]")
+    assert field is not None
+    return str(field["value"])
 
 
 def test_nobody_merges_an_account_into_their_own(sign_in: Callable[..., Desk], shop: TestShop) -> None:
@@ -73,7 +84,10 @@ def test_nobody_merges_an_account_into_their_own(sign_in: Callable[..., Desk], s
     other = person(shop, "c-2", 500)
     desk = sign_in(email="ada@shop.example")
     assert "One of the two is your own account" in desk.page(f"/customers/{own}/merge", other=other).get_text()
-    assert desk.post(f"/customers/{own}/merge", other=other, reason="It is me", typed="merge").status_code == 403
+    form = {"key": "k" * 16, "reason": "It is me", "typed": "merge"}
+    refused = desk.post(f"/customers/{own}/merge", other=other, **form)
+    assert (refused.status_code, "This is your own account" in said(refused)) == (409, True)
+    assert desk.post(f"/customers/{other}/merge", other=own, **form).status_code == 409
     assert has(shop, own).available == 0
 
 
