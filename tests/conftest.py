@@ -21,6 +21,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from backend import clock, rehearsal
+from backend import db as database
 from backend.app import create_app
 from backend.db import db, transaction
 from backend.embedded import Addresses, running
@@ -29,6 +30,7 @@ from backend.loyalty import campaigns, programs, rewards, shops
 from backend.loyalty.shops import NewShop
 from backend.platforms.custom import signature
 from backend.staff import passwords
+from tests.races.work import PATIENT
 from tests.shopify.pretend import CLIENT_ID, OLD_SECRET, SECRET, Pretend, open_pretend
 
 # Everywhere the same examples in every run, however long a busy machine takes over one: what fails, fails again.
@@ -66,6 +68,14 @@ def servers() -> Iterator[Addresses]:
                 connection.execute(f"alter system set {setting} = off")
             connection.execute("select pg_reload_conf()")
         yield addresses
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_database() -> Iterator[None]:
+    """No statement of this process is broken off because a busy machine takes more than five seconds over it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_CONNECT_OPTIONS", PATIENT)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

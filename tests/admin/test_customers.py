@@ -134,7 +134,6 @@ def plan(statement: str, parameters: dict[str, Any], *settings: str) -> str:
 def crowd(shop: TestShop) -> TestShop:
     """A shop with some thousand members, so that the planner has something to choose by."""
     with transaction() as session:
-        session.execute(text("set local statement_timeout = '60s'"))  # a busy machine may take longer than a page may
         session.execute(
             text(
                 """

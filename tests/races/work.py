@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from backend import clock
+from backend import clock, db
 from backend.app import create_app
 from backend.db import retrying, transaction
 from backend.errors import Conflict, NotEnoughPoints, Unauthorized
@@ -37,10 +37,14 @@ from backend.loyalty.members import WidgetVisitor
 from backend.loyalty.redemptions import Redeemer
 from backend.loyalty.shops import ShopFacts
 
+PATIENT = db._CONNECT_OPTIONS.replace("statement_timeout=5s", "statement_timeout=120s")
+"""Many who wait for each other on two busy processors wait long; a worker whose statement was broken off comes again."""
+
 
 def be_a_hand(environ: dict[str, str], line: Connection, task: str, arguments: tuple[Any, ...]) -> None:
     """The life of a process: make the app, connect, say so, wait for the word, do the task, tell the result."""
     try:
+        db._CONNECT_OPTIONS = PATIENT
         app = create_app(environ)
         with app.app_context():
             with transaction() as session:
