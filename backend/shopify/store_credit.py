@@ -53,6 +53,10 @@ class Credit:
         return self.expires_at is not None and self.expires_at <= clock.now()
 
 
+class _CustomerGone(Exception):
+    """Shopify knows the customer no more: deleted, or merged into another."""
+
+
 @dataclass(frozen=True)
 class _There:
     """A credit as Shopify has it; what was left of it when it expired stays `remaining`."""
@@ -149,7 +153,11 @@ def _is_settled(line: Line, credit: Credit, payout: Payout, account: Callable[[]
         return True
     if payout.state == "unclear":
         raise Never(_unclear(credit, payout))
-    where = account()
+    try:
+        where = account()
+    except _CustomerGone:  # what they had may have gone to another customer
+        known.mark_unclear(payout)
+        raise Never(_unclear(credit, payout)) from None
     alike = [] if where is None else list(_alike(line, where, credit, payout))
     ours = known.unclaimed(credit.shop_id, alike)
     if len(ours) == 1:
@@ -203,11 +211,13 @@ def _transactions(line: Line, account: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _account(line: Line, credit: Credit) -> str | None:
-    """The customer's account in this currency; None: they have none."""
+    """The customer's account in this currency; None: they have none. Raises _CustomerGone, Never."""
     if credit.customer_id is None:
         raise Never(known.NOBODYS)
     customer = line.ask("store_credit_accounts", {"customer": discounts.CUSTOMER + credit.customer_id})["customer"]
-    accounts = [] if customer is None else customer["storeCreditAccounts"]["nodes"]
+    if customer is None:
+        raise _CustomerGone()
+    accounts = customer["storeCreditAccounts"]["nodes"]
     return next((each["id"] for each in accounts if each["balance"]["currencyCode"] == credit.worth["currency"]), None)
 
 

@@ -315,6 +315,20 @@ def test_what_may_have_been_paid_and_cannot_be_looked_up_any_more_counts_as_give
     assert violations(shop) == []
 
 
+def test_what_may_have_been_paid_to_a_customer_who_is_another_one_now_counts_as_given(
+    shop: TestShop, credit: StoreCredit, account: Account, shopify: Pretend, had: Any
+) -> None:
+    """Merged at Shopify in that very minute: what they had has gone to the other one."""
+    shopify.will("lose after")
+    send()
+    credit.gone.add(CUSTOMER)
+    send_all(shop)
+    now = redemption(shop, had.id)
+    assert (now.status, has(shop, had.member_id).available, len(account.credits())) == ("issued", 0, 1)
+    assert "it is not certain that the customer has it" in now.problem
+    assert violations(shop) == []
+
+
 def test_nothing_is_paid_to_somebody_who_was_forgotten_meanwhile(shop: TestShop, account: Account, had: Any) -> None:
     with transaction() as session:
         members.erase(session, shop.id, CUSTOMER, clock.now())
