@@ -32,9 +32,9 @@ _PARTS: Mapping[str, str] = {
     "refunds": "select f.order_external_id, f.external_id, f.document from refund f join orders o"
     " on o.shop_id = f.shop_id and o.external_id = f.order_external_id"
     f" where f.shop_id = :shop and o.{_HIS} order by 1, 2",
-    "redemptions": "select id, frozen ->> 'name' as reward, origin, status, use_state, delivery_status, points, code,"
-    " discount, attributes, address, requested_at, issued_at, used_at, ended_at, expires_at from redemption"
-    f" where shop_id = :shop and {_HIS} order by id",
+    "redemptions": "select id, frozen ->> 'name' as reward, frozen -> 'worth' as worth, origin, status, use_state,"
+    " delivery_status, points, code, discount, attributes, address, requested_at, issued_at, used_at, ended_at, expires_at"
+    f" from redemption where shop_id = :shop and {_HIS} order by id",
     "events": f"select event, external_id, at, answer from member_event where shop_id = :shop and {_HIS} order by at",
     "friends_brought": "select id, at, state, reason, qualified_at, rewarded_at from referral"
     " where shop_id = :shop and advocate_id = any(:accounts) order by id",

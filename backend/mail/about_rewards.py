@@ -22,15 +22,16 @@ def issued(asked: Asked, context: Context) -> Context:
     texts = rewards.texts_in(
         rewards.find(asked.session, asked.shop.id, redemption.reward_id), asked.locale, asked.shop.locale
     )
+    how = _how(redemption)
     return replace(
         context,
         points=redemption.points,
         reward=_name(asked, redemption),
         code=redemption.code,
-        how=_how(redemption),
+        how=how,
         note=merchant_html.as_text(texts.post_confirmation_html) if texts.post_confirmation_html else None,
         expires_at=redemption.expires_at,
-        never_expires=redemption.expires_at is None and redemption.code is not None,
+        never_expires=redemption.expires_at is None and (how == "store_credit" or redemption.code is not None),
         is_earned=redemption.origin == "earned",
         reason=_why_earned(redemption),
     )
@@ -83,8 +84,11 @@ def _name(asked: Asked, redemption: Redemption) -> str:
     return rewards.texts_in(reward, asked.locale, asked.shop.locale).name if name == reward.name else name
 
 
-def _how(redemption: Redemption) -> Literal["code", "other", "gift"] | None:
+def _how(redemption: Redemption) -> Literal["code", "other", "gift", "gift_card", "store_credit"] | None:
     kind = redemption.frozen["type"]
+    if (worth := redemption.frozen["worth"]) is not None and worth["kind"] in ("gift_card", "store_credit"):
+        money: Literal["gift_card", "store_credit"] = worth["kind"]
+        return money
     if redemption.code is not None:
         return "code" if kind in _AT_THE_CHECKOUT else "other"
     return "gift" if kind == "gift" else None

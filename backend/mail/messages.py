@@ -76,8 +76,8 @@ class Context:
     is_earned: bool = False
     """Of a reward that came from a level or a referral, not from points."""
     code: str | None = None
-    how: Literal["code", "other", "gift"] | None = None
-    """What there is to do with it: a code for the checkout, a code to show, nothing."""
+    how: Literal["code", "other", "gift", "gift_card", "store_credit"] | None = None
+    """What there is to do with it: a code for the checkout, a code to show, nothing, or money to spend."""
     note: str | None = None
     """What the merchant says to who has it."""
     announcement: str | None = None

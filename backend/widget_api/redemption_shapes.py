@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from backend.loyalty import endings, redemptions, rewards, shops
+from backend.loyalty import coupons, endings, redemptions, rewards, shops
 from backend.loyalty.endings import CASHBACK
 from backend.loyalty.rewards import Reward
 from backend.loyalty.shops import ShopFacts
@@ -22,6 +22,10 @@ def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, An
     frozen = redemption.frozen
     is_gift = frozen["type"] == "gift"
     point_value = frozen.get("point_value")
+    worth = value_text(
+        frozen["worth"], frozen["reward_value"], None if point_value is None else Decimal(point_value), tongue
+    )
+    given_as = _given_as(redemption)
     return {
         "id": str(redemption.id),
         "reward": {
@@ -37,15 +41,17 @@ def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, An
         "use_state": redemption.use_state,
         "delivery_status": redemption.delivery_status if is_gift else None,  # A7
         "points": redemption.points,
-        "value_text": value_text(
-            frozen["worth"], frozen["reward_value"], None if point_value is None else Decimal(point_value), tongue
-        ),
+        "value_text": worth,
+        "given_as": given_as,
         "redeemed_at": moment(redemption.requested_at),
         "issued_at": moment(redemption.issued_at),
         "used_at": moment(redemption.used_at),
         "ended_at": moment(redemption.ended_at),
         "expires_at": moment(redemption.expires_at or (redemption.hold_until if is_cashback(redemption) else None)),
-        "use": _use(redemption, tongue, now),
+        "use": _use(redemption, tongue, now) if given_as == "code" else None,
+        "use_text": tongue.words[f"{given_as}_use"].format(amount=worth)
+        if given_as != "code" and _can_be_used(redemption, now)
+        else None,
         "can_return": endings.why_not_returnable(redemption, now) is None,
         "ending": redemption.ending,
         "points_returned": _points_returned(redemption, now),
@@ -78,12 +84,20 @@ def _points_returned(redemption: Redemption, now: datetime) -> bool | None:
 
 def _use(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, str] | None:
     """Where the code is put into the store's cart: the store's /discount/<code>. On Shopify the cart is shown then."""
-    is_good = redemptions.status_at(redemption, now) == ("requested" if is_cashback(redemption) else "issued")
-    if not is_good or not redemption.is_ready or redemption.code is None:
-        return None
-    if redemption.use_state == "used" or redemption.ending is not None:
+    if redemption.code is None or not _can_be_used(redemption, now):
         return None
     return {"label": tongue.words["use_now"], "url": _discount_url(tongue.shop, redemption.code)}
+
+
+def _can_be_used(redemption: Redemption, now: datetime) -> bool:
+    is_good = redemptions.status_at(redemption, now) == ("requested" if is_cashback(redemption) else "issued")
+    return is_good and redemption.is_ready and redemption.use_state != "used" and redemption.ending is None
+
+
+def _given_as(redemption: Redemption) -> str:
+    """`gift_card` or `store_credit` of what a store pays in money, else `code`."""
+    worth = redemption.frozen["worth"]
+    return str(worth["kind"]) if coupons.is_money(worth) else "code"
 
 
 def _discount_url(shop: ShopFacts, code: str) -> str:

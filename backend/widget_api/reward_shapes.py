@@ -147,7 +147,7 @@ def value_text(
         amount = money(point_value, tongue.shop.currency, tongue.language)
         return tongue.words["point_value"].format(amount=amount)
     match worth:
-        case {"kind": "fixed_amount", "value": str(value), "currency": str(currency)}:
+        case {"kind": "fixed_amount" | "gift_card" | "store_credit", "value": str(value), "currency": str(currency)}:
             return money(Decimal(value), currency, tongue.language)
         case {"kind": "percentage", "value": str(value)}:
             return _percent(Decimal(value), tongue.language)

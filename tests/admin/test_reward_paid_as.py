@@ -1,19 +1,18 @@
 """The form of a value code in a shop on Shopify: a code, a gift card or store credit, and the permission for it."""
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from backend import clock
 from backend.db import transaction
 from backend.loyalty import reward_definition, rewards
 from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes
 from tests.admin.conftest import Desk
 from tests.conftest import TestShop
+from tests.loyalty.money_world import shop_on_shopify
 from tests.loyalty.rewards_world import rows
 
 NEW = "/reward-campaigns/new"
@@ -29,15 +28,11 @@ CARD = {
 }
 CREDIT = CARD | {"given_as": "store_credit", "reward_name": "Store credit"}
 
-_numbers = count(1)
-
 
 @pytest.fixture
 def kiln(new_shop: Callable[..., TestShop]) -> TestShop:
     """A shop on Shopify that grants what every app asks for, and nothing more."""
-    made = new_shop(platform="shopify", domain=f"kiln-paid-{next(_numbers)}.myshopify.com")
-    grant(made)
-    return made
+    return shop_on_shopify(new_shop)
 
 
 @pytest.fixture
@@ -47,9 +42,7 @@ def desk(kiln: TestShop, sign_in: Callable[..., Desk]) -> Desk:
 
 def grant(shop: TestShop, *more: str) -> None:
     with transaction() as session:
-        row = session.get_one(ShopifyShop, shop.id)
-        row.state, row.installed_at, row.access_token = "installed", clock.wall(), "of no Shopify"
-        row.scopes = [*scopes.WANTED, *more]
+        session.get_one(ShopifyShop, shop.id).scopes = [*scopes.WANTED, *more]
 
 
 def document(shop: TestShop) -> dict[str, Any]:

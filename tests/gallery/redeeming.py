@@ -5,7 +5,7 @@ from typing import Any
 from tests.gallery.state import GONE, State, Step, balance, bottom, click, member, program, say
 from tests.gallery.world import AGO
 from tests.widget.conftest import STORE, Store
-from tests.widget.rewarding import held, redemption, refusal, reward, too_dear
+from tests.widget.rewarding import credit, gift_card, held, redemption, refusal, reward, too_dear
 
 OVER: dict[str, Any] = {"can_return": False, "ended_at": AGO}
 WAITING: dict[str, Any] = {"status": "requested", "code": None, "is_ready": False, "can_return": False}
@@ -134,6 +134,13 @@ REDEEMING: list[State] = [
                 redemption(29, "A vase", **GIFT, use_state="used", delivery_status="delivered"),
             ),
         ),
+    ),
+    State(
+        "My rewards",
+        "money",
+        "A gift card of the store, and credit in the account there",
+        "rewards",
+        (mine(gift_card(), credit()),),
     ),
     State("My rewards", "give back", "Before it is given back", "rewards", steps=(click("[data-do=undo]"),)),
     State("My rewards", "empty", "Nothing yet", "rewards", (say("me/redemptions", NONE),)),

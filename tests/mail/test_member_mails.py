@@ -21,6 +21,8 @@ from backend.loyalty import adjustments, earned_rewards, notices, redemptions, r
 from backend.loyalty.redemptions import Redeemer
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty import referral_world
+from tests.loyalty.money_world import CARD, CREDIT, paid, shop_on_shopify
+from tests.loyalty.rewards_world import member_with
 from tests.mail.conftest import Mailbox
 
 ADA = {"id": "c-1", "email": "ada@example.com", "first_name": "Ada", "locale": "en-GB"}
@@ -373,6 +375,35 @@ def test_whoever_waited_for_a_code_gets_it_by_mail(earned: TestShop, mailbox: Ma
     outbox.send()
     (letter,) = [each for each in mailbox.letters if "yours" in each["Subject"]]
     assert letter["Subject"] == "€5 off is yours, at Maison Test"
+
+
+def letter_about_money(shop: TestShop, mailbox: Mailbox, document: dict[str, Any]) -> tuple[str, Any]:
+    """The body of the mail about it, and the redemption."""
+    redeemed = paid(shop, member_with(shop, 500, email="ada@example.com"), document)
+    mailbox.letters.clear()
+    outbox.send()
+    letters = [each for each in mailbox.letters if "yours" in each["Subject"]]
+    mailbox.letters[:] = letters
+    return only(mailbox)[1], redeemed
+
+
+def test_a_gift_card_comes_with_its_code_and_says_how_it_is_spent(
+    mailing_app: Flask, new_shop: Callable[..., TestShop], mailbox: Mailbox
+) -> None:
+    body, redeemed = letter_about_money(shop_on_shopify(new_shop), mailbox, CARD)
+    assert "Use the code as a gift card at the checkout of Maison Test, at once or bit by bit." in body
+    assert f"Your code: {redeemed.code}" in body
+
+
+def test_store_credit_comes_without_a_code_and_says_where_it_is(
+    mailing_app: Flask, new_shop: Callable[..., TestShop], mailbox: Mailbox
+) -> None:
+    body, _ = letter_about_money(shop_on_shopify(new_shop), mailbox, CREDIT)
+    assert (
+        "It is store credit in your account at Maison Test. Sign in there, and the checkout uses it by itself." in body
+    )
+    assert "Your code" not in body
+    assert "Enter the code" not in body
 
 
 def test_a_program_may_send_no_mails_about_what_is_redeemed(earned: TestShop, mailbox: Mailbox) -> None:

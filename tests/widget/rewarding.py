@@ -67,12 +67,14 @@ def redemption(number: int = 12, name: str = "€5 off", **more: Any) -> dict[st
         "delivery_status": None,
         "points": 100,
         "value_text": "€5",
+        "given_as": "code",
         "redeemed_at": "2026-11-25T10:00:00Z",
         "issued_at": "2026-11-25T10:00:00Z",
         "used_at": None,
         "ended_at": None,
         "expires_at": "2026-12-31T23:00:00Z",
         "use": use,
+        "use_text": None,
         "can_return": True,
         "ending": None,
         "post_confirmation_html": None,
@@ -80,6 +82,20 @@ def redemption(number: int = 12, name: str = "€5 off", **more: Any) -> dict[st
         "discount": None,
         **more,
     }  # fmt: skip
+
+
+def gift_card(**more: Any) -> dict[str, Any]:
+    """A gift card of the store that is ready to be used."""
+    words = "Use it as a gift card at the checkout, at once or bit by bit."
+    state = {"name": "€10 gift card", "sub_type": "value_code", "code": "LGN7F3KQ2M8TWDX", "value_text": "€10"}
+    return redemption(13, **state | {"given_as": "gift_card", "use": None, "use_text": words} | more)
+
+
+def credit(**more: Any) -> dict[str, Any]:
+    """Store credit that is in the member's account at the store."""
+    words = "€10 of store credit is in your account at the store. Sign in there, and the checkout uses it by itself."
+    state = {"name": "€10 of store credit", "sub_type": "value_code", "code": None, "value_text": "€10"}
+    return redemption(14, **state | {"given_as": "store_credit", "use_text": words} | more)
 
 
 def cashback(**more: Any) -> dict[str, Any]:

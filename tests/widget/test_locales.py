@@ -32,6 +32,7 @@ COMPOSED = (
     "earn.referral",
     "state.",
     "after.",
+    "undo.text.",
     "activity.kind.",
     "referral.",
     "level.",

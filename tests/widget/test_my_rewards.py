@@ -6,7 +6,21 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.widget.conftest import STORE, Store
-from tests.widget.rewarding import card, had, held, offer, open_at, panel, redemption, refusal, reward, step, tab
+from tests.widget.rewarding import (
+    card,
+    credit,
+    gift_card,
+    had,
+    held,
+    offer,
+    open_at,
+    panel,
+    redemption,
+    refusal,
+    reward,
+    step,
+    tab,
+)
 from tests.widget.test_redeem import flaws
 
 AGO = "2026-11-10T10:00:00Z"
@@ -55,6 +69,35 @@ def test_a_reward_is_used_right_from_here(store: Store) -> None:
     expect(way).to_have_attribute("href", f"{STORE}/discount/LGN-7F3K-Q2M8-0012")
     expect(way).to_have_accessible_description("LGN-7F3K-Q2M8-0012")
     expect(mine.get_by_role("button", name="Copy")).to_be_visible()
+
+
+def test_a_gift_card_is_a_code_to_copy_and_words_that_say_where_it_is_used(store: Store) -> None:
+    had(store, gift_card())
+    mine = open_at(store, "My rewards")
+    expect(mine.locator("code")).to_have_text("LGN7F3KQ2M8TWDX")
+    expect(mine.get_by_role("button", name="Copy")).to_be_visible()
+    expect(mine).to_contain_text("Use it as a gift card at the checkout, at once or bit by bit.")
+    expect(mine.get_by_role("link")).to_have_count(0)
+
+
+def test_store_credit_has_no_code_and_says_where_it_is(store: Store) -> None:
+    had(store, credit())
+    mine = open_at(store, "My rewards")
+    expect(mine).to_contain_text("€10 of store credit is in your account at the store.")
+    expect(mine.locator("code")).to_have_count(0)
+    expect(mine.get_by_role("button", name="Copy")).to_have_count(0)
+    expect(mine.get_by_role("link")).to_have_count(0)
+    mine.get_by_role("button", name="Give it back").click()
+    question = store.page.get_by_role("dialog", name="Give it back?")
+    expect(question).to_contain_text("The credit leaves your account at the store, and 100\u00a0points come back")
+
+
+@pytest.mark.parametrize("state", [{"status": "requested", "use_text": None}, {"ending": "returned", "use_text": None}])
+def test_money_on_its_way_says_nothing_of_how_it_is_used(store: Store, state: dict[str, Any]) -> None:
+    had(store, credit(can_return=False, **state))
+    mine = open_at(store, "My rewards")
+    expect(mine).to_contain_text("Being")
+    expect(mine).not_to_contain_text("in your account")
 
 
 def test_what_can_be_used_stands_before_what_is_over(store: Store) -> None:

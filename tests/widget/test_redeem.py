@@ -15,6 +15,7 @@ from tests.widget.rewarding import (
     TEN_PERCENT,
     card,
     cashback,
+    credit,
     had,
     held,
     offer,
@@ -413,6 +414,35 @@ def test_a_code_that_is_being_made_is_looked_for_gently(store: Store) -> None:
     before = looks()
     store.page.clock.run_for(120_000)
     assert looks() == before  # there is nothing left to look for
+
+
+def test_of_store_credit_no_code_is_spoken(store: Store) -> None:
+    store.page.clock.install()
+    waiting = credit(status="requested", use_text=None, issued_at=None, can_return=False)
+    offer(store, reward(1, "€10 of store credit", sub_type="value_code"))
+    store.answers["me/redemptions"] = waiting
+    store.answers["GET me/redemptions"] = {"items": [waiting], "next": None}
+    open_at(store, "Redeem points")
+    card(store, "€10 of store credit").get_by_role("button", name="Redeem").click()
+    step(store).get_by_role("button", name="Confirm").click()
+    expect(step(store)).to_contain_text("Your credit is on its way")
+    expect(step(store)).to_contain_text("It will be in your account at the store in a moment.")
+    store.answers["GET me/redemptions"] = {"items": [credit()], "next": None}
+    with store.page.expect_response("**/me/redemptions"):
+        store.page.clock.run_for(1_000)
+    expect(step(store)).to_contain_text("€10 of store credit is yours")
+    expect(step(store)).to_contain_text("Sign in there, and the checkout uses it by itself.")
+    expect(step(store).locator("code")).to_have_count(0)
+
+
+def test_store_credit_that_could_not_be_given_says_so(store: Store) -> None:
+    offer(store, reward(1, "€10 of store credit", sub_type="value_code"))
+    store.answers["me/redemptions"] = credit(status="failed", use_text=None, can_return=False)
+    open_at(store, "Redeem points")
+    card(store, "€10 of store credit").get_by_role("button", name="Redeem").click()
+    step(store).get_by_role("button", name="Confirm").click()
+    expect(step(store)).to_contain_text("The credit could not be given")
+    expect(step(store)).to_contain_text("100\u00a0points are back in your balance.")
 
 
 def test_nothing_is_looked_for_while_the_panel_is_closed(store: Store) -> None:

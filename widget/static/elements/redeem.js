@@ -5,7 +5,7 @@ import { campaign } from "./campaign.js";
 import { payment } from "./pay.js";
 import { button, icon, skeleton } from "./parts.js";
 import { picture } from "./pictures.js";
-import { codeOf, deskOf, lost, merchantsWords, stateOf, titled } from "./redemption.js";
+import { codeOf, deskOf, lost, merchantsWords, sayOf, stateOf, titled } from "./redemption.js";
 
 /** Whose worth is not a figure, or is told in a sentence of its own. */
 const WORDY = ["cashback", "free_shipping"];
@@ -63,9 +63,9 @@ const done = (given, redemptions) => (model) => {
   const told = { points: format.points(one.points), reward: one.reward.name };
   const isMade = state !== "preparing" && state !== "failed";
   const group = isMade ? "done" : state;
-  return html`${titled(icon(DONE[state] ?? "done"), format.say(`after.${group}.title`, told))}
-    ${isMade && one.post_confirmation_html ? merchantsWords(one.post_confirmation_html) : html`<p>${format.say(`after.${group}.text`, told)}</p>`}
-    ${isMade && one.code && codeOf(one, format)}
+  return html`${titled(icon(DONE[state] ?? "done"), sayOf(one, format, `after.${group}.title`, told))}
+    ${isMade && one.post_confirmation_html ? merchantsWords(one.post_confirmation_html) : html`<p>${sayOf(one, format, `after.${group}.text`, told)}</p>`}
+    ${isMade && codeOf(one, format)}
     ${one.can_return && html`<p class="hint">${format.say("after.undo")}</p>`}
     <p class="choice">${button("later", format.say("after.end"))}${state !== "failed" && button("mine", format.say("tab.rewards"))}</p>`;
 };

@@ -19,12 +19,15 @@ export function stateOf(one) {
   return reward.type === "gift" && !code ? "waiting" : "ready";
 }
 
-/** A code in large type, with the ways to take it along. */
-export function codeOf({ id, code, use }, format, word) {
-  return html`<div class="coupon"><code id="code-${id}">${code}</code>
+/** How it is used: a code in large type with the ways to take it along, and words where the store pays in money. */
+export function codeOf({ id, code, use, use_text: words }, format, word) {
+  return html`${words && html`<p class="told">${words}</p>`}${code && html`<div class="coupon"><code id="code-${id}">${code}</code>
     <button type="button" class="copy" data-do="copy" data-with="${code}" aria-describedby="code-${id}">${pictured("copy")}${format.say("copy")}</button></div>
-    ${use && html`<a class="button" href="${use.url}" aria-describedby="code-${id}">${word ? format.say(word) : use.label || format.say("use")}</a>`}`;
+    ${use && html`<a class="button" href="${use.url}" aria-describedby="code-${id}">${word ? format.say(word) : use.label || format.say("use")}</a>`}`}`;
 }
+
+/** The sentence of `key` for what it is given as, if there is one: of store credit there is no code to speak of. */
+export const sayOf = ({ given_as: kind }, format, key, values) => format.say(`${key}.${kind}`, values) || format.say(key, values);
 
 /** The head of a step: a picture, a title that takes the focus. */
 export const titled = (picture, title) =>
@@ -45,9 +48,9 @@ export function merchantsWords(text, values = {}) {
   return html`<div class="prose">${trusted(filled)}</div>`;
 }
 
-const wish = ({ id, points }) => ({ format }) => html`${titled(icon("undo"), format.say("undo.title"))}
-  <p>${format.say("undo.text", { points: format.points(points) })}</p>
-  <p class="choice">${button("later", format.say("undo.keep"))}${button("undo-now", format.say("undo"), id)}</p>`;
+const wish = (one) => ({ format }) => html`${titled(icon("undo"), format.say("undo.title"))}
+  <p>${sayOf(one, format, "undo.text", { points: format.points(one.points) })}</p>
+  <p class="choice">${button("later", format.say("undo.keep"))}${button("undo-now", format.say("undo"), one.id)}</p>`;
 
 const desks = new WeakMap();
 

@@ -28,7 +28,7 @@ function head(one, state, format) {
 
 function active(one, format) {
   const state = stateOf(one);
-  const isUsable = one.code && (state === "ready" || state === "held");
+  const isUsable = (one.code || one.use_text) && (state === "ready" || state === "held");
   const undo = one.can_return && html`<button type="button" class="quiet" data-do="undo" data-with="${one.id}">${icon("undo")}${format.say("undo")}</button>`;
   return html`<li class="card ticket" id="redemption-${one.id}" tabindex="-1">${head(one, state, format)}
     ${(isUsable || undo) && html`<div class="stub">${isUsable && codeOf(one, format)}${undo}</div>`}</li>`;
