@@ -60,6 +60,7 @@ class Asked(BaseModel):
     status: customer_list.Status | None = None
     sort: customer_list.Sort = "newest"
     after: int | None = Field(default=None, ge=1, lt=2**63)
+    below: int | None = Field(default=None, ge=0, lt=2**63)
 
 
 class Parts(BaseModel):
@@ -82,20 +83,22 @@ def customers(visit: Visit) -> str:
     if asked.search:
         found, has_more = customer_list.search(visit.session, visit.shop_id, asked.search, visit.now), False
     else:
-        wanted = Wanted(asked.tier, asked.segment, asked.status, asked.sort, asked.after)
+        wanted = Wanted(asked.tier, asked.segment, asked.status, asked.sort, asked.after, asked.below)
         found, has_more = customer_list.page(visit.session, visit.shop_id, wanted, visit.now, PAGE_SIZE)
-    said = {name: value for name, value in asked.model_dump(exclude={"after"}).items() if value}
+    said = {name: value for name, value in asked.model_dump(exclude={"after", "below"}).items() if value}
     first = url_for("admin.customers") + (f"?{urlencode(said)}" if said else "")
+    goes_on = {"below": found[-1].ranked} if asked.sort == "points" and has_more else {}
     levels = settings.tiers.levels if settings.tiers else []
     return visit.render(
         "customers.html",
         asked=asked,
         found=found,
         newer=first if asked.after else None,
-        older=f"{url_for('admin.customers')}?{urlencode(said | {'after': found[-1].id})}" if has_more else None,
+        older=f"{url_for('admin.customers')}?{urlencode(said | goes_on | {'after': found[-1].id})}"
+        if has_more
+        else None,
         is_filtered=bool(asked.tier or asked.segment or asked.status or asked.after),
         most_found=customer_list.MOST_FOUND,
-        most_ranked=customer_list.MOST_RANKED,
         levels=[("", "Every level"), *((each.id, _level(visit, each.id)) for each in levels)],
         segments=[
             ("", "Every segment"),
