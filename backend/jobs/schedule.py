@@ -26,7 +26,7 @@ class Periodic:
     """
 
     name: str
-    every: int
+    every: float
     waits: str | None = None
     needs_sane_time: bool = False
 
@@ -111,7 +111,7 @@ SCHEDULE = (
     Periodic(outgoing_events.PUBLISH, every=1, waits=outgoing_events.WAITS),
     Periodic(
         "outbox.send",
-        every=1,
+        every=0.25,  # or a repetition that is due after a second would wait for most of another
         waits="select shop_id, id, attempts from outbox where state = 'waiting' and next_try_at <= %(wall)s"
         " order by next_try_at, id limit 1",
     ),

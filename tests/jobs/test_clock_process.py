@@ -15,6 +15,7 @@ from flask import Flask
 from backend import clock
 from backend.jobs import clock_process
 from backend.jobs.clock_process import LEADER_LOCK, SESSION_NAME, Leaps, Watch
+from backend.jobs.outbox import FIRST_PAUSE_SECONDS
 from backend.jobs.schedule import SCHEDULE, Periodic
 from backend.platforms import outgoing
 from backend.platforms.base import TryAgain
@@ -291,6 +292,11 @@ def test_each_job_has_its_door_and_its_queue(job: Periodic) -> None:
     assert callable(job.door())
     assert job.name.partition(".")[0] in QUEUES
     assert job.every <= LATE / 2 or job.name.startswith("upkeep.")
+
+
+def test_repetitions_after_1_2_and_4_seconds_are_not_left_lying_for_another() -> None:
+    (sends,) = [job for job in SCHEDULE if job.name == "outbox.send"]
+    assert sends.every + clock_process.TICK_SECONDS <= FIRST_PAUSE_SECONDS / 2
 
 
 @pytest.mark.parametrize("job", [job for job in SCHEDULE if job.waits], ids=lambda job: job.name)
