@@ -45,6 +45,7 @@ def came_to_nothing(asked: Asked, context: Context, status: Literal["expired", "
         expires_at=redemption.expires_at,
         reward=_name(asked, redemption),
         points_came_back=bool(redemption.frozen.get("points_back")),
+        is_credit=_how(redemption) == "store_credit",
     )
 
 

@@ -78,6 +78,8 @@ class Context:
     code: str | None = None
     how: Literal["code", "other", "gift", "gift_card", "store_credit"] | None = None
     """What there is to do with it: a code for the checkout, a code to show, nothing, or money to spend."""
+    is_credit: bool = False
+    """Whether it was to be store credit, of which there is no code."""
     note: str | None = None
     """What the merchant says to who has it."""
     announcement: str | None = None
@@ -168,6 +170,8 @@ def _wording(kind: Kind, context: Context) -> str:
             return "reward_earned"
         case "reward_issued" | "reward_expired" | "reward_failed" if context.points == 0:
             return f"{kind}_free"
+        case "reward_failed" if context.is_credit:
+            return "reward_failed_credit"
         case "reward_expired" if context.points_came_back:
             return "reward_expired_points_back"
         case "tier_changed":

@@ -139,6 +139,8 @@ def test_who_can_get_no_code_reads_that_the_points_are_free_again() -> None:
     message = compose("reward_failed", "en", replace(CONTEXT, expires_at=None))
     assert "could not get a code for €5 off" in message.text
     assert "its price of 100 points is free again" in message.text
+    credit = compose("reward_failed", "en", replace(CONTEXT, is_credit=True, expires_at=None))
+    assert "code" not in credit.text and "could not put" in credit.text and "free again" in credit.text
     for_nothing = compose("reward_failed", "en", replace(CONTEXT, points=0, expires_at=None))
     assert "It cost you nothing" in for_nothing.text
 
