@@ -27,8 +27,12 @@ setup: $(DEV) ## make .venv with everything, so that .venv/bin/lagniappe runs
 demo: $(DEMO) ## start everything with a demo shop and a pretend store; Ctrl-C stops it
 	@exec $(BIN)/lagniappe demo
 
-test: $(DEV) browser lighthouse theme-check lint ## run the linters and every test
-	@exec $(BIN)/python -m pytest
+test: $(DEV) browser lighthouse theme-check lint ## run the linters and every test; WORKERS=2: most of them side by side
+	@if [ -z "$(WORKERS)" ]; then exec $(BIN)/python -m pytest; fi; \
+	failed=0; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone" || failed=1; \
+	$(BIN)/python -m pytest -m alone || failed=1; \
+	exit $$failed
 
 gallery: $(DEV) browser ## take pictures of every state of the widget, and check every one; then open gallery/index.html
 	@LAGNIAPPE_GALLERY=1 $(BIN)/python -m pytest tests/gallery

@@ -46,12 +46,28 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),
 )
 
+ALONE = {
+    *("benchmarks", "browser", "demo", "embedded", "gallery", "jobs", "journeys", "races"),
+    *("test_slow_bodies.py", "transfer/test_killed.py", "shopify/test_killed.py", "shopify/test_codes.py"),
+}
+"""Folders and files whose tests start many processes, kill them or hold a promise in seconds: `make test WORKERS=2` runs the
+others side by side, and these one after the other when they have ended."""
+
 PROGRAM = {
     "earn": {"spend_step": "10", "points_per_step": 1, "base": "items", "round": "floor"},
     "assign": {"delay_days": 3, "on": "collected", "arrived_carriers": ["tcat"]},
     "expiry": {"kind": "fixed_day", "month": 12, "day": 31},
 }
 """The program of the documents' examples: every 10 earns 1 point, 3 days after collection, until the next 12/31."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need the machine for themselves."""
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here)
+        if place.parts[0] in ALONE or str(place) in ALONE:
+            item.add_marker("alone")
 
 
 def pytest_collection_finish() -> None:

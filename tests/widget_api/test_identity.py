@@ -199,12 +199,14 @@ def test_a_tampered_token_is_refused(widget: Widget) -> None:
         {"iat": "now"},
         {"iat": {}},
         {"iat": float("-inf")},
-        {"iat": str(int(time.time()))},
+        {"iat": "the time as text"},
         {"nbf": 10**12},
     ],
     ids=str,
 )
 def test_absurd_times_are_refused(widget: Widget, times: dict[str, object]) -> None:
+    if times == {"iat": "the time as text"}:
+        times = {"iat": str(int(time.time()))}
     token = hand_made({"alg": "HS256"}, claims(**times), widget.shop.facts.identity_secret)
     assert refused(widget, token) in ("unauthorized", "identity_expired")
 
