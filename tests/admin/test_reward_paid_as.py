@@ -12,8 +12,10 @@ from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes
 from tests.admin.conftest import Desk
 from tests.conftest import TestShop
-from tests.loyalty.money_world import shop_on_shopify
-from tests.loyalty.rewards_world import rows
+from tests.loyalty.money_world import CARD as MADE_CARD
+from tests.loyalty.money_world import CREDIT as MADE_CREDIT
+from tests.loyalty.money_world import paid, shop_on_shopify
+from tests.loyalty.rewards_world import member_with, rows
 
 NEW = "/reward-campaigns/new"
 CARD = {
@@ -166,3 +168,17 @@ def test_other_platforms_see_nothing_of_it(shop: TestShop, sign_in: Callable[...
     assert "only a shop on Shopify" in elsewhere.post(NEW, **CARD).text
     elsewhere.done(NEW, **{name: value for name, value in CARD.items() if name != "given_as"})
     assert document(shop)["reward_sub_type"] == "value_code"
+
+
+@pytest.mark.parametrize(
+    ("form", "says"), [(MADE_CARD, "Gift card, 10.00 EUR"), (MADE_CREDIT, "Store credit, 10.00 EUR")]
+)
+def test_what_was_redeemed_says_how_it_was_paid(desk: Desk, kiln: TestShop, form: dict[str, Any], says: str) -> None:
+    member = member_with(kiln, 500)
+    had = paid(kiln, member, form)
+    rows_ = desk.page("/redeemed-rewards").get_text()
+    assert (had.code in rows_) if had.code else "(LGN" not in rows_
+    assert says in " ".join(desk.page(f"/redeemed-rewards/{had.id}").get_text().split())
+    of_customer = " ".join(desk.page(f"/customers/{member}/redemptions/{had.id}").get_text().split())
+    assert says in of_customer
+    assert "The money is taken back at Shopify first, if none of it is spent, then the 500 points return" in of_customer
