@@ -33,8 +33,14 @@ def _refused_as(sentence: str, schema: CoreSchema) -> GetPydanticSchema:
     return GetPydanticSchema(lambda _source, _handler: worded)
 
 
-def _text(longest: int, *, shortest: int = 0, pattern: str | None = None) -> CoreSchema:
+def _text(longest: int | None = None, *, shortest: int = 0, pattern: str | None = None) -> CoreSchema:
     return core_schema.str_schema(strict=True, min_length=shortest, max_length=longest, pattern=pattern)
+
+
+def _words(longest: int) -> GetPydanticSchema:
+    """What people read. Too long is cut, not refused: no order is lost because its product has a long title."""
+    cut = core_schema.no_info_after_validator_function(lambda said: said[:longest], _text())
+    return _refused_as("must be text", cut)
 
 
 def _one_of(*allowed: str) -> GetPydanticSchema:
@@ -48,8 +54,8 @@ def _known_currency(code: str) -> str:
 
 
 Id = Annotated[str, _refused_as("must be text of 1 to 255 characters", _text(255, shortest=1))]
-ShortText = Annotated[str, _refused_as("must be text of at most 255 characters", _text(255))]
-LongText = Annotated[str, _refused_as("must be text of at most 2000 characters", _text(2000))]
+ShortText = Annotated[str, _words(255)]
+LongText = Annotated[str, _words(2000)]
 Email = Annotated[
     str,
     _refused_as(
