@@ -107,6 +107,12 @@ def test_refuses_a_missing_or_empty_header(missing, value):
     assert not accepts(headers(**{missing: value}))
 
 
+@pytest.mark.parametrize("signature", [None, "", VECTORS["signature"].removeprefix("v1,"), "v2,abc"])
+def test_whoever_sends_no_signature_of_version_1_is_told_what_the_header_should_hold(signature):
+    with pytest.raises(Unauthorized, match='webhook-signature must hold "v1,"'):
+        verify(headers(signature), BODY, [SECRET], WALL)
+
+
 HEX = hmac.new(base64.b64decode(SECRET[6:]), f"{ID}.{SENT_AT}.".encode() + BODY, hashlib.sha256).hexdigest()
 
 

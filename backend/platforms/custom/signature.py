@@ -20,6 +20,7 @@ TOLERANCE_SECONDS = 300
 KEY_BYTES = (24, 64)  # what a secret may hold, as the standard says
 
 _PREFIX = "whsec_"
+_VERSION = "v1,"
 # The standard wants ids without a dot, because the dot separates what is signed. Dots do no harm here, since no id can
 # hold the "{" that every body starts with: there is one way alone to read the signed bytes.
 _ID = re.compile(r"[A-Za-z0-9_\-.:=+/@|~!#$%&*]{1,255}")
@@ -39,6 +40,8 @@ def verify(headers: Headers, raw: bytes, secrets: Sequence[str], wall: datetime)
         raise Unauthorized("The header webhook-id must hold 1 to 255 printable characters without spaces.")
     if not _SECONDS.fullmatch(sent_at):
         raise Unauthorized("The header webhook-timestamp must hold whole seconds since 1970.")
+    if not any(each.startswith(_VERSION) for each in given):
+        raise Unauthorized('The header webhook-signature must hold "v1," and the signature in base64.')
     if abs(int(wall.timestamp()) - int(sent_at)) > TOLERANCE_SECONDS:
         raise Unauthorized("The signature is more than 5 minutes old, or from the future.")
     signatures = [each.encode("utf-8", "replace") for each in given[:_MOST_SIGNATURES]]
@@ -57,7 +60,7 @@ def sign(secret: str, message_id: str, timestamp: int | str, body: bytes) -> str
     """`v1,<base64>` for the header `webhook-signature`. Raises BadInput if the secret is none."""
     signed = b"%b.%b.%b" % (message_id.encode(), str(timestamp).encode(), body)
     digest = hmac.digest(_key(secret), signed, hashlib.sha256)
-    return "v1," + base64.b64encode(digest).decode()
+    return _VERSION + base64.b64encode(digest).decode()
 
 
 def new_secret() -> str:
