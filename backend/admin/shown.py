@@ -36,9 +36,11 @@ def percent(value: float | Decimal | None) -> str:
 
 
 @pass_context
-def money(context: Context, value: Decimal | None) -> str:
-    """In the shop's currency."""
-    return NOTHING if value is None else format_currency(value, context["visit"].shop.currency, locale=LOCALE)
+def money(context: Context, value: Decimal | str | None, currency: str | None = None) -> str:
+    """In that currency, or the shop's. Text is a decimal number, as an order says it."""
+    if value is None:
+        return NOTHING
+    return format_currency(Decimal(value), currency or context["visit"].shop.currency, locale=LOCALE)
 
 
 @pass_context
