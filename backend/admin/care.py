@@ -31,6 +31,8 @@ DONE = {
     "erase": "Erased",
     "export": "Data handed out",
     "data_request": "Asked the store for their data",
+    "note": "Wrote a note",
+    "note_deleted": "Deleted a note",
 }
 """What each kind of action is called in the log."""
 PARTS = {
@@ -53,6 +55,7 @@ PARTS = {
     "mails": "Mails",
     "changes_by_hand": "Changes by hand",
     "care": "What was done with the account",
+    "notes": "Notes of the team",
     "blocks": "Blocks",
     "connections": "When the widget was opened",
 }

@@ -9,7 +9,7 @@ from flask import url_for
 from pydantic import BaseModel, Field
 
 from backend.admin.door import Visit, page
-from backend.loyalty import approvals, customer_list, customer_profile, programs, segments
+from backend.loyalty import approvals, customer_list, customer_profile, member_notes, programs, segments
 from backend.loyalty.customer_list import Wanted
 from backend.models import Member
 from backend.staff.rights import Right
@@ -68,6 +68,7 @@ class Parts(BaseModel):
 
     orders_before: int | None = Field(default=None, ge=1, lt=2**63)
     rewards_before: int | None = Field(default=None, ge=1, lt=2**63)
+    notes_before: int | None = Field(default=None, ge=1, lt=2**63)
 
 
 class AskedLog(BaseModel):
@@ -110,12 +111,14 @@ def customers(visit: Visit) -> str:
 
 
 @page("/customers/<row_id:member_id>", right=Right.VIEW_CUSTOMERS)
-def customer(visit: Visit, member_id: int) -> str:
+def customer(visit: Visit, member_id: int, note_id: int | None = None) -> str:
+    """`note_id` is the note whose form was refused."""
     session, shop_id, now = visit.session, visit.shop_id, visit.now
     member = customer_profile.find(session, shop_id, member_id)
     parts = visit.asked(Parts)
     orders = customer_profile.orders(session, shop_id, member_id, parts.orders_before, PART_SIZE + 1)
     had = customer_profile.had(session, shop_id, member_id, parts.rewards_before, PART_SIZE + 1, now)
+    notes = member_notes.of_member(session, shop_id, member_id, parts.notes_before, PART_SIZE + 1)
     return visit.render(
         "customer.html",
         **about(visit, member),
@@ -137,6 +140,11 @@ def customer(visit: Visit, member_id: int) -> str:
         segments=customer_profile.segments(session, shop_id, member_id),
         mails=customer_profile.mails(session, shop_id, member_id),
         mail_states=MAILS,
+        notes=notes[:PART_SIZE],
+        older_notes=notes[PART_SIZE - 1]["id"] if len(notes) > PART_SIZE else None,
+        most_of_a_note=member_notes.MAX_CHARACTERS,
+        me=visit.who.staff_id,
+        may_delete_any=visit.may(Right.STAFF),
         waiting=approvals.waiting_for(session, shop_id, member_id, now),
         **changing(visit, member_id),
     )

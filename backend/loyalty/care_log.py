@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping as Row
 
 from backend.ledger.posting import AnySession, Author
 
-What = Literal["block", "unblock", "merge", "erase", "export", "data_request"]
+What = Literal["block", "unblock", "merge", "erase", "export", "data_request", "note", "note_deleted"]
 SHOWN = 20
 
 

@@ -235,7 +235,7 @@ def _forget(session: AnySession, shop_id: int, member: Member, external_id: str 
 
 
 def _drop_what_waits(session: AnySession, shop_id: int, member_id: int, at: datetime) -> None:
-    """Mails that have not gone out, changes that wait for a second person, and what people wrote about either."""
+    """Mails that have not gone out, changes that wait for a second person, what people wrote about either, and notes."""
     who = {"shop": shop_id, "member": member_id, "at": at}
     for statement in (
         "delete from outbox where shop_id = :shop and kind = 'mail' and payload ->> 'member_id' = cast(:member as text)"
@@ -248,6 +248,7 @@ def _drop_what_waits(session: AnySession, shop_id: int, member_id: int, at: date
         " and (member_id = :member or details ->> 'other_id' = cast(:member as text))",
         "update manual_change set reason = '', decision_reason = null, details = '{}'"
         " where shop_id = :shop and (member_id = :member or details ->> 'other_id' = cast(:member as text))",
+        "delete from member_note where shop_id = :shop and member_id = :member",
         "update member_block set until = :at where shop_id = :shop and member_id = :member and until is null",
         "update award set held = false where shop_id = :shop and member_id = :member and held",
     ):

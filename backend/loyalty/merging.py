@@ -38,7 +38,7 @@ REASON = "Two accounts of one person were merged"
 _GAPS = (
     "email", "phone", "first_name", "last_name", "locale", "birthday", "birthday_since", "address",
 )  # fmt: skip
-_FOLLOWING = ("orders", "redemption", "referral_payout", "verified_address", "manual_change")
+_FOLLOWING = ("orders", "redemption", "referral_payout", "verified_address", "manual_change", "member_note")
 """Tables whose rows are the kept member's from then on, as they are."""
 
 

@@ -47,6 +47,7 @@ _PARTS: Mapping[str, str] = {
     "changes_by_hand": "select what, points, reason, asked_at, state, decision_reason from manual_change"
     f" where shop_id = :shop and {_HIS} order by id",
     "care": f"select what, reason, at from care_action where shop_id = :shop and {_HIS} order by id",
+    "notes": f"select text, at from member_note where shop_id = :shop and {_HIS} order by id",
     "blocks": f"select since, until from member_block where shop_id = :shop and {_HIS} order by since",
     "connections": f"select at from member_connection where shop_id = :shop and {_HIS} order by at",
 }

@@ -29,6 +29,8 @@ TAKEN = (
     Taken("former_address", csv=False),
     Taken("member_block", csv=False),
     Taken("care_action"),
+    # whose account somebody has here says nothing there
+    Taken("member_note", instead=(("staff_id", "null"),)),
     Taken("former_shop", csv=False),
     Taken("orders"),
     Taken("refund"),

@@ -15,6 +15,7 @@ from backend.loyalty import (
     campaigns,
     drafts,
     endings,
+    member_notes,
     merging,
     referrals,
     reward_shelf,
@@ -24,6 +25,8 @@ from backend.loyalty import (
 )
 from backend.loyalty import members as customers
 from backend.shopify import payouts
+from backend.staff import accounts
+from backend.staff.rights import Right
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty import rewards_world as world
 from tests.loyalty.earn_world import received, rule
@@ -127,6 +130,17 @@ def _people(shop: TestShop, time: BusinessTime) -> dict[str, int]:
     with transaction() as session:
         blocking.block(session, shop.id, who["fay"], "A chargeback", by, clock.now())
     time.advance(seconds=1)  # the clock of a test that stands still jitters by a microsecond
+    with transaction() as session:
+        ada = accounts.create(
+            session,
+            shop.id,
+            clock.now(),
+            email=f"ada.of{shop.id}@shop.example",
+            name="Ada",
+            password="correct horse battery staple",
+            rights=(Right.ASSIGN_POINTS,),
+        )
+        member_notes.add(session, shop.id, who["fay"], "Has paid since.", "n" * 16, ada.id, by, clock.now())
     with transaction() as session:
         blocking.unblock(session, shop.id, who["fay"], "A mistake", by, clock.now())
     return who
