@@ -94,6 +94,10 @@ def live(shop_id: int) -> None:
             return
     shop, random = shops.facts(shop_id), Random(_SEED)  # noqa: S311 - a story, no secret
     begins = clock.now() - timedelta(days=DAYS)
+    with transaction() as session:  # so that its days can be looked back at
+        session.execute(
+            text("update shop set created_at = :begins where id = :shop"), {"begins": begins, "shop": shop_id}
+        )
     offered = [_offer(shop, terms, begins) for terms in (_CUP, _VOUCHER)]
     regulars = _people(random)
     for day in range(DAYS - 1):

@@ -25,8 +25,10 @@ def test_months_of_points_friends_and_rewards_lie_behind_the_demo_and_wait_for_n
         )
     cli_demo_past.live(shop.id)
     now, today = clock.now(), clock.now().date()
+    since = "select created_at from shop where id = :shop"
     with transaction() as session:
         assert check(session, now, now, shop.id).violations == []
+        assert session.execute(text(since), {"shop": shop.id}).scalar_one() < now - timedelta(days=150)  # for previews
         months = {(day.year, day.month) for day, _, _ in kept.by_day(session, shop.id, "entry", *kept.ALWAYS)}
         assert len(months) >= 5
         flow = program.flow(session, shop.id, today - timedelta(days=365), today)
