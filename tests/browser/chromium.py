@@ -20,7 +20,7 @@ OPTIONS = (
     "--disable-sync",
     "--disable-quic",
 )
-PATIENCE = 15_000
+PATIENCE = 45_000
 """Milliseconds for anything that a page is waited for."""
 DESKTOP = {"width": 1280, "height": 800}
 OUTPUT = Path(__file__).parent / "output"
@@ -32,7 +32,7 @@ def chromium_running() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=OPTIONS, timeout=3 * PATIENCE)
+        browser = playwright.chromium.launch(executable_path=found, args=OPTIONS, timeout=2 * PATIENCE)
         yield browser
         browser.close()
 

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.browser.chromium import PATIENCE
 from tests.browser.test_manners import WATCH_SHIFTS
 from tests.extensions.theme import CART, CDN, EXTENSION, MUG, Theme
 from tests.widget.conftest import ASSETS, SERVER, STORE, _serve_static, loader
@@ -83,7 +84,7 @@ class Storefront:
 @pytest.fixture
 def storefront(chromium: Browser) -> Iterator[Storefront]:
     context = chromium.new_context(reduced_motion="reduce")
-    context.set_default_timeout(5_000)
+    context.set_default_timeout(PATIENCE)
     yield Storefront(context.new_page())
     context.close()
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from tests.browser.chromium import PATIENCE
 from widget.lean import lean
 
 STATIC = Path(__file__).parents[2] / "widget" / "static"
@@ -38,8 +39,9 @@ LOOK: dict[str, Any] = {
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=found, args=_OPTIONS, timeout=2 * PATIENCE)
         yield browser
         browser.close()
 
@@ -168,7 +170,7 @@ class Store:
 def store(chromium: Browser) -> Iterator[Store]:
     """Closed until `visit`. The answers are those of a shop with two rules and a member with 120 points."""
     context = chromium.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(5_000)
+    context.set_default_timeout(PATIENCE)
     rules = [
         {
             "id": "order",
