@@ -14,6 +14,7 @@ from backend import clock
 from backend.db import transaction
 from backend.errors import Conflict
 from backend.jobs import discounts, points
+from backend.ledger.check import check
 from backend.ledger.posting import Author
 from backend.loyalty import blocking, coupons, earned_rewards, endings, merging, stock_health
 from backend.loyalty.coupons import new_gift_card_code
@@ -451,3 +452,26 @@ def test_the_page_of_its_codes_says_what_waits_and_what_was_paid(shop: TestShop)
         stock = stock_health.of(session, shop.id, made.id, made.coupon_source, clock.now())
     assert (stock.waiting, stock.making, stock.in_outbox, stock.issued, stock.parked) == (1, 1, 1, 1, 1)
     assert stock.last_error == "The customer has no account."
+
+
+# What `ledger check` knows of it
+
+
+@pytest.mark.parametrize(
+    ("document", "planted", "what"),
+    [
+        (CARD, "update redemption set code = null", "which is another code"),
+        (CREDIT, "update redemption set coupon_id = null", "is neither free nor with anybody"),
+        (CREDIT, "update redemption set code = 'LGN-0000-0000-0000'", "which is another code"),
+    ],
+)
+def test_the_check_finds_money_that_is_with_nobody(
+    shop: TestShop, document: dict[str, Any], planted: str, what: str
+) -> None:
+    had = paid(shop, member_with(shop, 500), document)
+    with transaction() as session:
+        session.execute(text("set transaction isolation level repeatable read"))  # as the check wants it
+        session.execute(text(f"{planted} where shop_id = :shop and id = :id"), {"shop": shop.id, "id": had.id})
+        found = check(session, clock.now(), clock.wall(), shop.id).violations
+        session.rollback()
+    assert any(what in each.what for each in found), found
