@@ -103,7 +103,9 @@ class RunningShop:
             "content-type": "application/json",
         }
         try:
-            return requests.post(self.made["webhook_url"], data=raw, headers=headers, timeout=10).status_code
+            return requests.post(
+                self.made["webhook_url"], data=raw, headers=headers, timeout=PATIENCE_SECONDS
+            ).status_code
         except requests.RequestException:
             return 0
 

@@ -8,7 +8,7 @@ import requests
 from tests.journeys.running import RunningShop, wait_until
 from tests.widget_api.conftest import identity_token
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 
 
 class Shopper:

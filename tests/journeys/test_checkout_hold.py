@@ -20,7 +20,7 @@ from tests.loyalty.rewards_world import CASHBACK, FIVE_OFF
 
 LEASE_SECONDS = 60
 _numbers = count(1)
-SOON = 30
+SOON = 120
 """Seconds: a call that failed is made again after 1, 2, 4 …; the rest is for a machine that is busy."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import requests
 
-from tests.journeys.running import Running, RunningShop, wait_until
+from tests.journeys.running import PATIENCE_SECONDS, Running, RunningShop, wait_until
 
 MEMBERS = 12
 ORDERS = 240
@@ -46,7 +46,7 @@ def test_nothing_is_lost_or_doubled_while_everything_is_killed(lagniappe: Runnin
     killer.join()
     assert len(killed) >= len(VICTIMS), f"the load was over too soon: {killed}"
 
-    wait_until(lambda: nothing_waits(lagniappe), 60, lambda: str(status(lagniappe)))
+    wait_until(lambda: nothing_waits(lagniappe), 240, lambda: str(status(lagniappe)))
     balances = {
         member["external_id"]: shop.get(f"/members/{member['id']}/balance") for member in shop.get("/members")["items"]
     }
@@ -134,7 +134,7 @@ def kill_in_turn(lagniappe: Running, stop: threading.Event, killed: list[str]) -
 
 
 def status(lagniappe: Running) -> dict[str, Any]:
-    answer: dict[str, Any] = requests.get(f"{lagniappe.base_url}/status", timeout=5).json()
+    answer: dict[str, Any] = requests.get(f"{lagniappe.base_url}/status", timeout=PATIENCE_SECONDS).json()
     return answer
 
 

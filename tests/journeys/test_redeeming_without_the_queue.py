@@ -1,7 +1,6 @@
 """Rewards are had and their codes kept in stock while Valkey is dead, hung or forgets everything (F-50 to F-52)."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ import redis
 
 from backend import embedded
 from backend.loyalty.coupons import STOCK
+from tests import stopwatch
 from tests.journeys.running import Running, RunningShop, wait_until
 from tests.journeys.shopper import Shopper
 from tests.journeys.test_kill_everything import status
@@ -22,10 +22,10 @@ TAKEN = 40
 NEARLY_FULL = STOCK - 9
 """One in ten that is taken has the stock looked after."""
 PRICE = 5
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = 5.0
 """Nobody waits for the queue; this is for a machine that is busy."""
-REFILL_SECONDS = 45
-"""The clock has 5 seconds of patience with a queue that answers and none with one that does not."""
+REFILL_SECONDS = 240
+"""The clock has 5 seconds of patience with a queue that answers and none with one that does not; the rest as above."""
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +97,9 @@ def test_rewards_are_had_and_their_stock_is_filled_up(
     with trouble(lagniappe):
         slowest = 0.0
         for number in range(TAKEN):
-            began = time.monotonic()
+            began = stopwatch.now()
             had = shopper.redeem(reward, f"key-{number}")
-            slowest = max(slowest, time.monotonic() - began)
+            slowest = max(slowest, stopwatch.now() - began)
             assert had["status"] == "issued"
             assert store.is_live(had["code"])
         assert slowest < ANSWER_SECONDS

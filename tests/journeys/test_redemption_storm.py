@@ -27,7 +27,7 @@ LEFT_OVER = 3
 VICTIMS = {"web": "granian", "worker": "lagniappe worker", "clock": "lagniappe clock"}
 ROUNDS = 3
 PAUSES_BETWEEN_KILLS = (0.2, 1.5)
-BUSY_SECONDS = 60
+BUSY_SECONDS = 240
 QUIET_SECONDS = 420
 """After the storm: a call that failed eight times in it waits two minutes and a half, and some fail that often; the lease of
 one whose process was killed lasts a minute; the rest is for a machine that is busy."""

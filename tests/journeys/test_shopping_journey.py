@@ -5,10 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.running_demo import Demo
+from tests.browser.running_demo import DUE_SECONDS, Demo
 from tests.browser.store import Store
 from tests.browser.widget import Widget
 from tests.journeys.at_the_store import FIRST_ORDER_POINTS, JAR_POINTS, SIGN_UP_POINTS, buy_and_wait, newcomer
+from tests.journeys.running import wait_until
 
 
 @pytest.fixture
@@ -214,13 +215,17 @@ def test_a_member_redeems_uses_the_code_cancels_and_uses_it_again_and_gives_anot
 
 def eventually_mine(widget: Widget, reward: str, state: str) -> Locator:
     """The member's reward of that name once it is in that state: the store's word takes a moment to arrive."""
-    for _ in range(20):
+    mine = widget.reward(reward)
+
+    def is_so() -> bool:
         widget.page.reload()
         widget.open()
         widget.choose("My rewards")
-        mine = widget.reward(reward)
         expect(mine).to_be_visible()
         if state in mine.inner_text():
-            return mine
+            return True
         widget.close()
-    raise AssertionError(f"{reward} is not “{state}”: {mine.inner_text()}")
+        return False
+
+    wait_until(is_so, DUE_SECONDS, lambda: f"{reward} is not “{state}”")
+    return mine
