@@ -13,7 +13,7 @@ from tests.browser.running_demo import Demo
 from tests.journeys.running import wait_until
 
 LONG_AGO = "2026-01-01T00:00:00Z"
-SECONDS = 30
+SECONDS = 60
 
 
 def newcomer(admin: Admin, demo: Demo, name: str, mark: str) -> str:

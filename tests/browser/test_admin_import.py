@@ -20,7 +20,7 @@ def test_a_file_is_looked_at_imported_and_reported(admin: Admin) -> None:
     expect(page.get_by_label("Customer ID")).to_have_value("external_id")
     _is_accessible(admin)
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_role("heading", name="What became of it")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="What became of it")).to_be_visible()
     expect(page.locator("#way")).to_contain_text("The store's customer id is missing.")
     _is_accessible(admin)
 
@@ -30,7 +30,7 @@ def test_an_export_appears_by_itself(admin: Admin) -> None:
     admin.open("/export")
     page.get_by_role("button", name="Export everything").click()
     link = page.get_by_role("link", name="Download").first
-    expect(link).to_be_visible(timeout=20_000)
+    expect(link).to_be_visible()
     with page.expect_download() as download:
         link.click()
     assert download.value.suggested_filename.endswith(".zip")

@@ -86,7 +86,7 @@ def test_a_dry_run_is_begun_and_shows_its_result_by_itself(admin: Admin) -> None
     page = admin.page
     admin.open("/program/dry-run")
     page.get_by_role("button", name="Try").first.click()
-    expect(page.get_by_text("Month by month").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Month by month").first).to_be_visible()
     expect(page.get_by_text("Up to date")).to_be_visible()
     expect(page.get_by_role("img", name="Points of the orders of each month")).to_be_visible()
 

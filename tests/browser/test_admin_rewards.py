@@ -43,7 +43,7 @@ def is_in_the_program(demo: Demo, page: Page, name: str) -> None:
         expect(widget.panel("Redeem points").get_by_role("heading").first).to_be_visible()
         return widget.reward(name).count() > 0
 
-    wait_until(shows, 30, lambda: f"{name} is not in the widget")
+    wait_until(shows, 60, lambda: f"{name} is not in the widget")
 
 
 def test_a_discount_is_added_with_the_mouse_and_shown_in_the_widget(admin: Admin, demo: Demo, name: str) -> None:

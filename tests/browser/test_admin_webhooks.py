@@ -21,7 +21,7 @@ PAGES = (
     "/missing-points",
     "/missing-points?order=4711-never",
 )
-SECONDS = 30
+SECONDS = 60
 LONG_AGO = "2026-01-01T00:00:00Z"
 
 
@@ -56,7 +56,9 @@ def test_an_endpoint_is_added_tested_told_and_told_again(admin: Admin, demo: Dem
     log.get_by_label("Event").select_option("member.created")
     expect(log.get_by_role("link", name="member.created")).to_have_count(1)
     log.get_by_role("link", name="member.created").click()
-    expect(page.locator(".attempts > li")).to_have_count(2)
+    wait_until(
+        lambda: bool(page.reload()) and page.locator(".attempts > li").count() == 2, SECONDS
+    )  # noted after it is heard
     page.get_by_text("What it answered").click()
     expect(page.locator(".attempts pre")).to_have_text("because")
     _is_accessible(admin)

@@ -177,7 +177,7 @@ def test_a_setting_is_seen_in_the_widget_and_put_in_force(desk: Desk) -> None:
     desk.app.get_by_role("navigation", name="Steps").get_by_role("link", name="Rate").click()
     widget = desk.app.frame_locator("iframe[data-preview]")
     desk.app.get_by_label("Points earned").fill("4")
-    expect(widget.get_by_text("4 leaves for every €10").first).to_be_visible(timeout=20_000)
+    expect(widget.get_by_text("4 leaves for every €10").first).to_be_visible()
     expect(desk.app.get_by_label("Points earned")).to_be_focused()
     desk.app.get_by_role("navigation", name="Steps").get_by_role("link", name="Update").click()
     desk.app.get_by_role("button", name="Update").click()

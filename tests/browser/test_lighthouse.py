@@ -20,7 +20,7 @@ RUNS = 3
 MOST_ROUNDS = 3
 """If the medians are farther apart, more runs tell whether that was the machine, which may be busy, or the page."""
 MOST_POINTS_LESS = 2
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 900
 """It takes a minute; on a machine that does much else, longer."""
 WORDS = f"<p>{'Thrown by hand, glazed twice and fired for thirty hours. ' * 6}</p>"
 """As any page has more to say than a block does: the largest thing on it is its own."""

@@ -9,6 +9,7 @@ from tests.browser.boutique import HOSTILE_STYLE, PROGRAM, Boutique
 from tests.browser.chromium import DESKTOP
 from tests.browser.members import ADA, identity
 from tests.browser.widget import Widget
+from tests.journeys.running import wait_until
 
 WATCH_SHIFTS = """
 window.shifts = [];
@@ -79,7 +80,7 @@ def test_hands_that_are_quicker_than_the_server_begin_one_session(
     widget.open()
     widget.choose("My balance")
     expect(widget.panel("My balance").locator(".skeleton").first).to_be_visible()
-    page.evaluate("new Promise(requestIdleCallback)")
+    wait_until(lambda: page.evaluate("new Promise((idle) => requestIdleCallback(() => idle(true)))") and bool(held), 60)
     for route in held:
         route.continue_()
     expect(widget.entry("Order A1", "+100")).to_be_visible()
@@ -113,7 +114,8 @@ def test_nothing_moves_neither_on_the_page_nor_in_the_panel(
         page.route(answer, lambda route: held.append(route))
     widget.open()
     expect(widget.dialog.locator(".skeleton").first).to_be_visible()
-    page.evaluate("new Promise(requestAnimationFrame)")
+    everything = 2 if who == "member" else 1
+    wait_until(lambda: page.evaluate("new Promise(requestAnimationFrame)") and len(held) == everything, 60)
     for route in held:
         route.continue_()
     expect(widget.panel("Earn points").get_by_role("link", name="Purchase")).to_be_visible()

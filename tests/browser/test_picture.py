@@ -70,7 +70,7 @@ def test_the_picture_of_rewards_shows_what_can_be_had_and_the_best_for_this_cart
 
 def take(page: Page, widget: Widget, kept: Path, elsewhere: Path) -> None:
     page.mouse.move(5, SIZE[1] - 5)
-    widget.dialog.get_by_role("heading", level=2).focus(timeout=5000)  # no ring of focus in the picture
+    widget.dialog.get_by_role("heading", level=2).focus()  # no ring of focus in the picture
     is_wanted = "LAGNIAPPE_NEW_PICTURE" in os.environ or not kept.exists()
     taken = kept if is_wanted else elsewhere / kept.name
     page.screenshot(path=taken, animations="disabled")

@@ -33,7 +33,7 @@ class Scales:
             self._page.evaluate("new Promise(requestAnimationFrame)")
             return len(self._finished) == len(self._asked)
 
-        wait_until(is_complete, 10)
+        wait_until(is_complete, 60)
         return {one.url.rpartition("/widget/v1/")[2]: one.sizes()["responseBodySize"] for one in self._finished}
 
 
