@@ -53,7 +53,7 @@ def test_above_the_limit_a_merge_waits_and_the_log_shows_both_people(
     asked = ben.page("/approvals").select_one("#waiting")
     assert asked is not None
     told = " ".join(asked.text.split())
-    assert "101 points with another account" in told
+    assert "Merge: 101 points" in told
     assert f"Merge Member {gone} into this account, for good" in told
     ben.done(f"/approvals/{waiting}", decision="approved", reason="")
     assert (has(shop, kept).available, status(shop, gone)) == (121, "merged")
