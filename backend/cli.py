@@ -21,8 +21,12 @@ from backend.config import Config
 from backend.db import retrying, transaction
 from backend.errors import BadInput, Conflict, NotFound
 from backend.ledger import check as ledger_check
-from backend.loyalty import coupons, deliveries, programs, rewards, shops
-from backend.loyalty.coupons import UploadReport
+from backend.loyalty.coupons import coupons
+from backend.loyalty.coupons.coupons import UploadReport
+from backend.loyalty.deliveries import deliveries
+from backend.loyalty.program import programs
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
 from backend.models import Delivery, Shop
 from backend.shopify import code_audit
 from backend.shopify import orders as shopify_orders

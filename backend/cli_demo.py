@@ -30,8 +30,10 @@ from backend.app import create_app
 from backend.db import db, transaction
 from backend.errors import ConfigError, LagniappeError
 from backend.ledger.posting import AnySession
-from backend.loyalty import campaigns, programs, rewards, shops
-from backend.loyalty import settings as program_settings
+from backend.loyalty.program import programs
+from backend.loyalty.program import settings as program_settings
+from backend.loyalty.rewards import campaigns, rewards
+from backend.loyalty.shops import shops
 from backend.models import Reward, Shop, Staff
 from backend.staff import accounts
 from backend.staff.rights import Right

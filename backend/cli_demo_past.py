@@ -21,19 +21,15 @@ from backend.errors import Conflict
 from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.posting import AnySession, Author
-from backend.loyalty import (
-    awards,
-    deliveries,
-    expiry,
-    marks,
-    redemptions,
-    referral_rewards,
-    referral_visits,
-    rewards,
-    shops,
-)
-from backend.loyalty.redemptions import Redeemer
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.deliveries import deliveries
+from backend.loyalty.orders import awards
+from backend.loyalty.points import expiry
+from backend.loyalty.redemptions import marks, redemptions
+from backend.loyalty.redemptions.redemptions import Redeemer
+from backend.loyalty.referrals import referral_rewards, referral_visits
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import ShopFacts
 from backend.models import Member
 from backend.platforms.custom import adapter
 

@@ -10,9 +10,9 @@ from backend.command import application
 from backend.config import Config
 from backend.db import transaction
 from backend.errors import NotFound
-from backend.loyalty import endpoints as addresses
-from backend.loyalty import outgoing_events
-from backend.loyalty.endpoints import Endpoint
+from backend.loyalty.notifications import endpoints as addresses
+from backend.loyalty.notifications import outgoing_events
+from backend.loyalty.notifications.endpoints import Endpoint
 from backend.models import Shop
 
 

@@ -4,7 +4,7 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 from backend.errors import NotFound
-from backend.loyalty.rewards import parse_public_id, public_id
+from backend.loyalty.rewards.rewards import parse_public_id, public_id
 
 LARGEST_ID = 2**63 - 1
 NO_ROW = 0

@@ -7,7 +7,8 @@ from flask import Blueprint, Response, current_app, request
 
 from backend import clock
 from backend.config import Config
-from backend.loyalty import referral_codes, referral_visits, shops
+from backend.loyalty.referrals import referral_codes, referral_visits
+from backend.loyalty.shops import shops
 from backend.visitor_address import visitor_address
 from backend.widget_api.rate_limits import RateLimits
 

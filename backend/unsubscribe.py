@@ -15,7 +15,9 @@ from backend import clock
 from backend.config import Config
 from backend.db import db, retrying, transaction
 from backend.errors import LagniappeError, NotFound, TooManyRequests
-from backend.loyalty import notices, programs, shops
+from backend.loyalty.notifications import notices
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shops
 from backend.mail.page import PageShop, State, unsubscribe_page
 from backend.mail.unsubscribing import PATH, UnsubscribeLinks
 from backend.visitor_address import visitor_address

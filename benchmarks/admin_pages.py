@@ -24,8 +24,9 @@ from backend import clock
 from backend.admin.door import ANYBODY, DECLARED
 from backend.app import create_app
 from backend.db import db, transaction
-from backend.loyalty import programs, shops
-from backend.loyalty.rewards import public_id
+from backend.loyalty.program import programs
+from backend.loyalty.rewards.rewards import public_id
+from backend.loyalty.shops import shops
 from backend.staff import accounts
 from backend.staff.rights import Right
 from benchmarks import seeding

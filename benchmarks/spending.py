@@ -8,7 +8,9 @@ import psycopg
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import redemptions, rewards, shops
+from backend.loyalty.redemptions import redemptions
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
 from benchmarks.stage import Database
 
 COST = 50

@@ -19,8 +19,9 @@ from backend import clock
 from backend.app import create_app
 from backend.db import db, transaction
 from backend.embedded import Addresses, running
-from backend.loyalty import programs, shops
-from backend.loyalty.shops import NewShop
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import NewShop
 from benchmarks import seeding
 from benchmarks.processes import APP, Server, web
 from benchmarks.seeding import Histories

@@ -16,7 +16,9 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import points
 from backend.ledger import posting
-from backend.loyalty import programs, shops, tier_due, tier_settling
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shops
+from backend.loyalty.tiers import tier_due, tier_settling
 from backend.platforms.events import time_text
 from benchmarks import http
 from benchmarks.rounds import Result, Sample, flat

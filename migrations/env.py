@@ -10,7 +10,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from backend.ledger import posting
-from backend.loyalty import redemptions
+from backend.loyalty.redemptions import redemptions
 
 MIGRATION_LOCK = 7246001
 

@@ -26,8 +26,10 @@ from backend.app import create_app
 from backend.db import db, transaction
 from backend.embedded import Addresses, running
 from backend.jobs import inbox, points
-from backend.loyalty import campaigns, programs, rewards, shops
-from backend.loyalty.shops import NewShop
+from backend.loyalty.program import programs
+from backend.loyalty.rewards import campaigns, rewards
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import NewShop
 from backend.platforms.custom import signature
 from backend.staff import passwords
 from tests.races.work import PATIENT

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from backend import clock
 from backend.cli import main
 from backend.db import transaction
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.staff import accounts
 from backend.staff.rights import Right
 from tests.conftest import TestShop

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from backend import cli
 from backend.db import db
-from backend.loyalty.rewards import Reward
+from backend.loyalty.rewards.rewards import Reward
 from tests.conftest import TestShop
 from tests.loyalty import rewards_world as world
 

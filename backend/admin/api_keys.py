@@ -6,7 +6,7 @@ from flask import Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from backend.admin.door import Visit, form, page
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.staff import team_log
 from backend.staff.rights import Right
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from backend.admin.assigning import me
 from backend.admin.door import Visit, form, page
-from backend.loyalty import approvals as rules
+from backend.loyalty.points import approvals as rules
 from backend.models import ManualChange
 from backend.staff import letters, team_log
 from backend.staff.rights import Right

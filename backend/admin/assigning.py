@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 from backend.admin.customers import customer
 from backend.admin.door import Visit, form
 from backend.errors import BadInput
-from backend.loyalty import approvals, calendar_rules
-from backend.loyalty.adjustments import MAX_POINTS
-from backend.loyalty.approvals import Person
+from backend.loyalty import calendar_rules
+from backend.loyalty.points import approvals
+from backend.loyalty.points.adjustments import MAX_POINTS
+from backend.loyalty.points.approvals import Person
 from backend.models import ManualChange
 from backend.staff import letters
 from backend.staff.rights import Right

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from backend.loyalty.calendar_rules import first_instant
-from backend.loyalty.campaigns import Campaign
+from backend.loyalty.rewards.campaigns import Campaign
 
 _EARLIEST, _LATEST = date(1970, 1, 1), date(9000, 1, 1)
 

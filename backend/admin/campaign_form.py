@@ -13,8 +13,8 @@ from werkzeug.datastructures import MultiDict
 from backend.admin.door import Answer, Visit, form, page
 from backend.admin.points_campaigns import name_of, state_of
 from backend.errors import BadInput, LagniappeError
-from backend.loyalty import campaigns, images, rewards
-from backend.loyalty.campaigns import Campaign
+from backend.loyalty.rewards import campaigns, images, rewards
+from backend.loyalty.rewards.campaigns import Campaign
 from backend.loyalty.uploads import MAX_CHARACTERS
 from backend.loyalty.wording import is_language_tag
 from backend.staff.rights import Right

@@ -12,8 +12,7 @@ from backend.admin.assigning import Key, followed, me
 from backend.admin.customers import about, form_key
 from backend.admin.door import Visit, form, page
 from backend.errors import BadInput
-from backend.loyalty import (
-    approvals,
+from backend.loyalty.members import (
     blocking,
     care_log,
     customer_list,
@@ -22,6 +21,7 @@ from backend.loyalty import (
     merging,
     personal_export,
 )
+from backend.loyalty.points import approvals
 from backend.staff.rights import Right
 
 DONE = {

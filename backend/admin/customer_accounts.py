@@ -5,7 +5,7 @@ from flask import Response
 from backend.admin import embedding
 from backend.admin.door import Visit, form, page
 from backend.errors import NotFound
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.models import MetafieldRun, ShopifyShop
 from backend.platforms.shopify import scopes
 from backend.shopify import metafield_calls, metafields

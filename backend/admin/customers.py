@@ -9,8 +9,11 @@ from flask import url_for
 from pydantic import BaseModel, Field
 
 from backend.admin.door import Visit, page
-from backend.loyalty import approvals, customer_list, customer_profile, member_notes, programs, segments
-from backend.loyalty.customer_list import Wanted
+from backend.loyalty.members import customer_list, customer_profile, member_notes
+from backend.loyalty.members.customer_list import Wanted
+from backend.loyalty.points import approvals
+from backend.loyalty.program import programs
+from backend.loyalty.segments import segments
 from backend.models import Member
 from backend.staff.rights import Right
 

@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 from backend.admin.door import Visit, form, page
 from backend.admin.endpoint_log import pretty
 from backend.errors import Conflict, NotFound
-from backend.loyalty import calendar_rules, delivery_log, gap_report, shops
-from backend.loyalty import deliveries as inbox
-from backend.loyalty.delivery_log import Wanted
+from backend.loyalty import calendar_rules
+from backend.loyalty.deliveries import deliveries as inbox
+from backend.loyalty.deliveries import delivery_log, gap_report
+from backend.loyalty.deliveries.delivery_log import Wanted
+from backend.loyalty.shops import shops
 from backend.models import Delivery
 from backend.platforms.shopify import payloads
 from backend.queue import enqueue_after_commit

@@ -32,8 +32,8 @@ from backend.config import Config
 from backend.db import retrying, transaction
 from backend.errors import BadInput, Conflict, Forbidden, LagniappeError, TooManyRequests
 from backend.ledger.posting import AnySession, Author
-from backend.loyalty import shops
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import ShopFacts
 from backend.staff import sessions
 from backend.staff.rights import Right
 from backend.staff.sessions import SignedIn

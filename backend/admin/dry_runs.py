@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from backend.admin import charts
 from backend.admin.door import Visit, form, page
 from backend.errors import NotFound
-from backend.loyalty import drafts, dry_runs, tier_rules
-from backend.loyalty import settings as program_settings
-from backend.loyalty.dry_run_sums import Totals
-from backend.loyalty.dry_runs import DryRun
+from backend.loyalty.program import drafts, dry_runs
+from backend.loyalty.program import settings as program_settings
+from backend.loyalty.program.dry_run_sums import Totals
+from backend.loyalty.program.dry_runs import DryRun
+from backend.loyalty.tiers import tier_rules
 from backend.loyalty.wording import pick
 from backend.money import quantize
 from backend.reports import liability, movements

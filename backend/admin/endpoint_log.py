@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 from backend.admin.door import Visit, form, page
 from backend.admin.endpoints import events, state_of
 from backend.errors import BadInput
-from backend.loyalty import calendar_rules, outgoing_events, outgoing_log
-from backend.loyalty import endpoints as addresses
+from backend.loyalty import calendar_rules
+from backend.loyalty.notifications import endpoints as addresses
+from backend.loyalty.notifications import outgoing_events, outgoing_log
 from backend.staff.rights import Right
 
 PAGE_SIZE = 50

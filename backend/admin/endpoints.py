@@ -4,9 +4,9 @@ from flask import Response
 from pydantic import BaseModel
 
 from backend.admin.door import Visit, form, is_rehearsal, page
-from backend.loyalty import endpoints as addresses
-from backend.loyalty import outgoing_events, outgoing_log
-from backend.loyalty.endpoints import Endpoint
+from backend.loyalty.notifications import endpoints as addresses
+from backend.loyalty.notifications import outgoing_events, outgoing_log
+from backend.loyalty.notifications.endpoints import Endpoint
 from backend.staff.rights import Right
 
 TYPE_OPTIONS = tuple((type_, said, type_) for type_, said in addresses.TYPES.items())

@@ -16,8 +16,10 @@ from backend.admin import program_editing
 from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.admin.program_editing import Place
 from backend.errors import BadInput, NotFound
-from backend.loyalty import drafts, rewards, shops, sightings
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.program import drafts
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops, sightings
+from backend.loyalty.shops.shops import ShopFacts
 from backend.platforms.shopify import links
 from backend.staff.rights import Right
 

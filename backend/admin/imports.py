@@ -10,7 +10,7 @@ from sqlalchemy import text
 from backend.admin.door import Visit, form, page
 from backend.errors import BadInput, Conflict, Forbidden
 from backend.loyalty import calendar_rules
-from backend.loyalty.approvals import Person
+from backend.loyalty.points.approvals import Person
 from backend.staff import letters
 from backend.staff.rights import Right
 from backend.transfer import csv_files, exports, fields, files, second_person

@@ -3,9 +3,9 @@
 from pydantic import BaseModel, Field
 
 from backend.admin.door import Visit, page
-from backend.loyalty import missing_points as reasons
-from backend.loyalty import missing_points_reading as reading
-from backend.loyalty.missing_points_reading import Found
+from backend.loyalty.orders import missing_points as reasons
+from backend.loyalty.orders import missing_points_reading as reading
+from backend.loyalty.orders.missing_points_reading import Found
 from backend.staff.rights import Right
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from backend.admin.assigning import Key
 from backend.admin.customers import customer
 from backend.admin.door import Visit, form
-from backend.loyalty import member_notes
+from backend.loyalty.members import member_notes
 from backend.staff.rights import Right
 
 

@@ -9,10 +9,12 @@ from backend.admin import customers, reward_fields
 from backend.admin.assigning import Key, followed, me
 from backend.admin.door import Visit, form, page
 from backend.errors import BadInput, Conflict, NotFound
-from backend.loyalty import approvals, customer_profile, reward_list, rewards
-from backend.loyalty.marks import DeliveryStatus, UseState
-from backend.loyalty.reward_attributes import AttributesMissing
-from backend.loyalty.rewards import Reward
+from backend.loyalty.members import customer_profile
+from backend.loyalty.points import approvals
+from backend.loyalty.redemptions.marks import DeliveryStatus, UseState
+from backend.loyalty.rewards import reward_list, rewards
+from backend.loyalty.rewards.reward_attributes import AttributesMissing
+from backend.loyalty.rewards.rewards import Reward
 from backend.staff import marking
 from backend.staff.rights import Right
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from backend.admin import campaign_calendar
 from backend.admin.door import Answer, Visit, form, page
 from backend.errors import Conflict
-from backend.loyalty import campaigns
 from backend.loyalty.calendar_rules import local_day
-from backend.loyalty.campaigns import Campaign
+from backend.loyalty.rewards import campaigns
+from backend.loyalty.rewards.campaigns import Campaign
 from backend.loyalty.wording import pick
 from backend.staff.rights import Right
 

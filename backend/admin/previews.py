@@ -12,9 +12,9 @@ from backend.admin import embedding
 from backend.admin.door import SIGNED_IN, Visit, page
 from backend.config import Config
 from backend.errors import NotFound
-from backend.loyalty import drafts, programs
 from backend.loyalty.calendar_rules import first_instant, instant_of, local_day
-from backend.loyalty.settings import ProgramSettings
+from backend.loyalty.program import drafts, programs
+from backend.loyalty.program.settings import ProgramSettings
 from backend.models import Member, Shop
 from backend.staff import looks
 from backend.staff.rights import Right

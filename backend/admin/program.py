@@ -7,8 +7,8 @@ from backend.admin import program_editing, program_fields
 from backend.admin.door import Answer, Visit, form, page
 from backend.admin.program_editing import Place
 from backend.errors import NotFound
-from backend.loyalty import drafts
-from backend.loyalty.program_words import CHOICES, SECTIONS, expiry_words
+from backend.loyalty.program import drafts
+from backend.loyalty.program.program_words import CHOICES, SECTIONS, expiry_words
 from backend.loyalty.wording import pick
 from backend.staff.rights import Right
 

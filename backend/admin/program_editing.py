@@ -19,12 +19,14 @@ from backend.admin import program_fields
 from backend.admin.door import Answer, Visit, is_rehearsal
 from backend.admin.program_fields import Fields
 from backend.errors import BadInput, LagniappeError
-from backend.loyalty import drafts, merchant_html, program_changes, program_example, rewards
-from backend.loyalty import settings as program_settings
-from backend.loyalty.drafts import Standing
-from backend.loyalty.program_changes import Changed
-from backend.loyalty.program_example import Example
-from backend.loyalty.program_words import CHOICES, LABELS, SECTIONS, Speaker
+from backend.loyalty import merchant_html
+from backend.loyalty.program import drafts, program_changes, program_example
+from backend.loyalty.program import settings as program_settings
+from backend.loyalty.program.drafts import Standing
+from backend.loyalty.program.program_changes import Changed
+from backend.loyalty.program.program_example import Example
+from backend.loyalty.program.program_words import CHOICES, LABELS, SECTIONS, Speaker
+from backend.loyalty.rewards import rewards
 from backend.loyalty.wording import forms_of, is_language_tag, own_language, points_text
 
 ADDING = ("add_", "preview", "fields")

@@ -17,9 +17,9 @@ from werkzeug.datastructures import MultiDict
 from backend.admin import reward_fields
 from backend.admin.reward_fields import joined, nested, split
 from backend.loyalty.calendar_rules import instant_of
-from backend.loyalty.eligibility_terms import MONTHS
-from backend.loyalty.program_words import SECTIONS
-from backend.loyalty.settings import CLAIMED, OF_ORDERS
+from backend.loyalty.eligibility.eligibility_terms import MONTHS
+from backend.loyalty.program.program_words import SECTIONS
+from backend.loyalty.program.settings import CLAIMED, OF_ORDERS
 
 Fields = MultiDict[str, str]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from backend.admin.door import Visit
-from backend.loyalty import programs
-from backend.loyalty.settings import ProgramSettings
+from backend.loyalty.program import programs
+from backend.loyalty.program.settings import ProgramSettings
 from backend.loyalty.wording import pick
 from backend.reports import program
 from backend.staff.rights import Right

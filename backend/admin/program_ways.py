@@ -9,10 +9,10 @@ from backend.admin import program_editing, program_fields, reward_fields
 from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.admin.program_fields import Fields
 from backend.errors import BadInput, Conflict, NotFound
-from backend.loyalty import drafts
-from backend.loyalty import settings as program_settings
-from backend.loyalty.eligibility_terms import ATTRIBUTES, OPERATORS
-from backend.loyalty.program_words import CHOICES
+from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES, OPERATORS
+from backend.loyalty.program import drafts
+from backend.loyalty.program import settings as program_settings
+from backend.loyalty.program.program_words import CHOICES
 from backend.loyalty.wording import factor_text, own_language, pick, points_text
 from backend.staff.rights import Right
 

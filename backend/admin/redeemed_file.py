@@ -9,10 +9,10 @@ from datetime import datetime
 from flask import Response, stream_with_context
 
 from backend.db import transaction
-from backend.loyalty import redemption_grid
 from backend.loyalty.calendar_rules import timezone
-from backend.loyalty.redemption_grid import Redeemed, Wanted
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.redemptions import redemption_grid
+from backend.loyalty.redemptions.redemption_grid import Redeemed, Wanted
+from backend.loyalty.shops.shops import ShopFacts
 
 CHUNK = 1_000
 COLUMNS = (

@@ -11,10 +11,12 @@ from pydantic import BaseModel, Field
 from backend.admin.door import Answer, Visit, form, page
 from backend.admin.redeemed_file import redeemed_file
 from backend.errors import BadInput, Conflict, NotFound
-from backend.loyalty import issuing, postal, redemption_grid, rewards
 from backend.loyalty.calendar_rules import instant_of, timezone
-from backend.loyalty.marks import DeliveryStatus, UseState
-from backend.loyalty.redemption_grid import TYPES, Sort, Wanted
+from backend.loyalty.members import postal
+from backend.loyalty.redemptions import issuing, redemption_grid
+from backend.loyalty.redemptions.marks import DeliveryStatus, UseState
+from backend.loyalty.redemptions.redemption_grid import TYPES, Sort, Wanted
+from backend.loyalty.rewards import rewards
 from backend.models import Member, Redemption
 from backend.staff import marking
 from backend.staff.rights import Right

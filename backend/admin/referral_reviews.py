@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 from backend.admin.assigning import me
 from backend.admin.door import Visit, form, page
 from backend.errors import BadInput
-from backend.loyalty import approvals, referral_list
-from backend.loyalty import referral_reviews as reviews
+from backend.loyalty.points import approvals
+from backend.loyalty.referrals import referral_list
+from backend.loyalty.referrals import referral_reviews as reviews
 from backend.staff.rights import Right
 
 PAGE_SIZE = 25

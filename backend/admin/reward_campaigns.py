@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from backend.admin import reward_fields
 from backend.admin.door import Answer, Visit, form, is_rehearsal, page
-from backend.loyalty import reward_list, reward_shelf, rewards
-from backend.loyalty.reward_list import Wanted
+from backend.loyalty.rewards import reward_list, reward_shelf, rewards
+from backend.loyalty.rewards.reward_list import Wanted
 from backend.staff.rights import Right
 
 PAGE_SIZE = 25

@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from backend.admin.door import Answer, Visit, form, page
 from backend.errors import BadInput
-from backend.loyalty import coupons, rewards, stock_health
-from backend.loyalty.coupons import LOW_STOCK
-from backend.loyalty.reward_definition import MAX_UPLOADED
+from backend.loyalty.coupons import coupons, stock_health
+from backend.loyalty.coupons.coupons import LOW_STOCK
+from backend.loyalty.rewards import rewards
+from backend.loyalty.rewards.reward_definition import MAX_UPLOADED
 from backend.staff.rights import Right
 
 LARGEST_UPLOAD = 8 * 1024 * 1024

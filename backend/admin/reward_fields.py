@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import MultiDict
 
 from backend.loyalty.calendar_rules import instant_of
-from backend.loyalty.eligibility_terms import OPERATORS, shape
-from backend.loyalty.reward_definition import FITS, OF_SOME_TYPES, RewardDefinition, RewardType, to_document
+from backend.loyalty.eligibility.eligibility_terms import OPERATORS, shape
+from backend.loyalty.rewards.reward_definition import FITS, OF_SOME_TYPES, RewardDefinition, RewardType, to_document
 
 Fields = MultiDict[str, str]
 

@@ -13,20 +13,14 @@ from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.admin.reward_codes import typed_codes
 from backend.admin.reward_fields import CAMPAIGN_TYPES, Fields
 from backend.errors import BadInput, Conflict, LagniappeError
-from backend.loyalty import (
-    images,
-    merchant_html,
-    programs,
-    reward_definition,
-    reward_list,
-    rewards,
-    segments,
-    shopify_shops,
-    shops,
-    stock_health,
-)
-from backend.loyalty.eligibility_terms import ATTRIBUTES, OPERATORS
-from backend.loyalty.rewards import Reward
+from backend.loyalty import merchant_html
+from backend.loyalty.coupons import stock_health
+from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES, OPERATORS
+from backend.loyalty.program import programs
+from backend.loyalty.rewards import images, reward_definition, reward_list, rewards
+from backend.loyalty.rewards.rewards import Reward
+from backend.loyalty.segments import segments
+from backend.loyalty.shops import shopify_shops, shops
 from backend.loyalty.wording import is_language_tag, pick
 from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes

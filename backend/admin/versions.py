@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from backend.admin import program_editing
 from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.errors import NotFound
-from backend.loyalty import drafts, programs
-from backend.loyalty import settings as program_settings
-from backend.loyalty.program_words import SECTION_OF, SECTIONS, Fact, facts
+from backend.loyalty.program import drafts, programs
+from backend.loyalty.program import settings as program_settings
+from backend.loyalty.program.program_words import SECTION_OF, SECTIONS, Fact, facts
 from backend.loyalty.wording import pick
 from backend.models import ProgramVersion
 from backend.staff.rights import Right

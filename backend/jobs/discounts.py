@@ -17,7 +17,9 @@ from backend import clock
 from backend.config import Config
 from backend.db import db
 from backend.jobs.calls import Call, Send
-from backend.loyalty import coupons, endings, shops
+from backend.loyalty.coupons import coupons
+from backend.loyalty.redemptions import endings
+from backend.loyalty.shops import shops
 from backend.platforms import outgoing
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.custom import discounts

@@ -5,7 +5,8 @@ from typing import Any
 from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
-from backend.loyalty import data_requests, deliveries
+from backend.loyalty.deliveries import deliveries
+from backend.loyalty.members import data_requests
 from backend.platforms.events import DataRequested
 from backend.staff import letters
 from backend.staff.rights import Right

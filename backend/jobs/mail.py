@@ -18,7 +18,10 @@ from backend.config import Config
 from backend.db import db
 from backend.jobs.calls import Call, Send
 from backend.ledger.balance import balance
-from backend.loyalty import expiry, notices, programs, shops
+from backend.loyalty.notifications import notices
+from backend.loyalty.points import expiry
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shops
 from backend.mail import about_members, about_points, about_rewards
 from backend.mail.asking import Asked, NothingToTell
 from backend.mail.messages import Context, Kind, compose

@@ -31,7 +31,9 @@ from backend.jobs import (
 from backend.jobs.calls import Call, Line, Send, Together
 from backend.jobs.draining import has_time_left, in_batches
 from backend.jobs.shopify_lines import AT_ONCE
-from backend.loyalty import account_metafields, coupons, outgoing_events
+from backend.loyalty.coupons import coupons
+from backend.loyalty.members import account_metafields
+from backend.loyalty.notifications import outgoing_events
 from backend.platforms.base import Never, NotNow, TryAgain
 from backend.staff import letters
 

@@ -4,22 +4,16 @@ they were held for or spent on ends, and codes are kept in stock."""
 from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
-from backend.loyalty import (
-    announcement_plan,
-    announcements,
-    awards,
-    coupons,
-    endings,
-    expiry,
-    referral_judging,
-    referral_rewards,
-    segment_due,
-    segment_judging,
-    shops,
-    tier_due,
-    tier_settling,
-)
-from backend.loyalty import birthdays as birthday_rules
+from backend.loyalty.bonuses import birthdays as birthday_rules
+from backend.loyalty.coupons import coupons
+from backend.loyalty.orders import awards
+from backend.loyalty.points import expiry
+from backend.loyalty.redemptions import endings
+from backend.loyalty.referrals import referral_judging, referral_rewards
+from backend.loyalty.rewards import announcement_plan, announcements
+from backend.loyalty.segments import segment_due, segment_judging
+from backend.loyalty.shops import shops
+from backend.loyalty.tiers import tier_due, tier_settling
 
 
 def post_due() -> int:

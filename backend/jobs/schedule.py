@@ -11,7 +11,10 @@ from importlib import import_module
 
 from backend import queue
 from backend.jobs import upkeep
-from backend.loyalty import announcements, outgoing_events, referral_rewards, shop_redaction
+from backend.loyalty.notifications import outgoing_events
+from backend.loyalty.referrals import referral_rewards
+from backend.loyalty.rewards import announcements
+from backend.loyalty.shops import shop_redaction
 from backend.reports import activity
 from backend.shopify import code_audit, metafields
 

@@ -23,7 +23,8 @@ from backend.jobs import discounts as telling
 from backend.jobs import shopify_lines
 from backend.jobs.calls import Call, Send
 from backend.jobs.shopify_lines import AT_ONCE, SECONDS, TOO_LONG, opened
-from backend.loyalty import coupons, shops
+from backend.loyalty.coupons import coupons
+from backend.loyalty.shops import shops
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify.discounts import MOST_CODES, digest
 from backend.shopify import code_discounts, tokens

@@ -14,7 +14,9 @@ from backend.db import db
 from backend.jobs import discounts as telling
 from backend.jobs import shopify_lines
 from backend.jobs.calls import Call, Send
-from backend.loyalty import coupons, issuing, shops
+from backend.loyalty.coupons import coupons
+from backend.loyalty.redemptions import issuing
+from backend.loyalty.shops import shops
 from backend.models import Coupon
 from backend.platforms.base import Never, TryAgain
 from backend.shopify import gift_cards, payouts, store_credit

@@ -10,7 +10,7 @@ from backend import clock
 from backend.config import Config
 from backend.db import db
 from backend.jobs.calls import Call, Send
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.mail.about_the_shop import LETTERS, Inquiry, compose
 from backend.mail.asking import NothingToTell
 from backend.mail.sending import Letterhead, MailServer, Post, letter, postbox

@@ -13,7 +13,10 @@ from backend.db import retrying, transaction
 from backend.jobs import shopify_metafields, shopify_orders
 from backend.jobs.draining import in_batches
 from backend.ledger import check
-from backend.loyalty import dry_runs, outgoing_events, shop_redaction, stock_health
+from backend.loyalty.coupons import stock_health
+from backend.loyalty.notifications import outgoing_events
+from backend.loyalty.program import dry_runs
+from backend.loyalty.shops import shop_redaction
 from backend.reports import activity, kept
 from backend.shopify import code_audit
 from backend.staff import letters, throttle

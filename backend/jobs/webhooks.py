@@ -19,7 +19,7 @@ from backend import clock
 from backend.config import Config
 from backend.db import retrying, transaction
 from backend.jobs.calls import Call, Send
-from backend.loyalty import endpoints
+from backend.loyalty.notifications import endpoints
 from backend.platforms import outgoing
 from backend.platforms.base import Never, NotNow, TryAgain
 from backend.platforms.custom.signature import sign

@@ -10,7 +10,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from backend.errors import BadInput
-from backend.loyalty.settings import AfterDays, Expiry, FixedDay, Never
+from backend.loyalty.program.settings import AfterDays, Expiry, FixedDay, Never
 
 REMINDER_DAYS = (30, 7)
 """How long before points end their owner is told (issue "An order becomes points", 5)."""

@@ -9,7 +9,7 @@ from babel import Locale
 from babel.numbers import format_currency, format_decimal
 from sqlalchemy import text
 
-from backend.loyalty.settings import Level
+from backend.loyalty.program.settings import Level
 from backend.loyalty.wording import pick, points_text
 from backend.mail.asking import Asked, NothingToTell
 from backend.mail.languages import language_for

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from backend.loyalty import expiry, notices
+from backend.loyalty.notifications import notices
+from backend.loyalty.points import expiry
 from backend.loyalty.wording import pick
 from backend.mail.asking import Asked, NothingToTell
 from backend.mail.messages import Context

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Literal
 
 from backend.errors import NotFound
-from backend.loyalty import merchant_html, rewards
+from backend.loyalty import merchant_html
+from backend.loyalty.rewards import rewards
 from backend.mail.asking import Asked, NothingToTell
 from backend.mail.messages import Context
 from backend.models import Redemption

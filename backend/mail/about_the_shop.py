@@ -15,9 +15,12 @@ from sqlalchemy import text
 
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import endpoints, postal, rewards, stock_health
 from backend.loyalty.calendar_rules import timezone
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.coupons import stock_health
+from backend.loyalty.members import postal
+from backend.loyalty.notifications import endpoints
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops.shops import ShopFacts
 from backend.mail.asking import NothingToTell
 from backend.mail.messages import DEFAULT_ACCENT, Message, one_line, readable_on, templates
 from backend.models import ManualChange, Member, Redemption

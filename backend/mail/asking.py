@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from backend.ledger.posting import AnySession
-from backend.loyalty.settings import ProgramSettings
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.program.settings import ProgramSettings
+from backend.loyalty.shops.shops import ShopFacts
 
 
 class NothingToTell(Exception):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from backend.ledger.posting import Author
-from backend.loyalty.adjustments import MAX_POINTS, adjust
+from backend.loyalty.points.adjustments import MAX_POINTS, adjust
 from backend.merchant_api import balances, transactions
 from backend.merchant_api.balances import Balance
 from backend.merchant_api.members import MemberRef, find

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from backend import db
 from backend.errors import Forbidden, Unauthorized
-from backend.loyalty.shops import api_key_hash
+from backend.loyalty.shops.shops import api_key_hash
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(lgn_([0-9]{1,18})_[A-Za-z0-9_-]{16,128})", re.ASCII)
 

@@ -6,7 +6,8 @@ from flask import current_app
 from pydantic import WithJsonSchema
 
 from backend.config import Config
-from backend.loyalty import brand_images, shops
+from backend.loyalty.rewards import brand_images
+from backend.loyalty.shops import shops
 from backend.loyalty.uploads import Content
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.rewards import Reward, RewardQuery, show_reward

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from flask import current_app
 from pydantic import Field, WithJsonSchema
 
-from backend.loyalty import campaigns, images, rewards, shops
+from backend.loyalty.rewards import campaigns, images, rewards
+from backend.loyalty.shops import shops
 from backend.merchant_api import campaigns_schema
 from backend.merchant_api.operations import Call, DocumentedAs, operation
 from backend.merchant_api.paging import Page, PageQuery, cut

@@ -1,4 +1,4 @@
-"""What JSON Schema can say of a gift campaign (`loyalty/campaign_definition.py`), by hand as in `settings_schema.py`.
+"""What JSON Schema can say of a gift campaign (`loyalty/rewards/campaign_definition.py`), by hand as in `settings_schema.py`.
 
 What no schema can say (which rewards are gifts, an end before the beginning, bytes that are no picture) is a 409.
 """
@@ -6,7 +6,7 @@ What no schema can say (which rewards are gifts, an end before the beginning, by
 from typing import Any
 
 from backend.loyalty import merchant_html
-from backend.loyalty.campaign_definition import MAX_GIFTS
+from backend.loyalty.rewards.campaign_definition import MAX_GIFTS
 from backend.merchant_api.settings_schema import CONTENT_BASE64, LANGUAGES, label, or_null
 
 Schema = dict[str, Any]

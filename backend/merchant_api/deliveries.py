@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.errors import Conflict, NotFound
-from backend.loyalty import deliveries
+from backend.loyalty.deliveries import deliveries
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cut
 from backend.merchant_api.shapes import NO_CONTROLS, Id, Shown, Time, example

@@ -1,11 +1,11 @@
-"""What JSON Schema can say of eligibility rules (`loyalty/eligibility_reading.py`), for rewards and for ways to earn."""
+"""What JSON Schema can say of eligibility rules (`eligibility_reading.py`), for rewards and for ways to earn."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from backend.loyalty.eligibility_reading import MAX_CONDITIONS, MAX_RULES
-from backend.loyalty.eligibility_terms import ATTRIBUTES, OPERATORS, Kind, shape
-from backend.loyalty.eligibility_values import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUES
+from backend.loyalty.eligibility.eligibility_reading import MAX_CONDITIONS, MAX_RULES
+from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES, OPERATORS, Kind, shape
+from backend.loyalty.eligibility.eligibility_values import MAX_NUMBER, MAX_TEXT_CHARACTERS, MAX_VALUES
 from backend.merchant_api.shapes import A_LINE
 
 Schema = dict[str, Any]

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from backend.loyalty import shops, told_events
+from backend.loyalty.bonuses import told_events
+from backend.loyalty.shops import shops
 from backend.merchant_api.members import MemberRef, find
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.shapes import A_LINE, Given, GivenTime, Shown, Time, example

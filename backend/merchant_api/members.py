@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from backend.errors import Conflict, NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty.members import owner_of_address
+from backend.loyalty.members.members import owner_of_address
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cut
 from backend.merchant_api.shapes import LARGEST_ID, NO_CONTROLS, Id, Shown, Time, example

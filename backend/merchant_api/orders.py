@@ -6,7 +6,8 @@ from pydantic import Field
 from sqlalchemy import select
 
 from backend.errors import NotFound
-from backend.loyalty import awards, shops
+from backend.loyalty.orders import awards
+from backend.loyalty.shops import shops
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cut
 from backend.merchant_api.shapes import NO_CONTROLS, Id, Shown, Time, example

@@ -9,10 +9,10 @@ from pydantic import Field
 from sqlalchemy import select
 
 from backend.errors import BadInput, Conflict
-from backend.loyalty import programs
-from backend.loyalty import settings as program_settings
-from backend.loyalty.eligibility_reading import read_rules
-from backend.loyalty.settings import ProgramSettings
+from backend.loyalty.eligibility.eligibility_reading import read_rules
+from backend.loyalty.program import programs
+from backend.loyalty.program import settings as program_settings
+from backend.loyalty.program.settings import ProgramSettings
 from backend.merchant_api import settings_schema
 from backend.merchant_api.operations import Call, DocumentedAs, operation
 from backend.merchant_api.paging import Page, PageQuery, cut

@@ -8,11 +8,12 @@ from sqlalchemy import select, text
 
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import endings, shops
-from backend.loyalty.cashback_status import cashback_status
-from backend.loyalty.marks import DeliveryStatus, UseState
-from backend.loyalty.reward_definition import RewardSubType, RewardType
-from backend.loyalty.rewards import public_id
+from backend.loyalty.redemptions import endings
+from backend.loyalty.redemptions.cashback_status import cashback_status
+from backend.loyalty.redemptions.marks import DeliveryStatus, UseState
+from backend.loyalty.rewards.reward_definition import RewardSubType, RewardType
+from backend.loyalty.rewards.rewards import public_id
+from backend.loyalty.shops import shops
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cursor
 from backend.merchant_api.shapes import LARGEST_ID, NO_CONTROLS, Given, GivenTime, Id, Shown, Time, example

@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from backend.errors import NotFound
 from backend.ledger.posting import Author
-from backend.loyalty import referral_reviews, shops
+from backend.loyalty.referrals import referral_reviews
+from backend.loyalty.shops import shops
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cut
 from backend.merchant_api.shapes import A_LINE, LARGEST_ID, Given, Id, Shown, Time, example

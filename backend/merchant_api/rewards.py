@@ -14,10 +14,12 @@ from sqlalchemy import text
 
 from backend.errors import BadInput, Contradiction
 from backend.ledger.posting import AnySession
-from backend.loyalty import coupons as coupon_stock
-from backend.loyalty import eligibility, member_facts, reward_definition, rewards, shops
-from backend.loyalty.reward_definition import RewardSubType, RewardType, Unfit
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.coupons import coupons as coupon_stock
+from backend.loyalty.eligibility import eligibility, member_facts
+from backend.loyalty.rewards import reward_definition, rewards
+from backend.loyalty.rewards.reward_definition import RewardSubType, RewardType, Unfit
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import ShopFacts
 from backend.merchant_api import rewards_schema
 from backend.merchant_api.members import MemberRef, find
 from backend.merchant_api.operations import Call, DocumentedAs, operation

@@ -1,4 +1,4 @@
-"""What JSON Schema can say of a reward (`loyalty/reward_definition.py`): one shape for each type, and what a change holds.
+"""What JSON Schema can say of a reward (`reward_definition.py`): one shape for each type, and what a change holds.
 
 Written by hand where the checks are Python functions, as in `settings_schema.py`. That both agree is tested by sending
 what this schema allows. What no schema can say (an end before its beginning) is no 422 but a 409.
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from backend.loyalty import merchant_html
-from backend.loyalty.eligibility_values import MAX_VALUES
-from backend.loyalty.reward_definition import (
+from backend.loyalty.eligibility.eligibility_values import MAX_VALUES
+from backend.loyalty.rewards.reward_definition import (
     FITS,
     LONGEST_GIFT_CARD_PREFIX,
     MAX_POINTS,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema
 
-from backend.loyalty import segments
+from backend.loyalty.segments import segments
 from backend.merchant_api import eligibility_schema
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cut

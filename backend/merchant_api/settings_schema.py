@@ -1,4 +1,4 @@
-"""What JSON Schema can say of the checks in `loyalty/settings.py` that pydantic's own schema leaves out.
+"""What JSON Schema can say of the checks in `loyalty/program/settings.py` that pydantic's own schema leaves out.
 
 Those checks are Python functions (a language tag, an amount above zero, an address), so the schema made from the types
 alone would promise more than the program takes. That both agree is tested by sending what this schema allows.
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.loyalty import merchant_html, uploads
-from backend.loyalty.settings import MAX_ITEMS, MAX_LANGUAGES
+from backend.loyalty.program.settings import MAX_ITEMS, MAX_LANGUAGES
 from backend.loyalty.wording import LANGUAGE_TAG, MAX_TAG_CHARACTERS, PLURAL_FORMS
 from backend.merchant_api import eligibility_schema
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.shapes import Id, Shown
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from sqlalchemy import text
 
-from backend.loyalty import shops, tiers
-from backend.loyalty.tier_changes import ByHand
+from backend.loyalty.shops import shops
+from backend.loyalty.tiers import tiers
+from backend.loyalty.tiers.tier_changes import ByHand
 from backend.merchant_api.members import MemberRef, find
 from backend.merchant_api.operations import Call, operation
 from backend.merchant_api.paging import Page, PageQuery, cut

@@ -1,10 +1,10 @@
-"""What webhooks out say, for the OpenAPI document. `loyalty/outgoing_bodies.py` writes them; a test holds both equal."""
+"""What webhooks out say, for the OpenAPI document. `outgoing_bodies.py` writes them; a test holds both equal."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from backend.loyalty.endpoints import TYPES
+from backend.loyalty.notifications.endpoints import TYPES
 from backend.merchant_api.shapes import Id, Shown, Time
 from backend.merchant_api.transactions import Bucket, Kind
 

@@ -1,4 +1,4 @@
-"""A batch of available points with one expiry date. Written by the ledger; its reminder by `loyalty/expiry`."""
+"""A batch of available points with one expiry date. Written by the ledger; its reminder by `loyalty/points/expiry`."""
 
 from sqlalchemy.orm import Mapped
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import stock_health
+from backend.loyalty.coupons import stock_health
 from backend.reports import kept
 from backend.reports.movements import COLUMNS
 

@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import stock_health
+from backend.loyalty.coupons import stock_health
 
 MOST_COUNTED = 100
 """More need not be counted to say that there are many."""

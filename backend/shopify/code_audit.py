@@ -2,7 +2,7 @@
 
 A code that should work and is not there is made again with the same letters. A code in a discount of ours that is nobody's is
 taken away, and so are discounts that have done their work. What a person must look at is kept for the gap report: a discount
-that was switched off, and a code in somebody's hands that Shopify will not have again (`loyalty/lost_codes.py`).
+that was switched off, and a code in somebody's hands that Shopify will not have again (`loyalty/coupons/lost_codes.py`).
 
 Nothing is taken away that is not known to be ours: a title can be copied, and another installation may count its shops as we
 do. So of a discount that we have no row for, only codes that stand in our own list are.
@@ -23,7 +23,8 @@ from sqlalchemy import TextClause, select, text
 from backend import clock
 from backend.db import transaction
 from backend.ledger.posting import AnySession
-from backend.loyalty import coupons, shops
+from backend.loyalty.coupons import coupons
+from backend.loyalty.shops import shops
 from backend.models import ShopifyShop
 from backend.platforms import outgoing
 from backend.platforms.base import Never, TryAgain

@@ -17,8 +17,8 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import coupons
-from backend.loyalty.coupons import TAKEN
+from backend.loyalty.coupons import coupons
+from backend.loyalty.coupons.coupons import TAKEN
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import discounts as words
 from backend.platforms.shopify.discounts import MOST_CODES, Reference

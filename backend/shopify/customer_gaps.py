@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from backend.loyalty.gap_report import Finding, Looking
+from backend.loyalty.deliveries.gap_report import Finding, Looking
 from backend.models import MetafieldRun
 
 

@@ -1,8 +1,8 @@
 """What the gap report says of shops on Shopify, beside what it says of all."""
 
-from backend.loyalty.gap_report import OF_PLATFORM
-from backend.loyalty.lost_codes import lost_codes
-from backend.loyalty.shops import SHOPIFY
+from backend.loyalty.coupons.lost_codes import lost_codes
+from backend.loyalty.deliveries.gap_report import OF_PLATFORM
+from backend.loyalty.shops.shops import SHOPIFY
 from backend.shopify import order_gaps
 from backend.shopify.customer_gaps import customer_data
 

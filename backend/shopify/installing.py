@@ -14,8 +14,12 @@ from sqlalchemy import select
 
 from backend import clock, db
 from backend.errors import BadInput
-from backend.loyalty import calendar_rules, coupons, deliveries, name_locks, programs, shopify_shops, shops
-from backend.loyalty.shops import MAX_NAME_CHARACTERS, SHOPIFY
+from backend.loyalty import calendar_rules, name_locks
+from backend.loyalty.coupons import coupons
+from backend.loyalty.deliveries import deliveries
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shopify_shops, shops
+from backend.loyalty.shops.shops import MAX_NAME_CHARACTERS, SHOPIFY
 from backend.loyalty.wording import is_language_tag
 from backend.models import Shop, ShopifyShop
 from backend.platforms.base import Never, TryAgain

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from backend import queue, strict_json
 from backend.errors import BadInput
 from backend.ledger.posting import AnySession
-from backend.loyalty import deliveries
+from backend.loyalty.deliveries import deliveries
 from backend.models import Delivery
 from backend.platforms.base import NotForUs
 from backend.platforms.registry import platform

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import TextClause, select, text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import programs, shopify_shops, shops
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shopify_shops, shops
 from backend.loyalty.wording import pick
 from backend.models import MetafieldRun, ShopifyShop
 from backend.platforms.shopify import scopes

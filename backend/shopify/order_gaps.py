@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from backend.loyalty.gap_report import LATE, MOST, Finding, Looking, Source
+from backend.loyalty.deliveries.gap_report import LATE, MOST, Finding, Looking, Source
 from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes
 from backend.shopify.orders import UNTOLD_KEPT

@@ -2,7 +2,7 @@
 
 No order carries a code that would tell us, so what one has spent is noticed within a day, and at once when it is to be taken
 back: a card that has been spent in part has been used. One that is gone or switched off is kept for the gap report
-(`loyalty/lost_codes.py`), for money is not made again by itself. Of store credit nothing is compared: what is in an account
+(`lost_codes.py`), for money is not made again by itself. Of store credit nothing is compared: what is in an account
 is money, whichever reward it came with (`store_credit.py`).
 """
 
@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import retrying, transaction
-from backend.loyalty import found_used
+from backend.loyalty.redemptions import found_used
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify.discounts import MOST_CODES
 from backend.shopify.discounts import Line

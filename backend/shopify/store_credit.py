@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from backend import clock
-from backend.loyalty.coupons import SPENT
+from backend.loyalty.coupons.coupons import SPENT
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import discounts, payouts
 from backend.platforms.shopify.admin_api import Throttled

@@ -9,7 +9,7 @@ import requests
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.platforms.base import Never
 from backend.shopify import asking
 

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import coupons, shopify_shops
+from backend.loyalty.coupons import coupons
+from backend.loyalty.shops import shopify_shops
 from backend.models import ShopifyShop
 
 JOB = "upkeep.watch_topics"

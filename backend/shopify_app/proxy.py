@@ -10,8 +10,8 @@ from flask import Blueprint, Response, current_app, request
 from backend import clock, db, strict_json
 from backend.config import Config
 from backend.errors import NotFound, Unauthorized
-from backend.loyalty import shops
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import ShopFacts
 from backend.platforms.shopify import proxy_signature
 
 blueprint = Blueprint("shopify_proxy", __name__, url_prefix="/shopify/proxy")

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import marks
-from backend.loyalty.marks import DeliveryStatus, UseState
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.redemptions import marks
+from backend.loyalty.redemptions.marks import DeliveryStatus, UseState
+from backend.loyalty.shops.shops import ShopFacts
 from backend.models import Redemption
 from backend.staff import letters
 from backend.staff.rights import Right

@@ -18,7 +18,9 @@ from backend import clock
 from backend.db import after_commit, transaction
 from backend.errors import Conflict, LagniappeError
 from backend.ledger.posting import AnySession
-from backend.loyalty import programs, rewards, shops
+from backend.loyalty.program import programs
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
 from backend.queue import enqueue_after_commit
 from backend.transfer import archive, files, restoring
 from backend.transfer.imports import Transfer, find

@@ -9,8 +9,10 @@ from sqlalchemy import text
 from backend.errors import NotEnoughPoints
 from backend.ledger import posting
 from backend.ledger.posting import AnySession, Imported
-from backend.loyalty import calendar_rules, notices, programs
-from backend.loyalty.notices import Notice
+from backend.loyalty import calendar_rules
+from backend.loyalty.notifications import notices
+from backend.loyalty.notifications.notices import Notice
+from backend.loyalty.program import programs
 from backend.platforms.events import time_text
 from backend.transfer import second_person
 from backend.transfer.outcomes import Outcome, Run

@@ -4,7 +4,7 @@ from typing import Any
 
 from backend.errors import LagniappeError
 from backend.ledger.posting import AnySession
-from backend.loyalty import rewards
+from backend.loyalty.rewards import rewards
 from backend.transfer.outcomes import Outcome, Run
 
 

@@ -7,7 +7,11 @@ import orjson
 from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
-from backend.loyalty import members, orders, referral_codes, segment_due, tier_due
+from backend.loyalty.members import members
+from backend.loyalty.orders import orders
+from backend.loyalty.referrals import referral_codes
+from backend.loyalty.segments import segment_due
+from backend.loyalty.tiers import tier_due
 from backend.transfer.outcomes import Outcome, Run
 
 _SHAPE = """r (external_id text, email text, email_verified boolean, phone text, first_name text, last_name text,

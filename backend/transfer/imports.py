@@ -21,8 +21,9 @@ from sqlalchemy import text
 from backend.db import transaction
 from backend.errors import BadInput, Conflict, NotFound, TooLarge
 from backend.ledger.posting import AnySession, Author
-from backend.loyalty import calendar_rules, shops
-from backend.loyalty.approvals import Person
+from backend.loyalty import calendar_rules
+from backend.loyalty.points.approvals import Person
+from backend.loyalty.shops import shops
 from backend.queue import enqueue_after_commit
 from backend.transfer import (
     csv_files,

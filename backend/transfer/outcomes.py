@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from backend.ledger.posting import Author
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops.shops import ShopFacts
 from backend.transfer.fields import Reading
 
 What = Literal["made", "changed", "same", "refused"]

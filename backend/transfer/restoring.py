@@ -18,7 +18,8 @@ from psycopg import sql
 
 from backend.config import Config
 from backend.errors import BadInput, Conflict
-from backend.loyalty import images, referral_codes
+from backend.loyalty.referrals import referral_codes
+from backend.loyalty.rewards import images
 from backend.transfer import archive
 from backend.transfer.tables import REPLACED, TAKEN
 

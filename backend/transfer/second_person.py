@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from backend.errors import Conflict
 from backend.ledger.posting import AnySession
-from backend.loyalty import approvals
+from backend.loyalty.points import approvals
 
 ASKED_OF = "points:assign"
 """The right that both need (`backend/staff/rights.py`)."""

@@ -11,7 +11,7 @@ from flask import Response, request
 
 from backend import clock, queue, strict_json
 from backend.errors import BadInput, TooLarge
-from backend.loyalty import deliveries
+from backend.loyalty.deliveries import deliveries
 from backend.platforms.base import MalformedDelivery, NotForUs, Platform
 from backend.problems import problem
 from backend.webhooks import inbox

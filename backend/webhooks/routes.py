@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 
 from backend import clock
 from backend.errors import NotFound
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.platforms.registry import platform as known_platform
 from backend.webhooks import receiving, shopify
 

@@ -11,8 +11,8 @@ from flask import Response, current_app, request
 from backend import clock
 from backend.config import Config
 from backend.errors import NotFound
-from backend.loyalty import shopify_shops
-from backend.loyalty.shopify_shops import Known
+from backend.loyalty.shops import shopify_shops
+from backend.loyalty.shops.shopify_shops import Known
 from backend.platforms.base import NotForUs
 from backend.platforms.shopify import adapter
 from backend.platforms.shopify import domain as shop_domain

@@ -3,7 +3,7 @@
 import hashlib
 
 from backend import clock
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops.shops import ShopFacts
 from backend.widget_api import cors, signing
 
 Headers = list[tuple[str, str]]

@@ -19,9 +19,9 @@ import orjson
 from flask import Request, Response
 
 from backend.errors import NotFound
-from backend.loyalty import programs
-from backend.loyalty.settings import ProgramSettings
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.program import programs
+from backend.loyalty.program.settings import ProgramSettings
+from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import pick
 from backend.widget_api.colours import ink_on
 from backend.widget_api.words import sentences

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from backend import clock, db, strict_json
 from backend.errors import Conflict, NotFound
-from backend.loyalty import claims
-from backend.loyalty.rule_payments import Came
+from backend.loyalty.bonuses import claims
+from backend.loyalty.bonuses.rule_payments import Came
 from backend.loyalty.wording import points_text
 from backend.widget_api import earn_shapes, program_document, reading
 from backend.widget_api.door import blueprint, json_body, member_session, own, wanted_language

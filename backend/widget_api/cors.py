@@ -11,7 +11,7 @@ from flask import Response
 
 from backend import db
 from backend.errors import Forbidden
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops.shops import ShopFacts
 
 _EXPOSED = ("Access-Control-Expose-Headers", "Lagniappe-Signature, ETag, Retry-After")
 FOR_EVERYONE = (("Access-Control-Allow-Origin", "*"), _EXPOSED)

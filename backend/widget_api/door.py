@@ -17,8 +17,8 @@ from werkzeug.exceptions import UnsupportedMediaType
 from backend import checking, strict_json
 from backend.config import Config
 from backend.errors import BadInput, NotFound, TooLarge
-from backend.loyalty import shops
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import ShopFacts
 from backend.visitor_address import visitor_address
 from backend.widget_api import answers, cors, reading
 from backend.widget_api.hot_path import HotPath

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.loyalty import eligibility, rule_limits
-from backend.loyalty.eligibility import Facts
-from backend.loyalty.settings import CLAIMED, ORDER_RULE, Limit, ProgramSettings, Rule
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.bonuses import rule_limits
+from backend.loyalty.eligibility import eligibility
+from backend.loyalty.eligibility.eligibility import Facts
+from backend.loyalty.program.settings import CLAIMED, ORDER_RULE, Limit, ProgramSettings, Rule
+from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import factor_text, pick, points_text
 from backend.platforms.events import time_text
 from backend.widget_api.amounts import money

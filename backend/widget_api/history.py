@@ -10,7 +10,7 @@ import orjson
 
 from backend import strict_json
 from backend.hot_statement import HotStatement
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import pick
 from backend.widget_api import program_document
 from backend.widget_api.pages import BadPage, cursor, page_length, place_of

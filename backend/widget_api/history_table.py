@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import pick_language
 from backend.widget_api import history
 from backend.widget_api.history_words import WORDS

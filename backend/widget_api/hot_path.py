@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask
 
 from backend import clock, strict_json
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.visitor_address import visitor_address
 from backend.widget_api import answers, program_document, reading
 from backend.widget_api.rate_limits import RateLimits

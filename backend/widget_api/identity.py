@@ -11,7 +11,7 @@ from jwt.exceptions import InvalidSubjectError
 
 from backend import clock
 from backend.errors import Unauthorized
-from backend.loyalty.members import WidgetVisitor
+from backend.loyalty.members.members import WidgetVisitor
 
 LONGEST_LIFE_SECONDS = 15 * 60
 LEEWAY_SECONDS = 10

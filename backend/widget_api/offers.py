@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from backend.loyalty import campaigns, rewards
-from backend.loyalty.campaigns import Campaign
-from backend.loyalty.rewards import Reward
+from backend.loyalty.rewards import campaigns, rewards
+from backend.loyalty.rewards.campaigns import Campaign
+from backend.loyalty.rewards.rewards import Reward
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The pictures of a shop: banners of campaigns and pictures of brands, as `loyalty/images.py` keeps them.
+"""The pictures of a shop: banners of campaigns and pictures of brands, as `loyalty/rewards/images.py` keeps them.
 
 An address names the content, so whoever has seen a picture may keep it for ever.
 """
@@ -8,8 +8,8 @@ import re
 from flask import Request, Response
 
 from backend.errors import NotFound
-from backend.loyalty import images
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.rewards import images
+from backend.loyalty.shops.shops import ShopFacts
 
 FOR_EVER = "public, max-age=31536000, immutable"
 

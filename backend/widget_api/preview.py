@@ -18,9 +18,11 @@ from pydantic import BaseModel
 from backend import clock, db, hot_statement, strict_json
 from backend.errors import Forbidden, NotFound, Unauthorized
 from backend.hot_statement import HotStatement
-from backend.loyalty import drafts, foresight, programs, shops
-from backend.loyalty.hindsight import Past
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.points import foresight
+from backend.loyalty.points.hindsight import Past
+from backend.loyalty.program import drafts, programs
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import ShopFacts
 from backend.platforms.events import time_text
 from backend.staff import looks
 from backend.staff.looks import Look

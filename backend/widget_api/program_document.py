@@ -16,10 +16,11 @@ from flask import current_app
 
 from backend import clock, strict_json
 from backend.errors import BadInput
-from backend.loyalty import merchant_html, programs
-from backend.loyalty.referral_payouts import RULE as REFERRAL
-from backend.loyalty.settings import Appearance, ProgramSettings
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty import merchant_html
+from backend.loyalty.program import programs
+from backend.loyalty.program.settings import Appearance, ProgramSettings
+from backend.loyalty.referrals.referral_payouts import RULE as REFERRAL
+from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import in_every_language, is_language_tag, pick, pick_language
 from backend.widget_api import answers, earn_shapes, offers, referral_words, tier_shape
 from backend.widget_api.colours import ink_on

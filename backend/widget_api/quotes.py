@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend import strict_json
 from backend.errors import BadInput, MalformedJson
-from backend.loyalty import quotes
-from backend.loyalty.order_sums import OrderLine
-from backend.loyalty.quotes import Cart
-from backend.loyalty.settings import Assign
+from backend.loyalty.orders import quotes
+from backend.loyalty.orders.order_sums import OrderLine
+from backend.loyalty.orders.quotes import Cart
+from backend.loyalty.program.settings import Assign
 from backend.loyalty.wording import points_text
 from backend.money import is_currency
 from backend.widget_api.amounts import money

@@ -14,10 +14,10 @@ import orjson
 from backend import db
 from backend.errors import Unauthorized
 from backend.hot_statement import HotStatement
-from backend.loyalty import eligibility, member_facts
-from backend.loyalty.eligibility import Facts
-from backend.loyalty.rewards import Reward
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.eligibility import eligibility, member_facts
+from backend.loyalty.eligibility.eligibility import Facts
+from backend.loyalty.rewards.rewards import Reward
+from backend.loyalty.shops.shops import ShopFacts
 from backend.widget_api import earn_shapes, program_document, reward_shapes, tier_shape
 from backend.widget_api.program_document import ProgramDocument
 from backend.widget_api.referral_shape import own_link

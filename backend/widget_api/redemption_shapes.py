@@ -6,10 +6,13 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from backend.loyalty import coupons, endings, redemptions, rewards, shops
-from backend.loyalty.endings import CASHBACK
-from backend.loyalty.rewards import Reward
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.coupons import coupons
+from backend.loyalty.redemptions import endings, redemptions
+from backend.loyalty.redemptions.endings import CASHBACK
+from backend.loyalty.rewards import rewards
+from backend.loyalty.rewards.rewards import Reward
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import ShopFacts
 from backend.models import Redemption
 from backend.platforms.events import time_text
 from backend.platforms.shopify import links

@@ -12,8 +12,8 @@ from babel.dates import format_skeleton
 
 from backend.errors import NotFound
 from backend.hot_statement import HotStatement
-from backend.loyalty.settings import ReferralSide
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.program.settings import ReferralSide
+from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import pick, points_text
 from backend.widget_api import program_document
 from backend.widget_api.pages import cursor, page_length, place_of

@@ -8,9 +8,9 @@ from flask import current_app
 
 from backend import db
 from backend.errors import NotFound
-from backend.loyalty import rewards
-from backend.loyalty.settings import ReferralSide
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.program.settings import ReferralSide
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import points_text
 from backend.widget_api.referral_words import words
 from backend.widget_api.reward_shapes import Tongue

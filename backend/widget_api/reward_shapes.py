@@ -9,13 +9,15 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
 from backend.errors import BadInput
-from backend.loyalty import eligibility, merchant_html, rewards
-from backend.loyalty.campaigns import Campaign
-from backend.loyalty.eligibility import Facts
-from backend.loyalty.endings import CASHBACK
-from backend.loyalty.rewards import Reward
-from backend.loyalty.settings import ProgramSettings
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty import merchant_html
+from backend.loyalty.eligibility import eligibility
+from backend.loyalty.eligibility.eligibility import Facts
+from backend.loyalty.program.settings import ProgramSettings
+from backend.loyalty.redemptions.endings import CASHBACK
+from backend.loyalty.rewards import rewards
+from backend.loyalty.rewards.campaigns import Campaign
+from backend.loyalty.rewards.rewards import Reward
+from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import pick, points_text
 from backend.platforms.events import time_text
 from backend.widget_api.amounts import money

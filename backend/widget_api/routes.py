@@ -9,8 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from backend import clock, db, strict_json
 from backend.errors import MemberBlocked, NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty import members, occasions, programs, referral_visits, referrals, shops, sightings
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.bonuses import occasions
+from backend.loyalty.members import members
+from backend.loyalty.program import programs
+from backend.loyalty.referrals import referral_visits, referrals
+from backend.loyalty.shops import shops, sightings
+from backend.loyalty.shops.shops import ShopFacts
 from backend.platforms.events import time_text
 from backend.visitor_address import visitor_address
 from backend.widget_api import (

@@ -13,9 +13,11 @@ from backend import clock, db, strict_json
 from backend.errors import BadInput, Conflict, NotEnoughPoints, NotFound
 from backend.hot_statement import HotStatement
 from backend.ledger.posting import Author
-from backend.loyalty import cashback, endings, expiry, redemptions, rewards
-from backend.loyalty.redemptions import MustExpireFirst, Redeemer
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.points import expiry
+from backend.loyalty.redemptions import cashback, endings, redemptions
+from backend.loyalty.redemptions.redemptions import MustExpireFirst, Redeemer
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops.shops import ShopFacts
 from backend.models import Redemption
 from backend.widget_api import program_document, reading, redemption_shapes, reward_shapes
 from backend.widget_api.door import blueprint, json_body, member_session, own, wanted_language

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.loyalty import tier_rules
-from backend.loyalty.settings import Level, Tiers
-from backend.loyalty.tier_rules import Counted, Standing
+from backend.loyalty.program.settings import Level, Tiers
+from backend.loyalty.tiers import tier_rules
+from backend.loyalty.tiers.tier_rules import Counted, Standing
 from backend.loyalty.wording import factor_text, pick, points_text
 from backend.platforms.events import time_text
 from backend.widget_api.amounts import money

@@ -2,7 +2,7 @@
 
 -- What can be had ----------------------------------------------------------------------------------------------------
 
--- Pictures that merchants upload, checked and written anew (backend/loyalty/images.py). The id is the content's SHA-256
+-- Pictures that merchants upload, checked and written anew (backend/loyalty/rewards/images.py). The id is the content's SHA-256
 -- in hex: the same picture is kept once, and an address always shows the same one.
 create table image (
     shop_id bigint not null references shop,

@@ -123,7 +123,7 @@ create table segment_due (
 
 -- Shops that have segments. `walk_at`: when all members are judged again, and `next_member_id` how far that has come.
 -- `scan_at`: when the ledger is looked through again for members whose points moved; null: no segment asks for points.
--- Entries up to `scanned_entry_id` have been met once, up to `rescanned_entry_id` twice (loyalty/segment_scan.py).
+-- Entries up to `scanned_entry_id` have been met once, up to `rescanned_entry_id` twice (loyalty/segments/segment_scan.py).
 create table segment_walk (
     shop_id bigint primary key references shop,
     walk_at timestamptz,

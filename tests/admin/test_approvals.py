@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from backend.db import transaction
-from backend.loyalty import approvals
+from backend.loyalty.points import approvals
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import BusinessTime, TestShop

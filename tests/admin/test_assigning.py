@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import members
+from backend.loyalty.members import members
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import BusinessTime, TestShop

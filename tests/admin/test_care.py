@@ -12,7 +12,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import points, upkeep
 from backend.ledger.posting import Author
-from backend.loyalty import adjustments
+from backend.loyalty.points import adjustments
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import PROGRAM, TestShop

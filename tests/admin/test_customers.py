@@ -11,8 +11,10 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import db, transaction
-from backend.loyalty import customer_list, customer_profile, members, referral_list, segments
-from backend.loyalty.customer_list import Wanted
+from backend.loyalty.members import customer_list, customer_profile, members
+from backend.loyalty.members.customer_list import Wanted
+from backend.loyalty.referrals import referral_list
+from backend.loyalty.segments import segments
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk
 from tests.conftest import BusinessTime, TestShop

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import inbox
-from backend.loyalty import orders
-from backend.loyalty.gap_report import TITLES
+from backend.loyalty.deliveries.gap_report import TITLES
+from backend.loyalty.orders import orders
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import BusinessTime, TestShop
@@ -65,7 +65,7 @@ def test_deliveries_are_filtered_by_state_type_id_and_day(desk: Desk, shop: Test
 def test_pages_leave_nothing_out(desk: Desk, shop: TestShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A filter that finds little looks at so many at a time, and says where it goes on."""
     monkeypatch.setattr("backend.admin.deliveries.PAGE_SIZE", 2)
-    monkeypatch.setattr("backend.loyalty.delivery_log.LOOKED_AT", 3)
+    monkeypatch.setattr("backend.loyalty.deliveries.delivery_log.LOOKED_AT", 3)
     for number in range(5):
         shop.deliver("customer.created", {"id": f"c-{number}"})
         shop.deliver("weather.changed", {"id": f"w-{number}"})

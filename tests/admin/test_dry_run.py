@@ -13,7 +13,7 @@ from backend import clock
 from backend.admin import dry_runs as pages
 from backend.db import transaction
 from backend.jobs import upkeep
-from backend.loyalty import drafts
+from backend.loyalty.program import drafts
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk
 from tests.conftest import BusinessTime, TestShop

@@ -7,8 +7,9 @@ from bs4 import BeautifulSoup
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import rewards, sightings
-from backend.loyalty.rewards import Reward
+from backend.loyalty.rewards import rewards
+from backend.loyalty.rewards.rewards import Reward
+from backend.loyalty.shops import sightings
 from tests.admin.conftest import Desk, said
 from tests.admin.test_program import draft, in_force, make_unchosen, sent_of, shown, versions
 from tests.admin.test_reward_form import field, sent, value

@@ -10,8 +10,10 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import upkeep
 from backend.ledger.posting import Author
-from backend.loyalty import redemptions, rewards, shops
-from backend.loyalty.redemptions import Redeemer
+from backend.loyalty.redemptions import redemptions
+from backend.loyalty.redemptions.redemptions import Redeemer
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
 from backend.reports import activity, waiting
 from backend.staff.rights import ROLES, Right
 from tests.admin.conftest import Desk

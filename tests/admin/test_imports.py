@@ -9,7 +9,7 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import upkeep
-from backend.loyalty import approvals
+from backend.loyalty.points import approvals
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import TestShop

@@ -8,7 +8,7 @@ import pytest
 from backend import clock
 from backend.db import transaction
 from backend.ledger.posting import Author
-from backend.loyalty import erasing
+from backend.loyalty.members import erasing
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.admin.test_approvals import assign, set_limit, waiting_ids

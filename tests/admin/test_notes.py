@@ -10,7 +10,7 @@ import pytest
 from backend import clock
 from backend.db import transaction
 from backend.ledger.posting import Author
-from backend.loyalty import erasing, merging
+from backend.loyalty.members import erasing, merging
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import TestShop

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points as point_jobs
-from backend.loyalty import members
+from backend.loyalty.members import members
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import BusinessTime, TestShop

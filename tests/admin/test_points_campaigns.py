@@ -13,8 +13,8 @@ from PIL import Image
 from backend import clock
 from backend.admin import campaign_calendar
 from backend.db import transaction
-from backend.loyalty import campaigns
-from backend.loyalty.campaigns import Campaign
+from backend.loyalty.rewards import campaigns
+from backend.loyalty.rewards.campaigns import Campaign
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import BusinessTime, TestShop

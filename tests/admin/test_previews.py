@@ -17,8 +17,11 @@ from backend.db import transaction
 from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.posting import Author
-from backend.loyalty import blocking, drafts, foresight, merging, programs, rewards
-from backend.loyalty.foresight import Coming
+from backend.loyalty.members import blocking, merging
+from backend.loyalty.points import foresight
+from backend.loyalty.points.foresight import Coming
+from backend.loyalty.program import drafts, programs
+from backend.loyalty.rewards import rewards
 from backend.staff.rights import Right
 from backend.widget_api.preview import SENTENCE, SHOWN
 from tests.admin.conftest import Desk

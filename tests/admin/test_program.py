@@ -12,9 +12,10 @@ from werkzeug.test import TestResponse
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import drafts, programs, rewards
-from backend.loyalty import settings as program_settings
-from backend.loyalty.program_words import CHOICES, SECTIONS
+from backend.loyalty.program import drafts, programs
+from backend.loyalty.program import settings as program_settings
+from backend.loyalty.program.program_words import CHOICES, SECTIONS
+from backend.loyalty.rewards import rewards
 from backend.models import Shop
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said

@@ -18,7 +18,9 @@ from backend.admin import charts
 from backend.db import transaction
 from backend.ledger import posting
 from backend.ledger.posting import SYSTEM
-from backend.loyalty import programs, rewards, shops
+from backend.loyalty.program import programs
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk
 from tests.conftest import TestShop

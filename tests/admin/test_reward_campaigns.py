@@ -8,8 +8,8 @@ from bs4 import BeautifulSoup
 from sqlalchemy import text
 
 from backend.db import transaction
-from backend.loyalty import reward_list
-from backend.loyalty.reward_list import Wanted
+from backend.loyalty.rewards import reward_list
+from backend.loyalty.rewards.reward_list import Wanted
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import PROGRAM, BusinessTime, TestShop

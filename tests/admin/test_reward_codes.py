@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from sqlalchemy import text
 
 from backend.db import transaction
-from backend.loyalty import stock_health
+from backend.loyalty.coupons import stock_health
 from backend.staff.rights import Right
 from tests import stopwatch
 from tests.admin.conftest import Desk, said

@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import reward_definition, rewards, segments
-from backend.loyalty.rewards import Reward
+from backend.loyalty.rewards import reward_definition, rewards
+from backend.loyalty.rewards.rewards import Reward
+from backend.loyalty.segments import segments
 from tests.admin.conftest import Desk, said
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import CASHBACK, FIVE_OFF, GIFT, change, reward

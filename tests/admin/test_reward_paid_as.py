@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from backend.db import transaction
-from backend.loyalty import reward_definition, rewards
+from backend.loyalty.rewards import reward_definition, rewards
 from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes
 from tests.admin.conftest import Desk

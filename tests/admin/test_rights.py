@@ -15,7 +15,7 @@ from sqlalchemy import text
 from backend.admin import routes
 from backend.admin.door import ANYBODY, DECLARED, SIGNED_IN, Declared
 from backend.db import transaction
-from backend.loyalty.rewards import public_id
+from backend.loyalty.rewards.rewards import public_id
 from backend.staff.rights import ROLES, Right
 from tests.admin.conftest import Desk, forget_request
 from tests.conftest import BusinessTime, TestShop

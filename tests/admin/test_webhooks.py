@@ -12,8 +12,8 @@ from standardwebhooks import Webhook
 from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox
-from backend.loyalty import endpoints
-from backend.loyalty.endpoints import TYPES
+from backend.loyalty.notifications import endpoints
+from backend.loyalty.notifications.endpoints import TYPES
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import TestShop

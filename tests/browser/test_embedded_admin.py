@@ -16,7 +16,8 @@ from werkzeug.serving import make_server
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import programs, shops
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shops
 from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes
 from tests.browser.chromium import browsing

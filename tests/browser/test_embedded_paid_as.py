@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 from sqlalchemy import text
 
 from backend.db import transaction
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from tests.browser.test_embedded_admin import Desk, desk, kiln, served  # noqa: F401 - fixtures
 from tests.shopify.conftest import shopify, token_door  # noqa: F401 - fixtures
 

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points, upkeep
-from backend.loyalty import announcement_plan, announcements, campaigns, notices, rewards
-from backend.loyalty.rewards import Reward
+from backend.loyalty.notifications import notices
+from backend.loyalty.rewards import announcement_plan, announcements, campaigns, rewards
+from backend.loyalty.rewards.rewards import Reward
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import FIVE_OFF, GIFT, change, mails, member_with, reward, rows
 

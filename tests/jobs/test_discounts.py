@@ -15,7 +15,8 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox as sending
 from backend.jobs import points
-from backend.loyalty import coupons, shops
+from backend.loyalty.coupons import coupons
+from backend.loyalty.shops import shops
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,

@@ -14,8 +14,8 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox, points
 from backend.ledger.posting import Author
-from backend.loyalty import adjustments
-from backend.loyalty.endpoints import TYPES
+from backend.loyalty.notifications.endpoints import TYPES
+from backend.loyalty.points import adjustments
 from backend.merchant_api import openapi
 from backend.merchant_api.webhooks_schema import MESSAGES
 from tests.conftest import BusinessTime, TestShop

@@ -15,8 +15,9 @@ from backend.config import Config
 from backend.db import transaction
 from backend.errors import BadInput, Conflict, NotFound
 from backend.jobs import outbox, upkeep
-from backend.loyalty import endpoints, members, outgoing_events
-from backend.loyalty.endpoints import TYPES, NewEndpoint
+from backend.loyalty.members import members
+from backend.loyalty.notifications import endpoints, outgoing_events
+from backend.loyalty.notifications.endpoints import TYPES, NewEndpoint
 from backend.staff import accounts
 from backend.staff.rights import Right
 from tests.conftest import BusinessTime, TestShop

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from backend import embedded
-from backend.loyalty.coupons import STOCK
+from backend.loyalty.coupons.coupons import STOCK
 from tests import stopwatch
 from tests.journeys.running import Running, RunningShop, wait_until
 from tests.journeys.shopper import Shopper

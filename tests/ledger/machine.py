@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.db import direct, transaction
 from backend.errors import NotEnoughPoints
-from backend.loyalty import expiry
+from backend.loyalty.points import expiry
 from tests.ledger.books import Book, Move, days, wipe
 from tests.ledger.model import Account, Award, Taken
 

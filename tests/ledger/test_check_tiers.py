@@ -11,7 +11,7 @@ from backend.db import transaction
 from backend.jobs import points
 from backend.ledger.check import Violation, check
 from backend.ledger.tier_questions import TIER_QUESTIONS
-from backend.loyalty import segments
+from backend.loyalty.segments import segments
 from tests.conftest import BusinessTime, TestShop
 from tests.ledger.test_check import sentence
 from tests.loyalty.rewards_world import tell_again

@@ -10,7 +10,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import discounts, points
 from backend.jobs.calls import Call
-from backend.loyalty import coupons
+from backend.loyalty.coupons import coupons
 from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes
 from tests.conftest import TestShop

@@ -7,7 +7,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import points
 from backend.ledger.balance import balance
-from backend.loyalty import referrals
+from backend.loyalty.referrals import referrals
 from tests.conftest import PROGRAM, TestShop
 from tests.loyalty.rewards_world import rows
 

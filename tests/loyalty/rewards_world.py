@@ -16,9 +16,13 @@ from backend.ledger import posting
 from backend.ledger.balance import Balance, balance
 from backend.ledger.check import check
 from backend.ledger.posting import Author
-from backend.loyalty import cashback, coupons, endings, expiry, marks, members, redemptions, rewards
-from backend.loyalty.redemptions import MustExpireFirst, Redeemer
-from backend.loyalty.rewards import Reward
+from backend.loyalty.coupons import coupons
+from backend.loyalty.members import members
+from backend.loyalty.points import expiry
+from backend.loyalty.redemptions import cashback, endings, marks, redemptions
+from backend.loyalty.redemptions.redemptions import MustExpireFirst, Redeemer
+from backend.loyalty.rewards import rewards
+from backend.loyalty.rewards.rewards import Reward
 from tests.conftest import TestShop
 
 FIVE_OFF = {

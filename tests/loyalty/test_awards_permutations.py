@@ -20,7 +20,8 @@ from backend.db import transaction
 from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.check import check
-from backend.loyalty import awards, deliveries
+from backend.loyalty.deliveries import deliveries
+from backend.loyalty.orders import awards
 from backend.platforms.registry import platform
 from tests.conftest import BusinessTime, TestShop
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from backend.db import transaction
 from backend.errors import Conflict
 from backend.jobs import points
-from backend.loyalty import birthdays
+from backend.loyalty.bonuses import birthdays
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.earn_world import assert_proved, given, had, member, rows, rule
 from tests.loyalty.test_calendar import TABLE

@@ -13,8 +13,12 @@ from backend.errors import Conflict, MemberBlocked
 from backend.jobs import points
 from backend.jobs.schedule import SCHEDULE
 from backend.ledger.posting import Author
-from backend.loyalty import adjustments, awards, blocking, care_log, claims, earned_rewards, redemptions, told_events
-from backend.loyalty.redemptions import Redeemer
+from backend.loyalty.bonuses import claims, told_events
+from backend.loyalty.members import blocking, care_log
+from backend.loyalty.orders import awards
+from backend.loyalty.points import adjustments
+from backend.loyalty.redemptions import earned_rewards, redemptions
+from backend.loyalty.redemptions.redemptions import Redeemer
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import GIFT, member_with, reward, violations
 from tests.widget_api.conftest import Widget

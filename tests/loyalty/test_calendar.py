@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backend.errors import BadInput
 from backend.loyalty.calendar_rules import REMINDER_DAYS, due_at, expires_at, first_instant, local_day, timezone
-from backend.loyalty.settings import AfterDays, FixedDay, Never
+from backend.loyalty.program.settings import AfterDays, FixedDay, Never
 
 END_OF_YEAR = FixedDay(kind="fixed_day", month=12, day=31)
 LEAP_DAY = FixedDay(kind="fixed_day", month=2, day=29)

@@ -17,8 +17,9 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import db, retrying, transaction
 from backend.errors import BadInput, Conflict, NotFound
-from backend.loyalty import calendar_rules, campaigns, images, merchant_html, rewards
-from backend.loyalty.campaigns import Campaign
+from backend.loyalty import calendar_rules, merchant_html
+from backend.loyalty.rewards import campaigns, images, rewards
+from backend.loyalty.rewards.campaigns import Campaign
 from tests.conftest import BusinessTime, TestShop
 
 DECEMBER: dict[str, Any] = {"names": {"en": "December"}, "starts_at": "2026-12-01", "ends_at": "2026-12-31"}

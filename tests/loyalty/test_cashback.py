@@ -11,8 +11,9 @@ from backend import clock
 from backend.db import transaction
 from backend.errors import BadInput, IdempotencyKeyReused, NotEnoughPoints, Unauthorized
 from backend.jobs import points
-from backend.loyalty import cashback, members
-from backend.loyalty.cashback import BeyondOrder, CashbackUnavailable, Quote, quote
+from backend.loyalty.members import members
+from backend.loyalty.redemptions import cashback
+from backend.loyalty.redemptions.cashback import BeyondOrder, CashbackUnavailable, Quote, quote
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.loyalty.cashback_status import cashback_status
+from backend.loyalty.redemptions.cashback_status import cashback_status
 
 
 @dataclass

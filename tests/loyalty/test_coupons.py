@@ -11,9 +11,10 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import points
 from backend.jobs.outbox import BATCH
-from backend.loyalty import coupons, rewards
-from backend.loyalty.coupons import RefusedCode, new_code, read_csv
-from backend.loyalty.rewards import Reward
+from backend.loyalty.coupons import coupons
+from backend.loyalty.coupons.coupons import RefusedCode, new_code, read_csv
+from backend.loyalty.rewards import rewards
+from backend.loyalty.rewards.rewards import Reward
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     FIVE_OFF,

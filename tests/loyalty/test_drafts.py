@@ -9,8 +9,8 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.errors import BadInput, Conflict
-from backend.loyalty import drafts, programs
-from backend.loyalty.drafts import Standing
+from backend.loyalty.program import drafts, programs
+from backend.loyalty.program.drafts import Standing
 from backend.models import Shop
 from tests.conftest import PROGRAM, TestShop
 

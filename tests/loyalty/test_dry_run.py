@@ -12,8 +12,8 @@ from backend import clock
 from backend.db import transaction
 from backend.errors import Conflict, NotFound
 from backend.jobs import points, upkeep
-from backend.loyalty import drafts, dry_runs
-from backend.loyalty.dry_runs import DryRun
+from backend.loyalty.program import drafts, dry_runs
+from backend.loyalty.program.dry_runs import DryRun
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import CASHBACK, member_with, order, redeem, reward, rows, tell_again
 from tests.loyalty.tiers_world import GOLD, SILVER, buy, enrol, program, settle, tier

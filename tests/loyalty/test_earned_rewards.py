@@ -9,7 +9,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import points
 from backend.ledger import posting
-from backend.loyalty import earned_rewards
+from backend.loyalty.redemptions import earned_rewards
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.loyalty.earning import (
+from backend.loyalty.orders.earning import (
     MAX_POINTS,
     OrderLine,
     OrderSum,
@@ -25,7 +25,7 @@ from backend.loyalty.earning import (
     undone,
     why,
 )
-from backend.loyalty.settings import Earn, ProgramSettings
+from backend.loyalty.program.settings import Earn, ProgramSettings
 
 
 def program(**earn: Any) -> Earn:

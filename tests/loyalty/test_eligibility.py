@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.errors import BadInput, Contradiction
-from backend.loyalty import eligibility, eligibility_wording
 from backend.loyalty.calendar_rules import first_instant
-from backend.loyalty.eligibility import (
+from backend.loyalty.eligibility import eligibility, eligibility_wording
+from backend.loyalty.eligibility.eligibility import (
     Facts,
     Target,
     Verdict,
@@ -28,9 +28,9 @@ from backend.loyalty.eligibility import (
     target_missing,
     target_to_document,
 )
-from backend.loyalty.eligibility_reading import MAX_CONDITIONS, MAX_RULES
-from backend.loyalty.eligibility_terms import ATTRIBUTES, MONTHS, OPERATORS, OPPOSITES, shape
-from backend.loyalty.eligibility_values import MAX_TEXT_CHARACTERS, MAX_VALUES
+from backend.loyalty.eligibility.eligibility_reading import MAX_CONDITIONS, MAX_RULES
+from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES, MONTHS, OPERATORS, OPPOSITES, shape
+from backend.loyalty.eligibility.eligibility_values import MAX_TEXT_CHARACTERS, MAX_VALUES
 
 PARIS = ZoneInfo("Europe/Paris")
 

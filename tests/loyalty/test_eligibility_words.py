@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from babel import Locale
 
-from backend.loyalty.eligibility import judge, read_rules, target_missing
-from backend.loyalty.eligibility_terms import ATTRIBUTES, OPERATORS, Condition, Target, Value
-from backend.loyalty.eligibility_wording import LANGUAGES, missing
+from backend.loyalty.eligibility.eligibility import judge, read_rules, target_missing
+from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES, OPERATORS, Condition, Target, Value
+from backend.loyalty.eligibility.eligibility_wording import LANGUAGES, missing
 from backend.widget_api.words import SENTENCES
 from tests.loyalty.test_eligibility import condition, member
 
@@ -27,7 +27,7 @@ VALUES: dict[str, tuple[Value, ...]] = {
 
 
 def words(language: str) -> dict[str, Any]:
-    found = files("backend.loyalty").joinpath("words", "eligibility", f"{language}.json").read_text("utf-8")
+    found = files("backend.loyalty.eligibility").joinpath("words", "eligibility", f"{language}.json").read_text("utf-8")
     spoken: dict[str, Any] = json.loads(found)
     return spoken
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from backend.db import transaction
 from backend.errors import Conflict, NotFound
 from backend.jobs import points
-from backend.loyalty import endings, issuing, marks
+from backend.loyalty.redemptions import endings, issuing, marks
 from backend.models import Redemption
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (

@@ -16,7 +16,8 @@ from backend.errors import NotEnoughPoints
 from backend.jobs import outbox, points
 from backend.ledger import posting
 from backend.ledger.balance import balance
-from backend.loyalty import adjustments, members
+from backend.loyalty.members import members
+from backend.loyalty.points import adjustments
 from tests.conftest import BusinessTime, TestShop
 
 END = datetime.fromisoformat("2026-12-01T00:00:00+01:00")

@@ -10,8 +10,10 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import inbox
-from backend.loyalty import endpoints, gap_report, orders
-from backend.loyalty.gap_report import Finding, Looking, missing_numbers
+from backend.loyalty.deliveries import gap_report
+from backend.loyalty.deliveries.gap_report import Finding, Looking, missing_numbers
+from backend.loyalty.notifications import endpoints
+from backend.loyalty.orders import orders
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.test_missing_points import collected, order
 

@@ -17,8 +17,8 @@ from PIL.PngImagePlugin import PngInfo
 from backend import clock
 from backend.db import db, transaction
 from backend.errors import BadInput
-from backend.loyalty import images
-from backend.loyalty.images import MAX_BYTES, Picture, banner, brand_picture
+from backend.loyalty.rewards import images
+from backend.loyalty.rewards.images import MAX_BYTES, Picture, banner, brand_picture
 from tests.conftest import TestShop
 
 PNG_BEGINS = b"\x89PNG\r\n\x1a\n"

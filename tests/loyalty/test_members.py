@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import text
 
 from backend.db import transaction
-from backend.loyalty import members
+from backend.loyalty.members import members
 from tests.conftest import TestShop
 
 EVENTS: list[tuple[str, str, dict[str, Any]]] = [

@@ -15,7 +15,8 @@ from backend.errors import Conflict
 from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.posting import Author
-from backend.loyalty import blocking, care_log, expiry, members, merging
+from backend.loyalty.members import blocking, care_log, members, merging
+from backend.loyalty.points import expiry
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,

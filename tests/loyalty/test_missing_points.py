@@ -11,8 +11,9 @@ from sqlalchemy import text
 from backend.db import transaction
 from backend.jobs import inbox, points
 from backend.ledger.posting import Author
-from backend.loyalty import merging, missing_points, missing_points_reading, orders
-from backend.loyalty.missing_points import Because, Verdict
+from backend.loyalty.members import merging
+from backend.loyalty.orders import missing_points, missing_points_reading, orders
+from backend.loyalty.orders.missing_points import Because, Verdict
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import member_with, rows
 

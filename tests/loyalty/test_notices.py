@@ -7,9 +7,9 @@ import pytest
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import notices
-from backend.loyalty.notices import LOSSES, Notice
-from backend.loyalty.settings import Notifications
+from backend.loyalty.notifications import notices
+from backend.loyalty.notifications.notices import LOSSES, Notice
+from backend.loyalty.program.settings import Notifications
 from backend.mail.messages import Kind
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import mails, member_with

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.loyalty.earning import (
+from backend.loyalty.orders.earning import (
     MAX_POINTS,
     OrderLine,
     OrderSum,
@@ -23,7 +23,7 @@ from backend.loyalty.earning import (
     outcome,
     why,
 )
-from backend.loyalty.settings import ProgramSettings
+from backend.loyalty.program.settings import ProgramSettings
 
 AT = datetime(2026, 11, 27, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import db, transaction
-from backend.loyalty import programs, shops
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shops
 
 
 def new_shop() -> int:

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from backend.loyalty import redemption_grid
-from backend.loyalty.redemption_grid import FEW, SORTS, Page, Sort, Wanted
+from backend.loyalty.redemptions import redemption_grid
+from backend.loyalty.redemptions.redemption_grid import FEW, SORTS, Page, Sort, Wanted
 from tests.loyalty.grid_world import (
     COMMON,
     FIRST,

@@ -10,9 +10,10 @@ from backend import clock
 from backend.db import transaction
 from backend.errors import BadInput, Conflict, IdempotencyKeyReused, NotEnoughPoints, NotFound, Unauthorized
 from backend.ledger.posting import Author
-from backend.loyalty import members, redemptions
-from backend.loyalty.redemptions import MustExpireFirst, Redeemer
-from backend.loyalty.reward_attributes import AttributesMissing, AttributesWrong
+from backend.loyalty.members import members
+from backend.loyalty.redemptions import redemptions
+from backend.loyalty.redemptions.redemptions import MustExpireFirst, Redeemer
+from backend.loyalty.rewards.reward_attributes import AttributesMissing, AttributesWrong
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,

@@ -12,7 +12,9 @@ from backend.db import db, transaction
 from backend.errors import Conflict
 from backend.jobs import points
 from backend.ledger.posting import Author
-from backend.loyalty import members, name_locks, referral_reviews, referral_visits, referrals
+from backend.loyalty import name_locks
+from backend.loyalty.members import members
+from backend.loyalty.referrals import referral_reviews, referral_visits, referrals
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.referral_world import (
     advocate,

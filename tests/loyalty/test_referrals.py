@@ -14,7 +14,8 @@ from backend import clock
 from backend.db import db, transaction
 from backend.jobs import inbox, points
 from backend.ledger import posting
-from backend.loyalty import members, referral_codes, referral_visits
+from backend.loyalty.members import members
+from backend.loyalty.referrals import referral_codes, referral_visits
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.referral_world import (
     advocate,

@@ -9,7 +9,7 @@ import pytest
 from backend.db import transaction
 from backend.errors import Conflict, NotFound
 from backend.jobs import points
-from backend.loyalty import endings
+from backend.loyalty.redemptions import endings
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     GIFT,

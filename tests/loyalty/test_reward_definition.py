@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from backend.errors import BadInput, Contradiction
-from backend.loyalty import reward_definition
-from backend.loyalty.reward_definition import RewardDefinition, stored, to_document, to_strings
+from backend.loyalty.rewards import reward_definition
+from backend.loyalty.rewards.reward_definition import RewardDefinition, stored, to_document, to_strings
 
 PARIS = ZoneInfo("Europe/Paris")
 FIVE_OFF = {

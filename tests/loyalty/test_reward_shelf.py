@@ -7,8 +7,9 @@ import pytest
 from backend import clock
 from backend.db import transaction
 from backend.errors import Conflict, NotFound
-from backend.loyalty import campaigns, drafts, reward_definition, reward_shelf, rewards
-from backend.loyalty.rewards import Reward
+from backend.loyalty.program import drafts
+from backend.loyalty.rewards import campaigns, reward_definition, reward_shelf, rewards
+from backend.loyalty.rewards.rewards import Reward
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     GIFT,

@@ -12,8 +12,10 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import db, transaction
 from backend.errors import BadInput, Conflict, NotFound
-from backend.loyalty import coupons, rewards, shops
-from backend.loyalty.rewards import Reward
+from backend.loyalty.coupons import coupons
+from backend.loyalty.rewards import rewards
+from backend.loyalty.rewards.rewards import Reward
+from backend.loyalty.shops import shops
 from tests.conftest import BusinessTime, TestShop
 
 FIVE_OFF = {

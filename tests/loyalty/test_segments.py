@@ -10,7 +10,8 @@ from backend import clock
 from backend.db import transaction
 from backend.errors import BadInput, Conflict, Contradiction, NotFound
 from backend.jobs import points
-from backend.loyalty import programs, segment_judging, segments
+from backend.loyalty.program import programs
+from backend.loyalty.segments import segment_judging, segments
 from backend.models import Segment
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import FIVE_OFF, GIFT, member_with, redeem, reward, rows

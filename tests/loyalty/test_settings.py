@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from backend.errors import BadInput
-from backend.loyalty.settings import AfterDays, FixedDay, Never, ProgramSettings, parse, stored, to_document
+from backend.loyalty.program.settings import AfterDays, FixedDay, Never, ProgramSettings, parse, stored, to_document
 
 CONTRACT_SECTION_8 = json.loads(
     """

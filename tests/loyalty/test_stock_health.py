@@ -6,9 +6,9 @@ import pytest
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import stock_health
-from backend.loyalty.rewards import Reward
-from backend.loyalty.stock_health import Stock
+from backend.loyalty.coupons import stock_health
+from backend.loyalty.coupons.stock_health import Stock
+from backend.loyalty.rewards.rewards import Reward
 from tests.conftest import TestShop
 from tests.loyalty.rewards_world import free_codes, member_with, redeem, reward, rows
 

@@ -16,9 +16,11 @@ from backend.errors import Conflict
 from backend.jobs import discounts, points
 from backend.ledger.check import check
 from backend.ledger.posting import Author
-from backend.loyalty import blocking, coupons, earned_rewards, endings, merging, stock_health
-from backend.loyalty.coupons import new_gift_card_code
-from backend.loyalty.issuing import lock_all
+from backend.loyalty.coupons import coupons, stock_health
+from backend.loyalty.coupons.coupons import new_gift_card_code
+from backend.loyalty.members import blocking, merging
+from backend.loyalty.redemptions import earned_rewards, endings
+from backend.loyalty.redemptions.issuing import lock_all
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.money_world import CARD, CREDIT, KINDS, answer, calls, paid, shop_on_shopify
 from tests.loyalty.rewards_world import (

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points
-from backend.loyalty import programs
 from backend.loyalty.calendar_rules import first_instant, local_day
-from backend.loyalty.settings import Tiers
-from backend.loyalty.tier_rules import Counted, Standing, judge, window
+from backend.loyalty.program import programs
+from backend.loyalty.program.settings import Tiers
+from backend.loyalty.tiers.tier_rules import Counted, Standing, judge, window
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import member_with, redeem, reward, rows, tell_again
 from tests.loyalty.tiers_world import (

@@ -10,8 +10,10 @@ from backend import clock
 from backend.db import transaction
 from backend.errors import Conflict
 from backend.jobs import points
-from backend.loyalty import programs, rewards, tiers
-from backend.loyalty.tier_changes import ByHand
+from backend.loyalty.program import programs
+from backend.loyalty.rewards import rewards
+from backend.loyalty.tiers import tiers
+from backend.loyalty.tiers.tier_changes import ByHand
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import FIVE_OFF, change, member_with, redeem, reward, rows, tell_again
 from tests.loyalty.tiers_world import (
@@ -408,8 +410,8 @@ def test_an_erased_member_has_no_level_and_nothing_written_about_them(new_shop: 
 def test_a_change_of_the_tiers_reaches_every_member(
     new_shop: NewShop, time: BusinessTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.loyalty.tier_due.MARKED_AT_ONCE", 3)
-    monkeypatch.setattr("backend.loyalty.tier_settling.COUNTED_AT_ONCE", 2)
+    monkeypatch.setattr("backend.loyalty.tiers.tier_due.MARKED_AT_ONCE", 3)
+    monkeypatch.setattr("backend.loyalty.tiers.tier_settling.COUNTED_AT_ONCE", 2)
     shop = new_shop({key: value for key, value in program().items() if key != "tiers"})
     everybody = [enrol(shop, f"c-{number}") for number in range(10)]
     for number, _ in enumerate(everybody):

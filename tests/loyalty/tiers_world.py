@@ -7,8 +7,10 @@ from typing import Any
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points
-from backend.loyalty import bonuses, members, programs
-from backend.loyalty.bonuses import Occasion
+from backend.loyalty.bonuses import bonuses
+from backend.loyalty.bonuses.bonuses import Occasion
+from backend.loyalty.members import members
+from backend.loyalty.program import programs
 from tests.conftest import PROGRAM, TestShop
 from tests.loyalty.rewards_world import order, rows
 

@@ -17,8 +17,11 @@ from backend.db import db, transaction
 from backend.jobs import outbox, points
 from backend.ledger import posting
 from backend.ledger.posting import Author
-from backend.loyalty import adjustments, earned_rewards, notices, redemptions, rewards
-from backend.loyalty.redemptions import Redeemer
+from backend.loyalty.notifications import notices
+from backend.loyalty.points import adjustments
+from backend.loyalty.redemptions import earned_rewards, redemptions
+from backend.loyalty.redemptions.redemptions import Redeemer
+from backend.loyalty.rewards import rewards
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty import referral_world
 from tests.loyalty.money_world import CARD, CREDIT, paid, shop_on_shopify

@@ -10,8 +10,10 @@ from flask import current_app
 from backend import clock
 from backend.db import db, transaction
 from backend.jobs import upkeep
-from backend.loyalty import approvals, endpoints, rewards
-from backend.loyalty.approvals import Person
+from backend.loyalty.notifications import endpoints
+from backend.loyalty.points import approvals
+from backend.loyalty.points.approvals import Person
+from backend.loyalty.rewards import rewards
 from backend.mail.about_the_shop import LETTERS, Inquiry, Letter, compose
 from backend.mail.asking import NothingToTell
 from backend.models import Staff

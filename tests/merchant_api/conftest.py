@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from backend import clock, db
 from backend.db import transaction
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from tests.conftest import TestShop
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.merchant_api.operations import OPERATIONS, Operation
 from backend.merchant_api.routes import PUBLIC, MerchantApi
 from tests.conftest import TestShop

@@ -12,7 +12,7 @@ from PIL import Image
 
 from backend import clock
 from backend.db import direct, transaction
-from backend.loyalty import rewards
+from backend.loyalty.rewards import rewards
 from tests.conftest import BusinessTime, TestShop
 from tests.merchant_api.conftest import Api
 from tests.races.crew import eventually

@@ -12,8 +12,8 @@ from backend import clock
 from backend.db import db
 from backend.jobs import points
 from backend.ledger.posting import Author
-from backend.loyalty import redemptions
-from backend.loyalty.redemptions import Redeemer
+from backend.loyalty.redemptions import redemptions
+from backend.loyalty.redemptions.redemptions import Redeemer
 from backend.merchant_api.operations import OPERATIONS, Operation
 from tests.conftest import TestShop
 from tests.merchant_api.conftest import Api

@@ -10,8 +10,11 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import db, transaction
 from backend.ledger import posting
-from backend.loyalty import campaigns, members, programs, rewards, shops
-from backend.loyalty.shops import NewShop
+from backend.loyalty.members import members
+from backend.loyalty.program import programs
+from backend.loyalty.rewards import campaigns, rewards
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import NewShop
 from tests.ledger.books import own_app
 from tests.races.crew import Crew
 

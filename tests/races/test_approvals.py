@@ -7,7 +7,8 @@ import pytest
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import approvals, shops
+from backend.loyalty.points import approvals
+from backend.loyalty.shops import shops
 from backend.staff import accounts
 from backend.staff.rights import Right
 from tests.races.crew import Crew, eventually

@@ -6,7 +6,7 @@ import pytest
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import programs
+from backend.loyalty.program import programs
 from tests.races.crew import Crew
 from tests.races.test_one_balance import assert_proved, one
 

@@ -18,8 +18,8 @@ from backend.jobs import inbox as inbox_job
 from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.check import check
-from backend.loyalty import members
-from backend.loyalty.shops import NewShop
+from backend.loyalty.members import members
+from backend.loyalty.shops.shops import NewShop
 from backend.webhooks import inbox
 from tests.races.crew import Crew, eventually
 

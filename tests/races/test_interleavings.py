@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import direct, transaction
-from backend.loyalty import deliveries
+from backend.loyalty.deliveries import deliveries
 from tests.races.crew import eventually
 from tests.races.test_drains import Told, end_of, receive, states
 

@@ -12,8 +12,10 @@ from backend.db import transaction
 from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.check import check
-from backend.loyalty import members, programs, segments
-from backend.loyalty.shops import NewShop
+from backend.loyalty.members import members
+from backend.loyalty.program import programs
+from backend.loyalty.segments import segments
+from backend.loyalty.shops.shops import NewShop
 from backend.platforms.events import time_text
 from tests.races.crew import Crew, eventually
 

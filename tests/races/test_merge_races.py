@@ -7,7 +7,8 @@ import pytest
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import rewards, shops
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
 from tests.races.crew import Crew
 from tests.races.test_drains import receive
 from tests.races.test_one_balance import assert_proved, one

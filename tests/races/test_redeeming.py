@@ -18,9 +18,12 @@ from backend.jobs import points
 from backend.ledger import posting
 from backend.ledger.balance import balance
 from backend.ledger.posting import Author
-from backend.loyalty import members, redemptions, rewards, shops
-from backend.loyalty.redemptions import Redeemer
-from backend.loyalty.shops import NewShop
+from backend.loyalty.members import members
+from backend.loyalty.redemptions import redemptions
+from backend.loyalty.redemptions.redemptions import Redeemer
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import NewShop
 from tests.platforms.discount_store import Store, open_store
 from tests.races import work
 from tests.races.crew import Crew, eventually

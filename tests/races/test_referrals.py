@@ -7,7 +7,9 @@ import pytest
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import members, programs, shops
+from backend.loyalty.members import members
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shops
 from tests.races.crew import Crew
 from tests.races.test_drains import receive
 from tests.races.test_one_balance import assert_proved, one

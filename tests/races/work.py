@@ -17,25 +17,19 @@ from backend.errors import Conflict, NotEnoughPoints, Unauthorized
 from backend.jobs import outbox, points
 from backend.ledger import posting
 from backend.ledger.posting import Author
-from backend.loyalty import (
-    adjustments,
-    approvals,
-    claims,
-    deliveries,
-    earned_rewards,
-    endings,
-    members,
-    merging,
-    programs,
-    redemptions,
-    referrals,
-    rewards,
-    shops,
-    tier_settling,
-)
-from backend.loyalty.members import WidgetVisitor
-from backend.loyalty.redemptions import Redeemer
-from backend.loyalty.shops import ShopFacts
+from backend.loyalty.bonuses import claims
+from backend.loyalty.deliveries import deliveries
+from backend.loyalty.members import members, merging
+from backend.loyalty.members.members import WidgetVisitor
+from backend.loyalty.points import adjustments, approvals
+from backend.loyalty.program import programs
+from backend.loyalty.redemptions import earned_rewards, endings, redemptions
+from backend.loyalty.redemptions.redemptions import Redeemer
+from backend.loyalty.referrals import referrals
+from backend.loyalty.rewards import rewards
+from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import ShopFacts
+from backend.loyalty.tiers import tier_settling
 
 PATIENT = db._CONNECT_OPTIONS.replace("statement_timeout=5s", "statement_timeout=120s")
 """Many who wait for each other on two busy processors wait long; a worker whose statement was broken off comes again."""

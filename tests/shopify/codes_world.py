@@ -9,8 +9,8 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox as sending
 from backend.jobs import points
-from backend.loyalty import coupons
-from backend.loyalty.rewards import Reward
+from backend.loyalty.coupons import coupons
+from backend.loyalty.rewards.rewards import Reward
 from backend.models import Reward as RewardRow
 from tests.conftest import TestShop
 from tests.loyalty.rewards_world import let_pass, rows

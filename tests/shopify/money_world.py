@@ -8,8 +8,8 @@ from sqlalchemy import text
 from backend.db import transaction
 from backend.jobs import outbox as sending
 from backend.jobs import points
-from backend.loyalty import coupons
-from backend.loyalty.rewards import Reward
+from backend.loyalty.coupons import coupons
+from backend.loyalty.rewards.rewards import Reward
 from tests.conftest import TestShop
 from tests.loyalty import rewards_world
 from tests.loyalty.rewards_world import redemption, rows

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from backend import clock
 from backend.db import db
 from backend.ledger.balance import Balance, balance
-from backend.loyalty import members
+from backend.loyalty.members import members
 from backend.models import Member
 from backend.platforms.shopify.webhook_signature import sign
 from tests.conftest import TestShop

@@ -18,8 +18,9 @@ from backend.db import transaction
 from backend.jobs import points, upkeep
 from backend.jobs.clock_process import Watch
 from backend.jobs.schedule import SCHEDULE
-from backend.loyalty import coupons, gap_report
-from backend.loyalty.gap_report import Finding, Looking
+from backend.loyalty.coupons import coupons
+from backend.loyalty.deliveries import gap_report
+from backend.loyalty.deliveries.gap_report import Finding, Looking
 from backend.queue import Bell
 from backend.shopify import code_audit
 from backend.shopify import discounts as from_shopify

@@ -21,7 +21,9 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox as sending
 from backend.jobs import points
-from backend.loyalty import coupons, members, rewards
+from backend.loyalty.coupons import coupons
+from backend.loyalty.members import members
+from backend.loyalty.rewards import rewards
 from backend.models import ShopifyShop
 from backend.platforms.shopify import discounts as words
 from tests.conftest import BusinessTime, TestShop

@@ -11,7 +11,7 @@ from backend import clock
 from backend.db import db, transaction
 from backend.jobs import inbox
 from backend.ledger import check, posting
-from backend.loyalty import members
+from backend.loyalty.members import members
 from backend.mail.about_the_shop import LETTERS, Inquiry, Letter
 from backend.mail.asking import NothingToTell
 from backend.models import Member

@@ -18,7 +18,7 @@ from graphql import GraphQLError
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points
-from backend.loyalty import members
+from backend.loyalty.members import members
 from tests.conftest import BusinessTime, TestShop
 from tests.embedded.processes import eventually
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, violations

@@ -12,7 +12,9 @@ from sqlalchemy import text
 
 from backend import clock
 from backend.db import db, transaction
-from backend.loyalty import deliveries, programs, shops
+from backend.loyalty.deliveries import deliveries
+from backend.loyalty.program import programs
+from backend.loyalty.shops import shops
 from backend.models import ShopifyShop
 from backend.platforms.base import Never
 from backend.platforms.events import AppUninstalled

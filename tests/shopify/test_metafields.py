@@ -13,7 +13,9 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox, shopify_metafields, upkeep
 from backend.ledger.posting import Author
-from backend.loyalty import account_metafields, blocking, erasing, gap_report, merging, shopify_shops
+from backend.loyalty.deliveries import gap_report
+from backend.loyalty.members import account_metafields, blocking, erasing, merging
+from backend.loyalty.shops import shopify_shops
 from backend.models import Member, MetafieldRun, ShopifyShop
 from backend.platforms.shopify import scopes
 from backend.shopify import installing, metafield_calls, metafields, tokens

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox, shopify_orders
-from backend.loyalty import order_looks
+from backend.loyalty.orders import order_looks
 from backend.shopify import looks, orders
 from tests.conftest import BusinessTime
 from tests.shopify.orders_world import World, ago, collected

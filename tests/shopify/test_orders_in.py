@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend import clock
 from backend.db import transaction
 from backend.ledger import check
-from backend.loyalty import deliveries
+from backend.loyalty.deliveries import deliveries
 from backend.platforms.shopify import adapter
 from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.shopify.store import ANN, Store, customer, fulfilment, line, order, refund

@@ -10,8 +10,8 @@ from graphql import GraphQLError
 from backend import clock
 from backend.db import transaction
 from backend.jobs import upkeep
-from backend.loyalty import gap_report
-from backend.loyalty.gap_report import Finding, Looking
+from backend.loyalty.deliveries import gap_report
+from backend.loyalty.deliveries.gap_report import Finding, Looking
 from backend.shopify import code_audit, payout_audit
 from tests.conftest import TestShop
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, rows, violations

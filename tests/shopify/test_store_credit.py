@@ -18,8 +18,10 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox as sending
 from backend.jobs import points
-from backend.loyalty import coupons, gap_report, members
-from backend.loyalty.gap_report import Finding, Looking
+from backend.loyalty.coupons import coupons
+from backend.loyalty.deliveries import gap_report
+from backend.loyalty.deliveries.gap_report import Finding, Looking
+from backend.loyalty.members import members
 from backend.shopify import payouts as asked
 from tests.conftest import BusinessTime, TestShop
 from tests.embedded.processes import eventually

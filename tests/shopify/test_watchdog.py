@@ -8,7 +8,8 @@ from graphql import GraphQLError
 from backend import clock
 from backend.db import transaction
 from backend.jobs import outbox, upkeep
-from backend.loyalty import gap_report, order_looks
+from backend.loyalty.deliveries import gap_report
+from backend.loyalty.orders import order_looks
 from backend.platforms.base import Never
 from backend.platforms.shopify import scopes
 from backend.shopify import asking

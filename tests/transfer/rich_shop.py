@@ -9,21 +9,15 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import points
 from backend.ledger.posting import Author
-from backend.loyalty import (
-    blocking,
-    brand_images,
-    campaigns,
-    drafts,
-    endings,
-    member_notes,
-    merging,
-    referrals,
-    reward_shelf,
-    segments,
-    shops,
-    told_events,
-)
-from backend.loyalty import members as customers
+from backend.loyalty.bonuses import told_events
+from backend.loyalty.members import blocking, member_notes, merging
+from backend.loyalty.members import members as customers
+from backend.loyalty.program import drafts
+from backend.loyalty.redemptions import endings
+from backend.loyalty.referrals import referrals
+from backend.loyalty.rewards import brand_images, campaigns, reward_shelf
+from backend.loyalty.segments import segments
+from backend.loyalty.shops import shops
 from backend.shopify import payouts
 from backend.staff import accounts
 from backend.staff.rights import Right

@@ -11,7 +11,7 @@ from backend import clock
 from backend.db import transaction
 from backend.errors import BadInput, Conflict, TooLarge
 from backend.ledger.posting import Author
-from backend.loyalty import members, merging
+from backend.loyalty.members import members, merging
 from backend.transfer import csv_files, imports
 from tests.transfer.conftest import Imports
 

@@ -17,7 +17,9 @@ from backend import clock
 from backend.app import create_app
 from backend.db import db, transaction
 from backend.ledger import check
-from backend.loyalty import campaigns, programs, rewards, shops
+from backend.loyalty.program import programs
+from backend.loyalty.rewards import campaigns, rewards
+from backend.loyalty.shops import shops
 from backend.transfer import archive, exports
 from tests.conftest import BusinessTime, TestShop
 from tests.transfer import rich_shop

@@ -15,7 +15,7 @@ from backend.errors import BadInput, Conflict
 from backend.jobs import upkeep
 from backend.ledger import check, posting
 from backend.ledger.posting import Author
-from backend.loyalty import members
+from backend.loyalty.members import members
 from backend.transfer import archive, exports, imports
 from backend.transfer.tables import LEFT, TAKEN
 from tests.conftest import TestShop

@@ -15,7 +15,7 @@ from backend import clock
 from backend.app import create_app
 from backend.db import db
 from backend.jobs import inbox
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from tests.conftest import TestShop
 
 CUSTOMER = {"id": "c-1"}

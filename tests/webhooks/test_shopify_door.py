@@ -14,7 +14,7 @@ from backend.app import create_app
 from backend.db import transaction
 from backend.errors import Conflict
 from backend.jobs import inbox
-from backend.loyalty import deliveries
+from backend.loyalty.deliveries import deliveries
 from backend.models import ShopifyShop
 from backend.platforms.shopify.webhook_signature import sign
 from tests.conftest import TestShop

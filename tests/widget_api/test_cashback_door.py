@@ -8,7 +8,7 @@ import pytest
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points
-from backend.loyalty import rewards
+from backend.loyalty.rewards import rewards
 from tests.conftest import BusinessTime, TestShop
 from tests.widget_api.conftest import Widget
 from tests.widget_api.test_redeeming import give, mine, violations

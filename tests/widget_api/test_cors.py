@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from backend.app import create_app
 from backend.db import transaction
-from backend.loyalty import shops
+from backend.loyalty.shops import shops
 from backend.widget_api import cors
 from tests.conftest import TestShop
 from tests.widget_api.conftest import ORIGIN, Widget

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from backend import clock
 from backend.db import transaction
-from backend.loyalty import images
+from backend.loyalty.rewards import images
 from tests.conftest import TestShop
 
 

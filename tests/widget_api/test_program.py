@@ -162,7 +162,7 @@ class TestMerchantsHtml:
         from sqlalchemy import text
 
         from backend.db import transaction
-        from backend.loyalty import programs
+        from backend.loyalty.program import programs
 
         with transaction() as session:
             session.execute(

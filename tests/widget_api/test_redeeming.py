@@ -12,7 +12,7 @@ from backend.db import transaction
 from backend.jobs import points
 from backend.ledger import check, posting
 from backend.ledger.posting import SYSTEM
-from backend.loyalty import rewards
+from backend.loyalty.rewards import rewards
 from tests.conftest import BusinessTime, TestShop
 from tests.widget_api.conftest import Widget
 
@@ -348,7 +348,7 @@ def test_without_a_code_in_stock_the_points_wait_for_it(shop: TestShop, offer: C
         session.execute(
             text("update shop set discounts_url = 'http://127.0.0.1:1/discounts' where id = :id"), {"id": shop.id}
         )
-    from backend.loyalty import shops
+    from backend.loyalty.shops import shops
 
     shops.forget_facts()
     reward = offer()

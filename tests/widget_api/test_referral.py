@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.db import db
-from backend.loyalty import programs
+from backend.loyalty.program import programs
 from backend.widget_api.referral import REFERRAL_SQL
 from backend.widget_api.referral_words import WORDS
 from backend.widget_api.words import SENTENCES

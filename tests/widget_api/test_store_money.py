@@ -8,7 +8,8 @@ import pytest
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points
-from backend.loyalty import coupons, rewards
+from backend.loyalty.coupons import coupons
+from backend.loyalty.rewards import rewards
 from tests.conftest import TestShop
 from tests.loyalty.money_world import CARD, CREDIT, answer, shop_on_shopify
 from tests.loyalty.rewards_world import member_with

@@ -9,8 +9,9 @@ import pytest
 from backend import clock
 from backend.db import transaction
 from backend.jobs import points
-from backend.loyalty import programs, tiers
-from backend.loyalty.tier_changes import ByHand
+from backend.loyalty.program import programs
+from backend.loyalty.tiers import tiers
+from backend.loyalty.tiers.tier_changes import ByHand
 from backend.widget_api import reading
 from backend.widget_api.tier_shape import ORDERS
 from backend.widget_api.words import SENTENCES

@@ -1,0 +1,1 @@
+"""The codes of rewards: pools, stock, what the store refused or lost."""

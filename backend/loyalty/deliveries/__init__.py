@@ -1,0 +1,1 @@
+"""What arrived from stores, what became of it, and what is missing."""

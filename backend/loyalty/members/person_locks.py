@@ -1,0 +1,53 @@
+"""What belongs to one person, held at once: before a member is merged or erased, nothing else can be on its way.
+
+In the one global order (deliveries.py): the names that events carry, then orders, then accounts, each sorted.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+
+from backend.ledger import posting
+from backend.ledger.posting import AnySession
+from backend.loyalty import name_locks
+from backend.loyalty.members import blocking
+from backend.models import Member
+
+WHOLE_SHOP = ("shop", "")
+
+
+def hold(session: AnySession, shop_id: int, member_ids: Sequence[int], *names: tuple[str, str]) -> list[Member]:
+    """Hold these members, first in a transaction, with the accounts of everybody whose link they came by. In this order.
+
+    `names` are held as well. Raises NotFound.
+    """
+    external = session.execute(
+        text(
+            "select external_id from member where shop_id = :shop and external_id is not null"
+            " and (id = any(:members) or merged_into = any(:members))"
+        ),
+        {"shop": shop_id, "members": list(member_ids)},
+    ).scalars()
+    alone = {name_locks.key(shop_id, *name) for name in (*(("customer", each) for each in external), *names)}
+    keys = dict.fromkeys(alone, True) | {name_locks.key(shop_id, *WHOLE_SHOP): False}
+    session.execute(
+        text(
+            "select case when alone then pg_advisory_xact_lock(key) else pg_advisory_xact_lock_shared(key) end"
+            " from unnest(cast(:keys as bigint[]), cast(:alone as boolean[])) as t (key, alone)"
+        ),
+        {"keys": sorted(keys), "alone": [keys[key] for key in sorted(keys)]},
+    )
+    session.execute(
+        text("select 1 from orders where shop_id = :shop and member_id = any(:members) order by id for no key update"),
+        {"shop": shop_id, "members": list(member_ids)},
+    )
+    advocates = session.execute(
+        text(
+            "select coalesce(m.merged_into, m.id) from referral_claim c join member m on m.shop_id = c.shop_id"
+            " and m.id = c.advocate_id where c.shop_id = :shop and c.friend_id = any(:members)"
+            " union select c.advocate_id from referral_claim c where c.shop_id = :shop and c.friend_id = any(:members)"
+        ),
+        {"shop": shop_id, "members": list(member_ids)},
+    ).scalars()
+    posting.lock_accounts(session, shop_id, [*member_ids, *advocates.all()])
+    return blocking.held(session, shop_id, member_ids)

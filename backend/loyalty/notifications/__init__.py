@@ -1,0 +1,1 @@
+"""Who is told of what: members by mail, merchants' own systems by webhooks."""

@@ -1,0 +1,1 @@
+"""The program's settings: versions, drafts, dry runs, and how a merchant reads them."""

@@ -1,0 +1,1 @@
+"""Having a reward, using it, paying with points, giving it back."""

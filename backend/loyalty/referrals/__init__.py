@@ -1,0 +1,1 @@
+"""Who brought whom, whether it counts, and what both get for it."""

@@ -1,0 +1,1 @@
+"""Members who meet the same conditions."""

@@ -1,0 +1,1 @@
+"""Shops: making one, what every request needs to know of one, forgetting one."""

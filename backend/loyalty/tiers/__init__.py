@@ -1,0 +1,1 @@
+"""The level that a member has reached, and what follows from it."""
