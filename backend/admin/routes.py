@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, render_template, request
+from flask import Blueprint, Flask, Response, g, redirect, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask.sansio.app import App
 from flask_wtf.csrf import CSRFError
@@ -149,6 +149,7 @@ def _set_up(state: BlueprintSetupState) -> None:
     )
     app.session_interface = SessionCookie()
     csrf.init_app(app)
+    app.add_url_rule("/", "front", lambda: redirect(PREFIX))  # whoever types the server's bare address is its merchant
     app.jinja_env.globals.update(asset=static_files.address, sections=sections, nonce=lambda: g.nonce)
     app.jinja_env.globals.update(embedding.globals_of_templates())
     app.context_processor(

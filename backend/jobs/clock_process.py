@@ -94,6 +94,8 @@ def _lead(app: Flask, line: psycopg.Connection[Any], leaps: "Leaps", stopping: t
     while not stopping.is_set():
         has_leapt = leaps.have_happened()
         for watch in watches:
+            if stopping.is_set():
+                return
             if not (has_leapt and watch.job.needs_sane_time):
                 watch.attend(line, bell(), stopping)
         stopping.wait(TICK_SECONDS)

@@ -28,6 +28,11 @@ def test_a_stranger_is_sent_to_log_in_and_then_where_they_wanted_to_go(client: F
     assert client.get("/admin/account?a=b").headers["Location"] == "/admin/log-in?next=%2Fadmin%2Faccount%3Fa%3Db"
 
 
+def test_the_bare_address_of_the_server_leads_to_the_admin(client: FlaskClient) -> None:
+    answer = client.get("/")
+    assert (answer.status_code, answer.location) == (302, "/admin")
+
+
 def test_the_first_page_greets(desk: Desk) -> None:
     assert "Ada Admin" in desk.page("").get_text()
 
