@@ -3,13 +3,14 @@
 import random
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import requests
 
 from backend import clock
 from backend.db import db, one_statement
-from backend.platforms.base import Never
+from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import admin_api
 from backend.platforms.shopify.admin_api import Access, Denied, Reply, Throttled, TokenRefused
 from backend.shopify import tokens
@@ -19,6 +20,7 @@ PATIENCE_SECONDS = 2.0
 """How long a call waits for the shop's bucket before it is left for later."""
 LEAST_PAUSE_SECONDS = 0.5
 """After a refusal, even if what Shopify says of the bucket would allow another call at once."""
+TOO_LATE = "Shopify was not asked: it took too long to come to that."
 
 _LOOK_AT_SCOPES = (
     "update shopify_shop set topics_next_at = %(wall)s where shop_id = %(shop)s and topics_next_at > %(wall)s"
@@ -34,10 +36,12 @@ def ask(
     *,
     session: requests.Session | None = None,
     bulk: bool = False,
+    until: datetime | None = None,
 ) -> Mapping[str, Any]:
     """The `data` that Shopify answers to `platforms/shopify/documents/<name>.graphql`. Never inside a transaction.
 
-    `session` is one of `outgoing.open_session()`; `bulk` is work that leaves the half of the shop's bucket to others.
+    `session` is one of `outgoing.open_session()`; `bulk` is work that leaves the half of the shop's bucket to others. By the
+    machine's clock nothing is asked once it is `until`, whatever held us up: then TryAgain.
     May take about half a minute where Shopify is slow. Raises TryAgain (later; it may have been done already unless it is
     `Throttled`), Never (no repetition helps, or the shop has no token), as the outbox understands them.
     """
@@ -48,10 +52,10 @@ def ask(
     access = tokens.fresh(shop_id)
     try:
         try:
-            return _in_turn(shop_id, access, name, variables, session, bulk).data
+            return _in_turn(shop_id, access, name, variables, session, bulk, until).data
         except TokenRefused:
             access = tokens.renewed(shop_id, access)
-        return _in_turn(shop_id, access, name, variables, session, bulk).data
+        return _in_turn(shop_id, access, name, variables, session, bulk, until).data
     except TokenRefused:
         tokens.give_up(shop_id, access)
         raise Never(tokens.OPEN_ONCE) from None
@@ -74,12 +78,15 @@ def _in_turn(
     variables: Mapping[str, Any],
     session: requests.Session | None,
     bulk: bool,
+    until: datetime | None,
 ) -> Reply:
     """Wait for the bucket, by what we know of it and by what Shopify says, as long as patience lasts."""
     ends_at = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             with throttle().taking(shop_id, _costs.get(name, FIRST_COST), bulk=bulk) as place:
+                if until is not None and clock.wall() >= until:
+                    raise TryAgain(TOO_LATE)
                 try:
                     reply = admin_api.ask(access, name, variables, session=session)
                 except Throttled as refusal:

@@ -65,10 +65,10 @@ _THESE = text(f"{_COUPONS} (upper(c.code) = any(:codes) or c.id = any(:ids))")
 class PatientLine(Line):
     """Waits until Shopify lets it go on: nobody waits for a comparison."""
 
-    def ask(self, document: str, variables: Any) -> Any:
+    def ask(self, document: str, variables: Any, *, until: datetime | None = None) -> Any:
         while True:
             try:
-                return super().ask(document, variables)
+                return super().ask(document, variables, until=until)
             except Throttled as busy:
                 pause = busy.retry_after_seconds or 1.0
                 if time.monotonic() + pause >= self.ends_at:

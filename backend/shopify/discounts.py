@@ -7,6 +7,7 @@ up, and is ours if the discount's title says so; what is to be taken away and is
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -44,11 +45,11 @@ class Line:
     ends_at: float
     bulk: bool = False
 
-    def ask(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    def ask(self, document: str, variables: Mapping[str, Any], *, until: datetime | None = None) -> Mapping[str, Any]:
         """Raises TryAgain and Never as `asking.ask` does, and TryAgain when the time is over."""
         if time.monotonic() >= self.ends_at:
             raise TryAgain(NOT_IN_TIME)
-        return asking.ask(self.shop_id, document, variables, session=self.session, bulk=self.bulk)
+        return asking.ask(self.shop_id, document, variables, session=self.session, bulk=self.bulk, until=until)
 
     def looks(self) -> Iterator[None]:
         """Once now, and again after pauses that grow. Raises TryAgain when the time is over."""

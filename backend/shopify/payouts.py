@@ -3,7 +3,7 @@
 What is written here outlives the process that asked: a row that says `asked` is a call that may have been made.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -63,19 +63,31 @@ def keep_card(shop_id: int, coupon_id: int, gid: str) -> None:
 @retrying
 def begin(shop_id: int, coupon_id: int, member_id: int, *, is_back: bool) -> Payout:
     """Note that Shopify is asked now. Raises NotNow while something else of this member is `asked`; TryAgain if somebody
-    has noted the same meanwhile."""
-    asked = {"shop": shop_id, "coupon": coupon_id, "is_back": is_back, "member": member_id, "wall": clock.wall()}
+    has noted the same meanwhile, or has settled all of it: whoever was held up must not pay for what has ended since."""
+    asked = {
+        "shop": shop_id,
+        "coupon": coupon_id,
+        "is_back": is_back,
+        "member": member_id,
+        "wall": clock.wall(),
+        "coupon_is": "disabling" if is_back else "making",
+    }
     with transaction() as session:
         new: Any = session.execute(
             text(
                 "insert into shopify_payout (shop_id, coupon_id, is_back, state, member_id, asked_at, last_asked_at)"
-                " values (:shop, :coupon, :is_back, 'asked', :member, :wall, :wall) on conflict do nothing returning *"
+                " select shop_id, id, :is_back, 'asked', :member, :wall, :wall from coupon"
+                " where shop_id = :shop and id = :coupon and state = :coupon_is for share"  # holds off that it ends now
+                " on conflict do nothing returning *"
             ),
             asked,
         ).one_or_none()
         if new is not None:
             return _read(new)
-        if _find(session, shop_id, coupon_id, is_back) is not None:
+        is_wanted = session.execute(
+            text("select state = :coupon_is from coupon where shop_id = :shop and id = :coupon"), asked
+        ).scalar_one()
+        if not is_wanted or _find(session, shop_id, coupon_id, is_back) is not None:
             raise TryAgain(SOMEBODY_ELSE)
     raise NotNow(ANOTHER_FIRST, AFTER_ANOTHER_SECONDS)
 
@@ -110,10 +122,14 @@ def done(payout: Payout, gid: str) -> None:
 
 
 @retrying
-def call_off(payout: Payout) -> None:
-    """It was not done, for certain: as if Shopify had never been asked."""
+def call_off(payout: Payout) -> bool:
+    """It was not done, for certain: as if Shopify had never been asked. False if somebody is asking for it once more."""
     with transaction() as session:
-        session.execute(text(f"delete from shopify_payout where {_SAME}"), _which(payout))  # noqa: S608 - our own words
+        gone = session.execute(
+            text(f"delete from shopify_payout where {_SAME} returning 1"),  # noqa: S608 - our own words
+            _which(payout),
+        ).first()
+        return gone is not None
 
 
 @retrying
@@ -146,37 +162,6 @@ def unclaimed(shop_id: int, gids: Collection[str]) -> list[str]:
             ).scalars()
         )
     return [gid for gid in gids if gid not in known]
-
-
-@dataclass(frozen=True)
-class Credited:
-    """Store credit that a member has had for a reward. `worth` is the coupon's."""
-
-    gid: str
-    worth: Mapping[str, Any]
-    is_taken_back: bool
-    is_used: bool
-
-
-@retrying
-def of_member(shop_id: int, member_id: int, most: int) -> list[Credited]:
-    """The newest ones."""
-    with transaction() as session:
-        rows = session.execute(
-            text(
-                """
-                select p.gid, c.worth, b.gid is not null as is_taken_back, coalesce(r.use_state = 'used', false) as is_used
-                from shopify_payout p
-                join coupon c on c.shop_id = p.shop_id and c.id = p.coupon_id
-                left join redemption r on r.shop_id = c.shop_id and r.id = c.redemption_id
-                left join shopify_payout b on b.shop_id = p.shop_id and b.coupon_id = p.coupon_id and b.is_back
-                where p.shop_id = :shop and p.member_id = :member and not p.is_back and p.state = 'done'
-                order by p.coupon_id desc limit :most
-                """
-            ),
-            {"shop": shop_id, "member": member_id, "most": most},
-        )
-        return [Credited(**row._mapping) for row in rows]
 
 
 def _find(session: AnySession, shop_id: int, coupon_id: int, is_back: bool, gid: str | None = None) -> Payout | None:

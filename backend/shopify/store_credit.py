@@ -19,7 +19,6 @@ from backend.loyalty.coupons.coupons import SPENT
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import discounts, payouts
 from backend.platforms.shopify.admin_api import Throttled
-from backend.platforms.shopify.discounts import MOST_CODES
 from backend.shopify import asking
 from backend.shopify import payouts as known
 from backend.shopify.discounts import NOT_IN_TIME, Line
@@ -29,6 +28,9 @@ GONE = "Shopify does not know this store credit any more."
 NOT_KNOWN_YET = "It is not known yet whether Shopify did what it was asked for."
 CERTAIN_AFTER = timedelta(minutes=2)
 """What has not been done so long after it was asked for will not be: no call takes that long."""
+ASKED_WITHIN = timedelta(minutes=1)
+"""Who was held up for longer than this after writing down that it is asked for does not ask: what that comes to must be
+certain to be over by then."""
 CLOCKS_APART = timedelta(minutes=5)
 """How far Shopify's clock and ours may be apart."""
 ENDS_APART = timedelta(days=1)
@@ -86,7 +88,8 @@ def pay(line: Line, credit: Credit) -> None:
 
 def take_back(line: Line, credit: Credit) -> None:
     """Have Shopify take it out of the account, once, if there is so much in it: money of the account is money, whichever
-    credit it came with. What has expired is not taken out, for that would be something else.
+    credit it came with. What has expired is not taken out, for that would be something else; what is missing of it then has
+    been spent, or is in the account still, in the place of what was taken out for another reward.
 
     Raises TryAgain, NotNow; Never(SPENT) if it was spent; Never.
     """
@@ -94,7 +97,7 @@ def take_back(line: Line, credit: Credit) -> None:
     if paid is None:
         return  # Shopify was never asked
     if not _is_settled(line, credit, paid, lambda: _account(line, credit)):
-        known.call_off(paid)
+        _call_off(paid)
         return
     paid = known.find(credit.shop_id, credit.coupon_id)
     assert paid is not None and paid.gid is not None
@@ -104,8 +107,8 @@ def take_back(line: Line, credit: Credit) -> None:
         return
     if credit.has_expired:
         if former is not None:
-            known.call_off(former)
-        if there.remaining < there.amount and _was_spent(line, credit):
+            _call_off(former)
+        if there.remaining < there.amount:
             raise Never(SPENT)
         return
     asked = payouts.credit_debit(credit.worth)
@@ -129,7 +132,7 @@ def _ask(
     else:
         asked = known.again(former)
     try:
-        payload = line.ask(document, variables)["moved"]
+        payload = line.ask(document, variables, until=asked.last_asked_at + ASKED_WITHIN)["moved"]
     except (Throttled, Never):
         known.call_off(asked)
         raise
@@ -144,6 +147,12 @@ def _ask(
     if error.get("code") == "INSUFFICIENT_FUNDS":
         raise Never(SPENT)
     raise Never(discounts.said(error), f"Shopify refused: {error.get('code')}")
+
+
+def _call_off(payout: Payout) -> None:
+    """Raises TryAgain if somebody else is asking for it once more."""
+    if not known.call_off(payout):
+        raise TryAgain(known.SOMEBODY_ELSE)
 
 
 def _is_settled(line: Line, credit: Credit, payout: Payout, account: Callable[[], str | None]) -> bool:
@@ -219,26 +228,6 @@ def _account(line: Line, credit: Credit) -> str | None:
         raise _CustomerGone()
     accounts = customer["storeCreditAccounts"]["nodes"]
     return next((each["id"] for each in accounts if each["balance"]["currencyCode"] == credit.worth["currency"]), None)
-
-
-def _was_spent(line: Line, credit: Credit) -> bool:
-    """Whether orders have spent store credit of this member's rewards that is not known as used.
-
-    Shopify takes what ends soonest first, also when we take out what another reward was paid: so what is missing of one
-    credit may have been spent, or taken back for another.
-    """
-    explained = Decimal(0)
-    gids = []
-    for each in known.of_member(credit.shop_id, credit.member_id, MOST_CODES):
-        gids.append(each.gid)
-        if each.is_taken_back or each.is_used:
-            explained += payouts.value(each.worth)
-    nodes = line.ask("store_credits", {"credits": gids})["credits"]
-    missing = sum(
-        (Decimal(node["amount"]["amount"]) - Decimal(node["remainingAmount"]["amount"]) for node in nodes if node),
-        Decimal(0),
-    )
-    return missing > explained
 
 
 def _read(line: Line, gid: str) -> _There:

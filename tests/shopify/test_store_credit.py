@@ -6,8 +6,10 @@ Platforms.md 5.3, point 4; pitfall 6.
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -22,7 +24,13 @@ from backend.loyalty.coupons import coupons
 from backend.loyalty.deliveries import gap_report
 from backend.loyalty.deliveries.gap_report import Finding, Looking
 from backend.loyalty.members import members
+from backend.models import ShopifyShop
+from backend.platforms import outgoing
+from backend.platforms.base import TryAgain
 from backend.shopify import payouts as asked
+from backend.shopify import store_credit
+from backend.shopify.discounts import Line
+from backend.shopify.store_credit import Credit
 from tests.conftest import BusinessTime, TestShop
 from tests.embedded.processes import eventually
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, violations
@@ -31,6 +39,7 @@ from tests.shopify.money_world import (
     CUSTOMER,
     STORE_CREDIT,
     calls,
+    coupon_of,
     let_pass,
     park_others,
     payouts,
@@ -484,16 +493,18 @@ def test_what_runs_out_is_left_to_end_by_itself(
 
 
 @pytest.mark.parametrize("spent", ["0.00", "10.00"])
-def test_what_was_taken_back_for_another_reward_was_not_spent_before_it_ran_out(
-    shop: TestShop, credit: StoreCredit, account: Account, time: BusinessTime, spent: str
+@pytest.mark.parametrize("lasts", [30, None])
+def test_nobody_has_the_points_of_two_and_the_money_of_one(
+    shop: TestShop, credit: StoreCredit, account: Account, time: BusinessTime, spent: str, lasts: int | None
 ) -> None:
-    """Shopify takes what ends soonest first: of the first reward's credit, when the second is given back."""
-    terms = {"coupon_valid_days": 30, "points_back_when_expired": True}
-    member, made = member_with(shop, 500, CUSTOMER), reward(shop, STORE_CREDIT | TWO_REDEMPTIONS | terms)
-    first = redeem(shop, member, made)
+    """Shopify takes what ends soonest first: of the first reward's credit, when the second is given back. Then the second's
+    is in the account in its place, and can be spent long after the first one has run out."""
+    terms = STORE_CREDIT | TWO_REDEMPTIONS | {"points_back_when_expired": True}
+    member = member_with(shop, 500, CUSTOMER)
+    first = redeem(shop, member, reward(shop, terms | {"coupon_valid_days": 30}))
     send()
     time.advance(days=1)
-    second = redeem(shop, member, made)
+    second = redeem(shop, member, reward(shop, terms | {"reward_name": "Later", "coupon_valid_days": lasts}))
     send()
     give_back(shop, member, second.id)
     send()
@@ -502,7 +513,8 @@ def test_what_was_taken_back_for_another_reward_was_not_spent_before_it_ran_out(
     time.set(redemption(shop, first.id).expires_at)
     points.expire_rewards()
     send()
-    assert has(shop, member).available == (500 if spent == "0.00" else 250)
+    assert has(shop, member).available == 250
+    assert (redemption(shop, first.id).status, redemption(shop, first.id).use_state) == ("issued", "used")
     assert violations(shop) == []
 
 
@@ -615,6 +627,85 @@ def test_the_account_ends_with_what_members_have_whatever_shopify_forgets_to_ans
     assert {each.state for each in calls(shop)} == {"done"}
     assert waiting(shop) == []
     assert violations(shop) == []
+
+
+def credit_of(shop: TestShop, had: Any) -> Credit:
+    """What a worker has read of the reward's store credit before it was held up."""
+    coupon = coupon_of(shop, had)
+    return Credit(shop.id, coupon.id, had.member_id, CUSTOMER, coupon.worth, coupon.expires_at)
+
+
+def test_a_worker_that_wakes_up_after_all_has_ended_pays_nothing(
+    shop: TestShop, account: Account, shopify: Pretend, had: Any
+) -> None:
+    """It had read that the payment is wanted; then the reward was given back, and nobody had asked Shopify yet."""
+    (slow,) = sending.claim(coupons.SHOPIFY_STORE_CREDIT, 20)
+    seen = credit_of(shop, had)
+    give_back(shop, had.member_id, had.id)
+    let_lease_end(shop)
+    send_all(shop)
+    assert has(shop, had.member_id).available == 500
+    assert slow.payload == {"coupon_id": seen.coupon_id}
+    with outgoing.open_session(is_rehearsal=True) as http, pytest.raises(TryAgain, match="Somebody else"):
+        store_credit.pay(Line(shop.id, http, monotonic() + 15), seen)
+    assert (account.credits(), payouts(shop)) == ([], [])
+
+
+def test_a_worker_that_wakes_up_after_all_was_taken_back_takes_nothing_more(
+    shop: TestShop, credit: StoreCredit, account: Account, time: BusinessTime
+) -> None:
+    """What has run out is not taken out, so there is nothing that would say that it was settled."""
+    had = redeem(shop, member_with(shop, 500, CUSTOMER), reward(shop, STORE_CREDIT | {"coupon_valid_days": 30}))
+    send()
+    credit.by_hand(account, "50.00")
+    give_back(shop, had.member_id, had.id)
+    seen = replace(credit_of(shop, had), expires_at=None)  # it had not run out when the worker looked
+    time.set(redemption(shop, had.id).expires_at)
+    send_all(shop)
+    assert (redemption(shop, had.id).status, account.debits()) == ("returned", [])
+    with outgoing.open_session(is_rehearsal=True) as http, pytest.raises(TryAgain, match="Somebody else"):
+        store_credit.take_back(Line(shop.id, http, monotonic() + 15), seen)
+    assert account.debits() == []
+
+
+def test_what_was_written_down_too_long_ago_is_not_asked_for_any_more(
+    shop: TestShop, account: Account, shopify: Pretend, had: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker is held up between writing it down and asking, here by a token that is renewed slowly: by then another one may
+    have found that it was not done, and asked for it."""
+    renew = shopify.grant
+    assert renew is not None
+
+    def slowly(*said: Any) -> Any:
+        sleep(0.4)
+        return renew(*said)
+
+    shopify.grant = slowly
+    with transaction() as session:
+        session.get_one(ShopifyShop, shop.id).access_until = clock.wall()
+    with monkeypatch.context() as patched:
+        patched.setattr(store_credit, "ASKED_WITHIN", timedelta(seconds=0.3))
+        send()
+    assert (account.credits(), times(shopify, "StoreCreditCredit")) == ([], 0)
+    assert [each.state for each in payouts(shop)] == ["asked"]
+    send_all(shop)
+    assert (len(account.credits()), redemption(shop, had.id).status) == (1, "issued")
+    assert violations(shop) == []
+
+
+def test_a_payment_that_is_asked_for_again_meanwhile_is_not_called_off(
+    shop: TestShop, account: Account, shopify: Pretend, had: Any
+) -> None:
+    """One worker takes back what was not done, while another that was held up asks for it once more."""
+    shopify.will("lose")
+    send()
+    give_back(shop, had.member_id, had.id)
+    let_pass(shop, minutes=3)
+    seen = asked.find(shop.id, had.coupon_id)
+    assert seen is not None
+    asked.again(seen)
+    assert not asked.call_off(seen)
+    assert asked.find(shop.id, had.coupon_id) is not None
 
 
 def test_two_workers_at_once_pay_once(app: Flask, shop: TestShop, account: Account, shopify: Pretend, had: Any) -> None:
