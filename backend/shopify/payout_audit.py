@@ -7,8 +7,8 @@ is money, whichever reward it came with (`store_credit.py`).
 """
 
 import logging
-import random
 import time
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,49 +24,54 @@ from backend.shopify.discounts import Line
 GONE = "Shopify does not know this gift card any more."
 SWITCHED_OFF = "The gift card was deactivated in Shopify: nobody can pay with it."
 SHARE = 0.25
-"""Of the time that a comparison of all codes has."""
+"""Of the time that a comparison of all codes has, but time for one call there always is."""
+FRESH = timedelta(hours=12)
+"""Where there are more cards than can be read at once, one that was looked at within this time can wait for the next day."""
 
 _OPEN = text(
     """
-    select p.coupon_id, p.gid, p.problem
+    select p.coupon_id, p.gid, p.problem, p.last_asked_at
     from shopify_payout p
     join coupon c on c.shop_id = p.shop_id and c.id = p.coupon_id and c.worth ->> 'kind' = 'gift_card'
     join redemption r on r.shop_id = c.shop_id and r.id = c.redemption_id and r.coupon_id = c.id
     where p.shop_id = :shop and p.state = 'done' and not p.is_back
         and r.status = 'issued' and r.use_state <> 'used' and r.ending is null
-    order by p.coupon_id
+    order by p.last_asked_at, p.coupon_id
     """
 )
 _NOTE_PROBLEM = text(
     "update shopify_payout set problem = :problem where shop_id = :shop and coupon_id = :coupon and not is_back"
+)
+_NOTE_LOOK = text(
+    "update shopify_payout set last_asked_at = :wall"
+    " where shop_id = :shop and coupon_id = any(:coupons) and not is_back and state = 'done'"
 )
 
 log = logging.getLogger(__name__)
 
 
 def compare(line: Line) -> bool:
-    """Note what became of the cards that the shop's members have. True if all of them were read, or may not be."""
-    began = time.monotonic()
+    """Note what became of the cards that the shop's members have. True if all of them were read within `FRESH`, or may not
+    be; else those are next that were not read for longest."""
+    began, wall = time.monotonic(), clock.wall()
     until = began + (line.ends_at - began) * SHARE
     with transaction() as session:
         cards = list(session.execute(_OPEN, {"shop": line.shop_id}).all())
-    chunks = [cards[at : at + MOST_CODES] for at in range(0, len(cards), MOST_CODES)]
-    random.shuffle(chunks)  # so that none is always the last
-    for done, some in enumerate(chunks):
+    for at in range(0, len(cards), MOST_CODES):
+        if at and time.monotonic() >= until:
+            log.info("%d of %d gift cards of shop %s were compared: no time", at, len(cards), line.shop_id)
+            return bool(cards[at].last_asked_at > wall - FRESH)
+        some = cards[at : at + MOST_CODES]
+        # First, so that whatever fails is not always the next.
+        _note_look(line.shop_id, [card.coupon_id for card in some])
         try:
-            if time.monotonic() < until:
-                _compare_some(line, some)
-                continue
-            failure = "there was no time"
+            _compare_some(line, some)
         except TryAgain as later:
-            failure = later.reason
+            log.info("%d of %d gift cards of shop %s were compared: %s", at, len(cards), line.shop_id, later.reason)
+            return False
         except Never as refusal:
             log.warning("the gift cards of shop %s cannot be compared: %s", line.shop_id, refusal.for_log)
             return True
-        log.info(
-            "%d of %d gift cards of shop %s were compared: %s", done * MOST_CODES, len(cards), line.shop_id, failure
-        )
-        return False
     return True
 
 
@@ -81,6 +86,12 @@ def _compare_some(line: Line, cards: list[Any]) -> None:
         problem = GONE if node is None else None if node["enabled"] else SWITCHED_OFF
         if problem != card.problem:
             _note_problem(line.shop_id, card.coupon_id, problem)
+
+
+@retrying
+def _note_look(shop_id: int, coupon_ids: list[int]) -> None:
+    with transaction() as session:
+        session.execute(_NOTE_LOOK, {"shop": shop_id, "coupons": coupon_ids, "wall": clock.wall()})
 
 
 @retrying

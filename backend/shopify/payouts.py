@@ -25,7 +25,8 @@ _SAME = "shop_id = :shop and coupon_id = :coupon and is_back = :is_back and stat
 
 @dataclass(frozen=True)
 class Payout:
-    """What Shopify was asked to pay for a coupon; with `is_back` to take back.
+    """What Shopify was asked to pay for a coupon; with `is_back` to take back. Of a gift card that is there, `last_asked_at`
+    is when it was last looked at.
 
     `asked`: it may have been done or not; `unclear`: nobody but a person can say whose a transaction is. `gid` is Shopify's
     id of what was `done`.

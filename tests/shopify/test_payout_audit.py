@@ -15,7 +15,17 @@ from backend.loyalty.deliveries.gap_report import Finding, Looking
 from backend.shopify import code_audit, payout_audit
 from tests.conftest import TestShop
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, rows, violations
-from tests.shopify.money_world import CUSTOMER, GIFT_CARD, STORE_CREDIT, calls, park_others, redeem, send, send_all
+from tests.shopify.money_world import (
+    CUSTOMER,
+    GIFT_CARD,
+    STORE_CREDIT,
+    calls,
+    let_pass,
+    park_others,
+    redeem,
+    send,
+    send_all,
+)
 from tests.shopify.pretend import Pretend
 from tests.shopify.pretend_discounts import Discounts
 from tests.shopify.pretend_gift_cards import GiftCard, GiftCards
@@ -142,6 +152,27 @@ def test_no_call_names_more_cards_than_shopify_takes(
         2
     ) == 2
     assert {redemption(shop, each.id).use_state for each in had} == {"used"}
+
+
+def test_of_more_cards_than_there_is_time_for_those_are_next_that_were_not_looked_at_for_longest(
+    shop: TestShop, cards: GiftCards, shopify: Pretend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payout_audit, "MOST_CODES", 2)
+    monkeypatch.setattr(payout_audit, "SHARE", 0.0)  # time for one call
+    member, made = member_with(shop, 500, CUSTOMER), reward(shop, GIFT_CARD | {"points_to_be_redeemed": 100})
+    for _ in range(5):
+        redeem(shop, member, made)
+    send()
+    let_pass(shop, days=1)
+    shopify.asked.clear()
+    is_looked_at_soon = []
+    for _ in range(3):
+        compare(shop)
+        is_looked_at_soon.append(next_look(shop) < timedelta(minutes=15))
+    looked_at = [each.variables["cards"] for each in shopify.asked if each.operation == "GiftCardsCompared"]
+    assert [len(each) for each in looked_at] == [2, 2, 2]  # the last one, and one for the second time
+    assert {gid for some in looked_at for gid in some} == {each.gid for each in cards.of(shop.facts.domain)}
+    assert is_looked_at_soon == [True, True, False]
 
 
 def test_a_busy_shopify_is_asked_again_soon(shop: TestShop, cards: GiftCards, shopify: Pretend, had: Any) -> None:
