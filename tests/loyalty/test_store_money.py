@@ -148,6 +148,19 @@ def test_more_wait_than_are_served_at_once(shop: TestShop, monkeypatch: pytest.M
     assert len(calls(shop)) == 5
 
 
+def test_whoever_waits_for_a_code_holds_up_nobody_who_waits_for_money(
+    shop: TestShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coupons, "MOST_SERVED", 2)
+    made = reward(shop, CARD, given_as="code")
+    redeem(shop, member_with(shop, 500, "c-0"), made)  # its code is not at the store yet
+    change(shop, made, given_as="gift_card")
+    for number in range(1, 6):
+        redeem(shop, member_with(shop, 500, f"c-{number}"), made)
+    points.refill_coupons()
+    assert len(calls(shop)) == 5
+
+
 def test_its_days_begin_when_it_is_paid_for_and_the_store_knows_them(shop: TestShop, time: BusinessTime) -> None:
     had = redeem(shop, member_with(shop, 500), reward(shop, CARD, coupon_valid_days=30))
     points.refill_coupons()
@@ -219,6 +232,16 @@ def test_who_was_promised_a_gift_card_gets_one_though_the_reward_is_a_code_by_no
     answer(shop)
     assert redemption(shop, had.id).status == "issued"
     assert violations(shop) == []
+
+
+def test_a_prefix_that_is_too_long_for_a_card_is_cut_for_who_waits_for_one(shop: TestShop) -> None:
+    """Of a code it may be longer, and the reward is a code by now."""
+    made = reward(shop, CARD)
+    had = redeem(shop, member_with(shop, 500), made)
+    change(shop, made, given_as=None, code_prefix="SUMMER-SALE-2026")
+    points.refill_coupons()
+    answer(shop)
+    assert re.fullmatch("SUMMERSA[0-9A-Z]{12}", redemption(shop, had.id).code)
 
 
 def test_another_amount_changes_nothing_for_who_waits(shop: TestShop) -> None:

@@ -75,6 +75,7 @@ log = logging.getLogger(__name__)
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that reads like something else
 _RANDOM_CHARACTERS = 12  # of 5 bits each: 60 (reliability section 3)
+_LONGEST_OF_A_CARD = 20
 _NOT_IN_A_CODE = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -100,9 +101,11 @@ def new_code(prefix: str | None = None) -> str:
 
 
 def new_gift_card_code(prefix: str | None = None) -> str:
-    """A gift card's code as Shopify takes it, 8 to 20 letters and digits, with the same 60 random bits: `LGN7G4MQ2XD9PTR`."""
+    """A gift card's code as Shopify takes it, 8 to 20 letters and digits, with the same 60 random bits: `LGN7G4MQ2XD9PTR`.
+    A prefix that is too long for that is cut."""
     begins = "".join(sign for sign in prefix or DEFAULT_PREFIX if sign not in "-_").upper()
-    return begins + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))
+    random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))
+    return begins[: _LONGEST_OF_A_CARD - _RANDOM_CHARACTERS] + random
 
 
 def is_money(worth: Mapping[str, Any] | None) -> bool:
@@ -261,7 +264,7 @@ def _look_after(session: AnySession, shop: ShopFacts, reward_id: int, now: datet
     promised_money = [each for each in waiting if is_money(each.frozen["worth"])]
     for redemption in promised_money:
         _pay(session, shop, reward, redemption, now)
-    if len(promised_money) == MOST_SERVED:
+    if promised_money and len(waiting) == MOST_SERVED:
         ask_refill(session, shop.id, reward.id)  # more may be waiting
     promised_the_same = [each for each in waiting if each.frozen["worth"] == reward.worth and each.coupon_id is None]
     free = _pop(session, shop.id, reward.id, len(promised_the_same))
