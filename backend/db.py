@@ -58,6 +58,7 @@ def init_app(app: Flask, database_url: str) -> None:
         "pool_size": 10,
         "max_overflow": 5,
         "pool_timeout": 2,
+        "hide_parameters": True,  # of statements that fail: codes and addresses are among them, and errors are logged
         "connect_args": {"options": _CONNECT_OPTIONS, "connect_timeout": 2},
     }
     db.init_app(app)

@@ -1,14 +1,19 @@
 """What leaves the machine when something goes wrong."""
 
+import logging
 from typing import Any
 
 import pytest
 import sentry_sdk
+from flask import Flask
 from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
 from sentry_sdk.transport import Transport
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from werkzeug.test import Client
 
 from backend import logs
+from backend.db import transaction
 
 
 class Kept(Transport):
@@ -42,3 +47,15 @@ def test_no_report_to_sentry_holds_a_token_that_stands_in_an_address__credential
     [report] = kept.reports
     assert "on our side" in report
     assert "very.secret.token" not in report
+
+
+def test_no_failed_statement_tells_what_it_was_about(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    """Codes that are money, and addresses, are among its parameters."""
+    code = "-".join(["LGN", "7G4M"])
+    try:
+        with transaction() as session:
+            session.execute(text("select cast(:code as text) from nowhere"), {"code": code})
+    except DBAPIError:
+        logging.getLogger("a test").exception("it failed")
+    assert "nowhere" in caplog.text
+    assert code not in caplog.text
