@@ -15,7 +15,7 @@ from backend.db import retrying, transaction
 from backend.ledger.posting import AnySession
 from backend.platforms.base import NotNow, TryAgain
 
-NOBODYS = "It is for a customer who has been forgotten meanwhile."
+NOBODYS = "Shopify knows nobody to pay it to: they have been forgotten, or never were a customer there."
 ANOTHER_FIRST = "Another payment to this customer is not settled yet."
 AFTER_ANOTHER_SECONDS = 5.0
 SOMEBODY_ELSE = "Somebody else is asking Shopify for it just now."

@@ -19,6 +19,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import points
 from backend.loyalty.members import members
+from backend.models import Member
 from tests.conftest import BusinessTime, TestShop
 from tests.embedded.processes import eventually
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, violations
@@ -333,6 +334,20 @@ def test_no_card_is_made_for_somebody_who_was_forgotten_meanwhile(shop: TestShop
     send_all(shop)
     assert cards.of(shop.facts.domain) == []
     assert violations(shop) == []
+
+
+def test_who_is_no_customer_at_shopify_has_their_points_again_and_a_sentence_that_says_why(
+    shop: TestShop, cards: GiftCards
+) -> None:
+    """Brought in from a file, by their address alone."""
+    member = member_with(shop, 500, CUSTOMER)
+    with transaction() as session:
+        session.get_one(Member, (shop.id, member)).external_id = None
+    had = redeem(shop, member, reward(shop, GIFT_CARD))
+    send_all(shop)
+    now = redemption(shop, had.id)
+    assert (now.status, has(shop, member).available) == ("failed", 500)
+    assert "never were a customer there" in now.problem
 
 
 # Killed, and all of it together
