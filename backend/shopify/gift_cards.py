@@ -125,6 +125,12 @@ def take_back(line: Line, card: Card, *, is_first: bool) -> None:
         _deactivate(line, gid)
 
 
+def was_taken_back(line: Line, gid: str, reference: Reference) -> bool:
+    """Whether we have taken off the card what was given, as the card itself says. Raises TryAgain, Never."""
+    node = line.ask("gift_card", {"card": gid})["found"]
+    return node is not None and _has_our_debit(node, reference)
+
+
 def _read(line: Line, gid: str, card: Card) -> _There:
     node = line.ask("gift_card", {"card": gid})["found"]
     if node is None:
@@ -132,11 +138,15 @@ def _read(line: Line, gid: str, card: Card) -> _There:
     return _There(
         balance=Decimal(node["balance"]["amount"]),
         is_enabled=node["enabled"],
-        is_taken_back=any(
-            each["__typename"] == "GiftCardDebitTransaction"
-            and card.reference.names_the_same(discounts.reference_in(each["note"]))
-            for each in node["transactions"]["nodes"]
-        ),
+        is_taken_back=_has_our_debit(node, card.reference),
+    )
+
+
+def _has_our_debit(node: Mapping[str, Any], reference: Reference) -> bool:
+    return any(
+        each["__typename"] == "GiftCardDebitTransaction"
+        and reference.names_the_same(discounts.reference_in(each["note"]))
+        for each in node["transactions"]["nodes"]
     )
 
 

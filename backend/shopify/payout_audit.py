@@ -18,11 +18,13 @@ from backend import clock
 from backend.db import retrying, transaction
 from backend.loyalty.redemptions import found_used
 from backend.platforms.base import Never, TryAgain
-from backend.platforms.shopify.discounts import MOST_CODES
+from backend.platforms.shopify.discounts import MOST_CODES, Reference
+from backend.shopify import gift_cards
 from backend.shopify.discounts import Line
 
 GONE = "Shopify does not know this gift card any more."
 SWITCHED_OFF = "The gift card was deactivated in Shopify: nobody can pay with it."
+TAKEN_BACK = "We have taken the money off it, and were not told so: give the reward back once more, then its points return."
 SHARE = 0.25
 """Of the time that a comparison of all codes has, but time for one call there always is."""
 FRESH = timedelta(hours=12)
@@ -30,7 +32,7 @@ FRESH = timedelta(hours=12)
 
 _OPEN = text(
     """
-    select p.coupon_id, p.gid, p.problem, p.last_asked_at
+    select p.coupon_id, p.gid, p.problem, p.last_asked_at, r.problem is not null as had_trouble
     from shopify_payout p
     join coupon c on c.shop_id = p.shop_id and c.id = p.coupon_id and c.worth ->> 'kind' = 'gift_card'
     join redemption r on r.shop_id = c.shop_id and r.id = c.redemption_id and r.coupon_id = c.id
@@ -80,10 +82,13 @@ def _compare_some(line: Line, cards: list[Any]) -> None:
     there = {node["id"]: node for node in nodes if node}
     for card in cards:
         node = there.get(card.gid)
-        if node is not None and Decimal(node["balance"]["amount"]) < Decimal(node["initialValue"]["amount"]):
-            _note_used(line.shop_id, card.coupon_id)
-            continue
         problem = GONE if node is None else None if node["enabled"] else SWITCHED_OFF
+        if node is not None and Decimal(node["balance"]["amount"]) < Decimal(node["initialValue"]["amount"]):
+            reference = Reference(line.shop_id, coupon_id=card.coupon_id)
+            if not (card.had_trouble and gift_cards.was_taken_back(line, card.gid, reference)):
+                _note_used(line.shop_id, card.coupon_id)
+                continue
+            problem = TAKEN_BACK
         if problem != card.problem:
             _note_problem(line.shop_id, card.coupon_id, problem)
 

@@ -138,6 +138,31 @@ def test_a_card_that_is_being_taken_back_was_not_used(
     assert has(shop, had.member_id).available == 500
 
 
+def test_a_card_that_we_have_emptied_ourselves_was_not_used_though_nobody_could_tell_us_so(
+    shop: TestShop, cards: GiftCards, shopify: Pretend, had: Any
+) -> None:
+    """It was given back; the answer was lost, and then the permission was taken away for a while."""
+
+    def denied(*_: Any, **__: Any) -> Any:
+        raise GraphQLError("Access denied.", extensions={"code": "ACCESS_DENIED"})
+
+    give_back(shop, had.member_id, had.id)
+    shopify.will("", "lose after")
+    send()
+    asked_for_one = shopify.resolvers["Query.giftCard"]
+    shopify.resolvers["Query.giftCard"] = denied
+    send_all(shop)
+    assert (redemption(shop, had.id).status, only(cards, shop).balance) == ("issued", 0)
+    shopify.resolvers["Query.giftCard"] = asked_for_one
+    compare(shop)
+    assert redemption(shop, had.id).use_state == "delivered"
+    assert payout_audit.TAKEN_BACK in [finding.said for finding in report(shop)]
+    give_back(shop, had.member_id, had.id)
+    send_all(shop)
+    assert (redemption(shop, had.id).status, has(shop, had.member_id).available) == ("returned", 500)
+    assert violations(shop) == []
+
+
 def test_no_call_names_more_cards_than_shopify_takes(
     shop: TestShop, cards: GiftCards, shopify: Pretend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
