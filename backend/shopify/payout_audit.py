@@ -24,7 +24,9 @@ from backend.shopify.discounts import Line
 
 GONE = "Shopify does not know this gift card any more."
 SWITCHED_OFF = "The gift card was deactivated in Shopify: nobody can pay with it."
-TAKEN_BACK = "We have taken the money off it, and were not told so: give the reward back once more, then its points return."
+TAKEN_BACK = (
+    "We have taken the money off it, and were not told so: give the reward back once more, then its points return."
+)
 SHARE = 0.25
 """Of the time that a comparison of all codes has, but time for one call there always is."""
 FRESH = timedelta(hours=12)
