@@ -229,11 +229,12 @@ def _watch_one() -> int:
         return 0
     try:
         said = asking.ask(shop_id, "app_installation", {})["currentAppInstallation"]
+        _note_scopes(shop_id, [each["handle"] for each in said["accessScopes"]])
+        _tell_themes(shop_id)
     except (TryAgain, Never) as failure:
         log.info("what the app may do in shop %s could not be asked: %s", shop_id, failure.reason)
-        return 1
-    _note_scopes(shop_id, [each["handle"] for each in said["accessScopes"]])
-    _tell_themes(shop_id)
+    except Exception:  # on our side, such as a key that is missing: the other shops have no part in it
+        log.exception("what the app may do in shop %s could not be asked", shop_id)
     return 1
 
 

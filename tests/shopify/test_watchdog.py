@@ -1,5 +1,6 @@
 """What is wrong between Shopify and a shop is seen, and said in the gap report with what mends it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,11 @@ from backend.db import transaction
 from backend.jobs import outbox, upkeep
 from backend.loyalty.deliveries import gap_report
 from backend.loyalty.orders import order_looks
+from backend.models import ShopifyShop
 from backend.platforms.base import Never
 from backend.platforms.shopify import scopes
 from backend.shopify import asking
+from tests.conftest import TestShop
 from tests.shopify.orders_world import World, ago
 from tests.shopify.pretend_orders import AnOrder, customer
 
@@ -142,6 +145,18 @@ def test_where_shopify_does_not_answer_it_is_seen_again_in_an_hour(world: World)
     row = world.row()
     assert timedelta(minutes=55) < row.topics_next_at - clock.wall() <= timedelta(hours=1)
     assert found(world) == {}
+
+
+def test_a_shop_that_fails_on_our_side_holds_up_no_other(
+    world: World, granted: list[str], new_shop: Callable[..., TestShop], install: Callable[[TestShop], TestShop]
+) -> None:
+    other = install(new_shop(platform="shopify", domain="lost-key.myshopify.com"))
+    with transaction() as session:
+        row = session.get_one(ShopifyShop, other.id)
+        row.access_token, row.topics_next_at = "sealed with a key that is lost", ago(days=2)
+    granted.remove("read_products")
+    watch(world)
+    assert list(found(world)) == ["app_access"]
 
 
 def test_a_shop_without_the_app_is_not_watched(world: World) -> None:
