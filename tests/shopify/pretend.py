@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -158,6 +159,13 @@ class Pretend:
             }
         }
         return 200, {"X-Shopify-API-Version": self.version}, json.dumps(body).encode()
+
+
+def figure(amount: Decimal) -> str:
+    """An amount as Shopify writes it: with one decimal at least, and no more noughts than that, whatever it was told."""
+    said = f"{amount:f}"
+    said = said.rstrip("0") if "." in said else f"{said}."
+    return f"{said}0" if said.endswith(".") else said
 
 
 def by_kind(pretend: Pretend) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tests.shopify.pretend import Pretend, by_kind
+from tests.shopify.pretend import Pretend, by_kind, figure
 
 _CODE = re.compile(r"[0-9A-Za-z]{8,20}")
 
@@ -116,8 +116,8 @@ class GiftCards:
             "id": card.gid,
             "note": card.given["note"],
             "lastCharacters": card.code[-4:].lower(),
-            "balance": {"amount": str(card.balance), "currencyCode": currency},
-            "initialValue": {"amount": str(card.initial), "currencyCode": currency},
+            "balance": {"amount": figure(card.balance), "currencyCode": currency},
+            "initialValue": {"amount": figure(card.initial), "currencyCode": currency},
             "enabled": card.is_enabled,
             "expiresOn": card.given.get("expiresOn"),
             "transactions": transactions,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.shopify.pretend import Pretend, by_kind
+from tests.shopify.pretend import Pretend, by_kind, figure
 
 CREDIT = "StoreCreditAccountCreditTransaction"
 DEBIT = "StoreCreditAccountDebitTransaction"
@@ -180,7 +180,7 @@ class StoreCredit:
 
 
 def _money(amount: Decimal, currency: str) -> dict[str, str]:
-    return {"amount": str(amount), "currencyCode": currency}
+    return {"amount": figure(amount), "currencyCode": currency}
 
 
 def _parts(gid: str) -> tuple[str, str]:

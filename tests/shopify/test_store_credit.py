@@ -6,8 +6,10 @@ Platforms.md 5.3, point 4; pitfall 6.
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from itertools import product
 from time import monotonic, sleep
 from typing import Any
@@ -548,6 +550,29 @@ def test_what_ends_while_it_is_being_paid_is_paid_and_taken_back_or_neither(
     assert redemption(shop, had.id).status == ("returned" if how == "given back" else "failed")
     assert has(shop, had.member_id).available == 500
     assert violations(shop) == []
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("JPY", "500"), ("KWD", "1.250"), ("EUR", "0.5")])
+def test_an_amount_is_known_again_however_many_decimals_its_currency_has(
+    new_shop: Callable[..., TestShop],
+    install: Callable[[TestShop], TestShop],
+    credit: StoreCredit,
+    shopify: Pretend,
+    currency: str,
+    amount: str,
+) -> None:
+    domain = f"kiln-of-{currency.lower()}.myshopify.com"
+    shop = install(new_shop(platform="shopify", domain=domain, currency=currency))
+    had = redeem(shop, member_with(shop, 500, CUSTOMER), reward(shop, STORE_CREDIT | {"reward_value": amount}))
+    account = credit.of(domain, CUSTOMER, currency)
+    shopify.will("lose after")
+    send_all(shop)
+    assert [each.amount for each in account.credits()] == [Decimal(amount)]
+    give_back(shop, had.member_id, had.id)
+    shopify.will("", "lose after")
+    send_all(shop)
+    assert (account.balance, len(account.debits())) == (0, 1)
+    assert has(shop, had.member_id).available == 500
 
 
 # Killed, and all of it together
