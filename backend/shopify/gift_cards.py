@@ -47,6 +47,10 @@ class Card:
         return Reference(self.shop_id, coupon_id=self.coupon_id)
 
     @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= clock.now()
+
+    @property
     def note(self) -> str:
         return discounts.title(self.name, self.reference)
 
@@ -109,15 +113,14 @@ def take_back(line: Line, card: Card, *, is_first: bool) -> None:
         if found is None or not found[1]:
             return  # it was never made; if it is all the same, nobody knows its code
         gid = found[0]
-    there = _read(line, gid, card)
-    if card.expires_at is not None and card.expires_at <= clock.now() and not there.is_taken_back:
+    there, worth, has_expired = _read(line, gid, card), payouts.value(card.worth), card.has_expired
+    if has_expired and not there.is_taken_back and there.balance >= worth:
         _deactivate(line, gid)  # by Shopify's clock a moment may be left
         there = _read(line, gid, card)
-    worth = payouts.value(card.worth)
     if not there.is_taken_back:
         if there.balance < worth:
             raise Never(SPENT)
-        if not there.is_enabled or (card.expires_at is not None and card.expires_at <= clock.now()):
+        if not there.is_enabled or has_expired:
             return
         _debit(line, gid, card)
     left = there.balance if there.is_taken_back else there.balance - worth
