@@ -106,10 +106,15 @@ class GiftCards:
         return None if card is None or card.shop != shop else self._shown(card)
 
     def _shown(self, card: GiftCard) -> dict[str, Any]:
+        """All of it as it is in one moment."""
+        with self._lock:
+            return self._as_it_is(card, list(card.moves))
+
+    def _as_it_is(self, card: GiftCard, moves: list[dict[str, Any]]) -> dict[str, Any]:
         currency = card.given["initialAmount"]["currencyCode"]
 
         def transactions(first: int, reverse: bool = False, **_: Any) -> dict[str, Any]:
-            return {"nodes": (card.moves[::-1] if reverse else card.moves)[:first]}
+            return {"nodes": (moves[::-1] if reverse else moves)[:first]}
 
         return {
             "__typename": "GiftCard",
