@@ -158,11 +158,9 @@ def _debit(line: Line, gid: str, card: Card) -> None:
     error = asking.first_user_error(line.ask("gift_card_debit", asked)["debited"])
     if error is None:
         return
-    if error.get("code") == "INSUFFICIENT_FUNDS":
-        if _read(line, gid, card).is_taken_back:  # by somebody who was as quick
-            return
-        raise Never(SPENT)
-    raise _refusal(error, card.code)
+    if _read(line, gid, card).is_taken_back:  # by somebody who was quicker, and may have deactivated it as well
+        return
+    raise Never(SPENT) if error.get("code") == "INSUFFICIENT_FUNDS" else _refusal(error, card.code)
 
 
 def _deactivate(line: Line, gid: str) -> None:

@@ -231,6 +231,27 @@ def test_a_card_that_is_spent_in_the_very_moment_stays_its_owners(
     assert has(shop, had.member_id).available == 0
 
 
+@pytest.mark.parametrize("is_switched_off", [False, True])
+def test_of_two_workers_that_take_a_card_back_the_slower_one_finds_it_done(
+    shop: TestShop, cards: GiftCards, shopify: Pretend, had: Any, is_switched_off: bool
+) -> None:
+    """One has slept through its lease. Of a card that is off Shopify says so, and not that nothing is on it."""
+    send()
+    card, debit = only(cards, shop), shopify.resolvers["Mutation.giftCardDebit"]
+
+    def after_another(*args: Any, **given: Any) -> Any:
+        debit(*args, **given)
+        card.is_enabled = not is_switched_off
+        return debit(*args, **given)
+
+    shopify.resolvers["Mutation.giftCardDebit"] = after_another
+    give_back(shop, had.member_id, had.id)
+    send()
+    assert (redemption(shop, had.id).status, has(shop, had.member_id).available) == ("returned", 500)
+    assert (card.balance, len(card.moves)) == (0, 1)
+    assert violations(shop) == []
+
+
 def test_what_the_merchant_has_put_on_the_card_stays_on_it(shop: TestShop, cards: GiftCards, had: Any) -> None:
     send()
     card = only(cards, shop)
