@@ -1,7 +1,6 @@
 """What the tests of gift cards and store credit have in common. Shopify's answers are noted as the senders note them."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -36,8 +35,6 @@ def shop_on_shopify(new_shop: Callable[..., TestShop], *granted: str) -> TestSho
         row = session.get_one(ShopifyShop, made.id)
         row.state, row.installed_at, row.scopes = "installed", clock.wall(), [*scopes.WANTED, *granted]
         row.access_token = row.refresh_token = "of no Shopify"
-        # not to be looked after by tests of others, which would meet its token
-        row.topics_next_at = row.codes_next_at = row.orders_next_at = clock.wall() + timedelta(days=1)
     return made
 
 
