@@ -4,9 +4,6 @@ Design sections 6 and 7; platforms.md 5.2 to 5.4, pitfall 6; reliability F-41, F
 """
 
 import itertools
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -46,17 +43,12 @@ from tests.loyalty.rewards_world import (
     violations,
 )
 from tests.shopify.codes_world import calls, let_lease_end, make_stock, send, send_all, waiting, working
+from tests.shopify.killed_worker import kill_a_worker_at
 from tests.shopify.pretend import Pretend
 from tests.shopify.pretend_discounts import Discounts
 from tests.shopify.store import ANN, Store, order
 from tests.shopify.test_installing import SHOP, open_app
 
-_WORKER = """
-from backend.app import create_app
-from backend.jobs import outbox
-with create_app().app_context():
-    outbox.send()
-"""
 _numbers = itertools.count(1)
 CUSTOMER = "115310627314723954"
 
@@ -312,19 +304,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_and_doubles_noth
     """kill -9 while Shopify is busy with the discount, with its codes, or with the answer about them."""
     made = reward(shop)
     discounts.looks_until_done = 2
-    shopify.will(*[""] * (call - 1), "slow 1.5")
-    worker = subprocess.Popen(
-        [sys.executable, "-c", _WORKER],
-        env={**os.environ, **environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        eventually(lambda: not shopify.moods)
-    finally:
-        worker.kill()
-        worker.wait()
-    eventually(lambda: len(shopify.asked) == call)  # what it had been asked for is done all the same
+    kill_a_worker_at(shopify, environ, call, busy_seconds=1.5)
     assert {each.state for each in calls(shop)} == {"waiting"}
     let_lease_end(shop)
     discounts.finish()

@@ -3,9 +3,6 @@
 Platforms.md 5.2 and 5.3; pitfall 6.
 """
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,9 +18,9 @@ from backend.jobs import points
 from backend.loyalty.members import members
 from backend.models import Member
 from tests.conftest import BusinessTime, TestShop
-from tests.embedded.processes import eventually
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, violations
 from tests.shopify.codes_world import let_lease_end
+from tests.shopify.killed_worker import kill_a_worker_at
 from tests.shopify.money_world import (
     CUSTOMER,
     GIFT_CARD,
@@ -38,13 +35,6 @@ from tests.shopify.money_world import (
 )
 from tests.shopify.pretend import Pretend
 from tests.shopify.pretend_gift_cards import GiftCard, GiftCards
-
-WORKER = """
-from backend.app import create_app
-from backend.jobs import outbox
-with create_app().app_context():
-    outbox.send()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -384,19 +374,7 @@ def test_a_worker_that_is_killed_in_the_midst_of_it_pays_once_and_takes_back_onc
         send()
         give_back(shop, had.member_id, had.id)
     shopify.asked.clear()
-    shopify.will(*[""] * (call - 1), "slow 0.5")
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER],
-        env={**os.environ, **environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        eventually(lambda: not shopify.moods)
-    finally:
-        worker.kill()
-        worker.wait()
-    eventually(lambda: len(shopify.asked) == call)  # what it had asked for is done all the same
+    kill_a_worker_at(shopify, environ, call, busy_seconds=0.5)
     let_lease_end(shop)
     send_all(shop)
     card = only(cards, shop)

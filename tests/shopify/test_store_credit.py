@@ -3,9 +3,6 @@
 Platforms.md 5.3, point 4; pitfall 6.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -34,9 +31,9 @@ from backend.shopify import store_credit
 from backend.shopify.discounts import Line
 from backend.shopify.store_credit import Credit
 from tests.conftest import BusinessTime, TestShop
-from tests.embedded.processes import eventually
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, violations
 from tests.shopify.codes_world import let_lease_end
+from tests.shopify.killed_worker import kill_a_worker_at
 from tests.shopify.money_world import (
     CUSTOMER,
     STORE_CREDIT,
@@ -52,7 +49,6 @@ from tests.shopify.money_world import (
 )
 from tests.shopify.pretend import Pretend
 from tests.shopify.pretend_store_credit import Account, StoreCredit
-from tests.shopify.test_gift_cards import WORKER
 
 TWO_REDEMPTIONS = {"points_to_be_redeemed": 250}
 
@@ -593,19 +589,7 @@ def test_a_worker_that_is_killed_in_the_midst_of_it_pays_once_and_takes_back_onc
         send()
         give_back(shop, had.member_id, had.id)
     shopify.asked.clear()
-    shopify.will(*[""] * (call - 1), "slow 0.5")
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER],
-        env={**os.environ, **environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        eventually(lambda: not shopify.moods)
-    finally:
-        worker.kill()
-        worker.wait()
-    eventually(lambda: len(shopify.asked) == call)  # what it had asked for is done all the same
+    kill_a_worker_at(shopify, environ, call, busy_seconds=0.5)
     let_lease_end(shop)
     send_all(shop)
     assert (len(account.credits()), len(account.debits())) == (1, int(is_back))
