@@ -27,7 +27,7 @@ Environ = dict[str, Any]
 
 
 class HotPath:
-    """WSGI middleware around an app whose route for `ME` answers the same."""
+    """WSGI middleware around an app whose routes for both answer the same."""
 
     def __init__(self, app: Flask, tokens: SessionTokens, limits: RateLimits) -> None:
         self._app = app
