@@ -168,9 +168,10 @@ def _kinds(*kinds: str, needs: tuple[str, ...], without: tuple[str, ...], **said
 
 
 _SOME_LINES = {
+    "type": "object",  # null has no properties, so it would meet the rest
     "anyOf": [
         {"properties": {name: {"minItems": 1}}, "required": [name]} for name in ("product_ids", "skus", "categories")
-    ]
+    ],
 }
 _NO_DELAY = {"const": 0}
 _PERIODS = ("ever", "day", "week", "month", "year")

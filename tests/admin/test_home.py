@@ -10,6 +10,7 @@ from backend import clock
 from backend.db import transaction
 from backend.jobs import upkeep
 from backend.ledger.posting import Author
+from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.redemptions import redemptions
 from backend.loyalty.redemptions.redemptions import Redeemer
 from backend.loyalty.rewards import rewards
@@ -18,7 +19,7 @@ from backend.reports import activity, waiting
 from backend.staff.rights import ROLES, Right
 from tests.admin.conftest import Desk
 from tests.admin.test_reports import figure, granted, spent
-from tests.conftest import TestShop
+from tests.conftest import BusinessTime, TestShop
 
 
 def needs(desk: Desk) -> list[str]:
@@ -149,10 +150,11 @@ def test_many_are_not_counted_to_the_end(desk: Desk) -> None:
     assert needs(desk) == [f"{waiting.MOST_COUNTED}+ deliveries that failed"]
 
 
-def test_figures_are_this_months_beside_the_last(desk: Desk) -> None:
-    now = clock.now()
+def test_figures_are_this_months_beside_the_last(time: BusinessTime, desk: Desk) -> None:
+    now = time.now
+    month = now.astimezone(timezone(desk.shop.facts.timezone)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     member = granted(desk.shop, 300, now)
-    granted(desk.shop, 100, now - timedelta(days=now.day))  # the last of the month before
+    granted(desk.shop, 100, month - timedelta(hours=1))
     spent(desk.shop, member, 60, now)
     found = desk.page("")
     assert figure(found, "Members") == "2"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import schemathesis
 from flask import Flask
+from jsonschema_rs import validator_for
 from pydantic import BaseModel
 from schemathesis import engine
 from schemathesis.config import SchemathesisConfig
@@ -167,6 +168,20 @@ def test_every_reference_of_the_document_leads_somewhere() -> None:
 
     named = {each.removeprefix("#/components/schemas/") for each in references(document)}
     assert named == set(schemas)
+
+
+@pytest.mark.parametrize("kind", ["product", "exclusion"])
+@pytest.mark.parametrize("items", [None, {}, {"skus": []}, {"skus": None}])
+def test_the_document_lets_no_rule_name_no_lines_that_needs_some(api: Api, kind: str, items: Any) -> None:
+    document = openapi.document()
+    rule = {"id": "lines", "kind": kind, "title": {"en": "Lines"}, "items": {"skus": ["A"]}}
+    rule |= {"points": 5} if kind == "product" else {}
+    validator = validator_for({**document, "$ref": "#/components/schemas/ProgramSettings-Input"})
+    assert validator.is_valid({"rules": [rule]})
+    assert api.put("/program", {"rules": [rule]}).status_code == 200
+    wrong = {"rules": [{**rule, "items": items}]}
+    assert not validator.is_valid(wrong)
+    assert api.put("/program", wrong).status_code == 422
 
 
 def models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
