@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
@@ -61,6 +62,13 @@ PROGRAM = {
     "expiry": {"kind": "fixed_day", "month": 12, "day": 31},
 }
 """The program of the documents' examples: every 10 earns 1 point, 3 days after collection, until the next 12/31."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the examples from depending on which modules a run has loaded: hypothesis tries the constants that it finds in
+    them, so a file alone and the whole suite would try different ones, and differ after each change of any module."""
+    if config.getoption("--hypothesis-profile") != "nightly":
+        providers._get_local_constants = lambda: providers._local_constants
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
