@@ -10,10 +10,11 @@ import pytest
 from backend import clock
 from backend.db import transaction
 from backend.ledger.posting import Author
+from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.members import erasing, merging
 from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
-from tests.conftest import TestShop
+from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import member_with, rows
 
 SignIn = Callable[..., Desk]
@@ -48,12 +49,15 @@ def ids(shop: TestShop) -> list[int]:
     return [row.id for row in rows(shop, "select id from member_note where shop_id = :shop order by id")]
 
 
-def test_a_note_stands_on_the_profile_newest_first_with_who_and_when(ada: Desk, member: int) -> None:
+def test_a_note_stands_on_the_profile_newest_first_with_who_and_when(
+    time: BusinessTime, ada: Desk, member: int
+) -> None:
     assert "kept" in write(ada, member, "Calls on Mondays.")
     write(ada, member, "Prefers <b>green</b> tea,\r\nnever black.")
     assert notes(ada, member) == ["Prefers <b>green</b> tea,\nnever black.", "Calls on Mondays."]
     shown = ada.page(f"/customers/{member}").select_one("#notes li")
-    assert shown is not None and f"Ada Care, {clock.now():%b}" in shown.text
+    written = time.now.astimezone(timezone(ada.shop.facts.timezone))
+    assert shown is not None and f"Ada Care, {written:%b} {written.day}, {written.year}" in shown.text
 
 
 def test_a_form_that_is_sent_twice_is_one_note(ada: Desk, member: int) -> None:

@@ -1,6 +1,7 @@
 """A shop in which a little of everything has happened, by the same verbs and deliveries as in life."""
 
 from base64 import b64decode
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -106,7 +107,7 @@ def _people(shop: TestShop, time: BusinessTime) -> dict[str, int]:
     with transaction() as session:
         segments.create(session, shop.id, "vip", "VIP", [_tagged("vip")], clock.now())
         world.grant(session, shop, who["ada"], 700)
-        world.grant(session, shop, who["ben"], 20, clock.now().replace(year=2090))
+        world.grant(session, shop, who["ben"], 20, datetime(2090, 11, 25, 12, tzinfo=UTC))
         said: dict[str, Any] = {"external_id": "e-1", "at": clock.now(), "reason": None, "now": clock.now()}
         told_events.tell(session, shop.facts, who["ben"], "stamped", **said)
         referrals.merged(session, shop.facts, who["eve"], who["cleo"], clock.now())
