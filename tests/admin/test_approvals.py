@@ -13,6 +13,7 @@ from backend.staff.rights import Right
 from tests.admin.conftest import Desk, said
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import FIVE_OFF, entries, has, member_with, redeem, reward, rows, violations
+from tests.widget_api.conftest import Widget
 
 SignIn = Callable[..., Desk]
 
@@ -64,6 +65,20 @@ def test_above_the_limit_a_change_waits_and_the_log_shows_both_people(
     assert "Ada Asks, approved by Ben Agrees" in log
     assert "A late parcel" in log
     assert violations(shop) == []
+
+
+def test_the_customer_does_not_read_who_asked_and_who_agreed(
+    ada: Desk, ben: Desk, shop: TestShop, time: BusinessTime
+) -> None:
+    set_limit(shop, 100, time)
+    member = member_with(shop, customer="c-1")
+    assign(ada, member, 101)
+    (waiting,) = waiting_ids(shop)
+    ben.done(f"/approvals/{waiting}", decision="approved", reason="")
+    history = Widget(shop, "c-1").call("me/activity").text
+    assert "A late parcel" in history
+    assert "Ada" not in history
+    assert "Ben" not in history
 
 
 def test_up_to_the_limit_nobody_else_is_asked(ada: Desk, shop: TestShop, time: BusinessTime) -> None:

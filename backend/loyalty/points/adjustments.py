@@ -1,6 +1,5 @@
 """Points added or taken by hand, with who did it and why (S3.21, S3.22)."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,11 +32,10 @@ def adjust(
     expires_at: datetime | None = None,
     *,
     is_told: bool = True,
-    more_why: Mapping[str, Any] | None = None,
 ) -> int:
     """Give `points` to a member, or take them if negative, and tell the member by mail. Returns the entry's id.
 
-    Who gets points is not told if `is_told` is false; who loses some always is. `more_why` is kept beside the sum.
+    Who gets points is not told if `is_told` is false; who loses some always is.
 
     `key` names this adjustment among the member's: the same one again has no second effect and returns the same entry.
     What is given ends by the program in force unless `expires_at` is given (contract section 8).
@@ -64,7 +62,7 @@ def adjust(
             raise Conflict(f"This account was merged into member {member.merged_into}.", code="member_merged")
         if member.status == "blocked" and points > 0:
             raise MemberBlocked("This member is blocked: points can be taken, and none added until that is lifted.")
-        why = {"rule": "adjustment", "points": points, **(more_why or {})}
+        why = {"rule": "adjustment", "points": points}  # the member reads it: who did it stands in `author` alone
         _move(session, shop_id, member_id, points, reason, author, source_key, now, expires_at, why)
         done = _entry(session, shop_id, source_key)
         assert done is not None

@@ -313,7 +313,7 @@ def decide(
     for member_id in concerned:
         refuse_own(session, shop.id, change.staff_id, member_id, who=change.staff_name)
     author = Author("staff", f"{change.staff_name}, approved by {person.name}")
-    _carry_out(session, shop, change, author, now, {"asked_by": change.staff_name, "approved_by": person.name})
+    _carry_out(session, shop, change, author, now)
     return _decided(session, change, "approved", person, now, _checked_reason(reason) if reason.strip() else None)
 
 
@@ -535,14 +535,7 @@ def _checked_reason(reason: str) -> str:
 # Doing it ----------------------------------------------------------------------------------------------------------
 
 
-def _carry_out(
-    session: AnySession,
-    shop: ShopFacts,
-    change: ManualChange,
-    author: Author,
-    now: datetime,
-    more_why: Mapping[str, Any] | None = None,
-) -> None:
+def _carry_out(session: AnySession, shop: ShopFacts, change: ManualChange, author: Author, now: datetime) -> None:
     details, key = change.details, f"by-hand:{change.key}"
     match change.what:
         case "adjust":
@@ -558,7 +551,6 @@ def _carry_out(
                 now,
                 datetime.fromisoformat(expires_at) if expires_at else None,
                 is_told=details["is_told"],
-                more_why=more_why,
             )
         case "redeem":
             if rewards.find(session, shop.id, details["reward_id"]).points != -change.points:
