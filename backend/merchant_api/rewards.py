@@ -16,7 +16,7 @@ from backend.errors import BadInput, Contradiction
 from backend.ledger.posting import AnySession
 from backend.loyalty.coupons import coupons as coupon_stock
 from backend.loyalty.eligibility import eligibility, member_facts
-from backend.loyalty.rewards import reward_definition, rewards
+from backend.loyalty.rewards import campaigns, reward_definition, rewards
 from backend.loyalty.rewards.reward_definition import RewardSubType, RewardType, Unfit
 from backend.loyalty.shops import shops
 from backend.loyalty.shops.shops import ShopFacts
@@ -416,10 +416,11 @@ class MemberRewardsQuery(Query):
 @operation("GET", "/members/{ref}/rewards", scope="read", tag="Rewards", summary="The rewards that a member may have")
 def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -> MemberRewards:
     """The rewards that are to be had now, that the member is eligible for, and whose rule says
-    `include_in_api_response`; whether the points suffice is not asked. Texts are in `language`, else in the shop's own."""
+    `include_in_api_response`; whether the points suffice is not asked. A gift of campaigns is to be had while one of them
+    is on. Texts are in `language`, else in the shop's own."""
     shop = _shop(call)
     member_id = find(call.session, call.shop_id, ref)
-    there = [each for each in rewards.current(call.shop_id) if rewards.is_available(each, call.now)]
+    there = _to_be_had(call)
     with_orders = any(eligibility.needs_orders(each.rules) for each in there)
     facts = member_facts.facts(call.session, shop, member_id, with_orders, call.now)
     language = _language(query.language)
@@ -427,7 +428,7 @@ def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -
     wanted = [
         (reward, refusal)
         for reward, refusal, in_api in judged
-        if (in_api if refusal is None else query.include_ineligible)
+        if in_api and (refusal is None or query.include_ineligible)
     ]
     ordered = _sorted(wanted, query.sort)
     page = ordered[query.start_index : query.start_index + query.count]
@@ -439,12 +440,28 @@ def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -
     )
 
 
+def _to_be_had(call: Call) -> list[rewards.Reward]:
+    """What is available now; gifts that belong to campaigns only with the one that is on."""
+    campaign = campaigns.current(call.shop_id, call.now)
+    on = campaign.gifts if campaign is not None else ()
+    return [
+        each
+        for each in rewards.current(call.shop_id)
+        if rewards.is_available(each, call.now)
+        and (each.type != "gift" or each.id in on or not campaigns.is_gift_of_any(call.shop_id, each.id))
+    ]
+
+
 def _judged(reward: rewards.Reward, facts: eligibility.Facts, language: str) -> tuple[str | None, bool]:
-    """Why the member may not have it, None if they may; and whether the API shows it to those who may."""
-    if reward.target is not None and not eligibility.is_in_target(reward.target, facts):
-        return eligibility.target_missing(reward.target, language), False
+    """Why the member may not have it, None if they may; and whether the API shows it to them. To those who may not it is
+    shown unless every rule keeps it out of the API."""
     verdict = eligibility.judge(reward.rules, facts, language)
-    return (None if verdict.is_eligible else verdict.refusal), verdict.include_in_api_response
+    refusal = None if verdict.is_eligible else verdict.refusal
+    if reward.target is not None and not eligibility.is_in_target(reward.target, facts):
+        refusal = eligibility.target_missing(reward.target, language)
+    if refusal is None:
+        return None, verdict.include_in_api_response
+    return refusal, not reward.rules or any(each.include_in_api_response for each in reward.rules)
 
 
 def _sorted(found: list[tuple[rewards.Reward, str | None]], sort: str) -> list[tuple[rewards.Reward, str | None]]:

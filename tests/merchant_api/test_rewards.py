@@ -366,6 +366,32 @@ def test_a_member_sees_what_fits_and_may_be_shown_in_the_api(api: Api) -> None:
     assert "Für Mitglieder mit dem Schlagwort cohortB." in {each["refusal"] for each in german}
 
 
+def test_what_is_kept_out_of_the_api_is_not_in_it_for_who_is_not_eligible_either(api: Api) -> None:
+    member = api.member()
+    make(api, reward_name="dashboard", member_eligibility_rules=[rule(tagged("A"), api=False)])
+    either = [rule(tagged("A"), api=False), rule(tagged("B"))]
+    make(api, reward_name="either", member_eligibility_rules=either)
+    assert names(api.get(f"/members/{member}/rewards", include_ineligible="true")) == ["either"]
+
+
+def test_a_gift_of_campaigns_is_listed_while_one_is_on(api: Api, time: BusinessTime) -> None:
+    time.set("2026-11-23T06:50:00Z")
+    member = api.member()
+    make(api, reward_name="Always")
+    cup = make(api, reward_name="Cup")
+    winter = {"names": {"en": "Winter"}, "starts_at": "2026-12-01", "ends_at": "2026-12-31", "gifts": [cup["id"]]}
+    assert api.post("/campaigns", winter).status_code == 201
+
+    def listed(**query: str) -> list[str]:
+        return names(api.get(f"/members/{member}/rewards", **query))
+
+    assert listed() == listed(include_ineligible="true") == ["Always"]
+    time.set("2026-12-01T00:00:00+01:00")
+    assert listed() == ["Always", "Cup"]
+    time.set("2027-01-01T00:00:00+01:00")
+    assert listed() == ["Always"]
+
+
 @pytest.mark.parametrize(
     ("sort", "expected"),
     [
