@@ -222,6 +222,7 @@ def test_a_value_in_the_sign_of_another_currency_is_kept_with_a_warning() -> Non
     ("document", "field", "says"),
     [
         ({**FIVE_OFF, "speed": 1}, "speed", "no such field"),
+        ({**FIVE_OFF, "speed": None}, "speed", "no such field"),
         ({**FIVE_OFF, "id": "0" * 24}, "id", "no such field"),
         ({name: FIVE_OFF[name] for name in FIVE_OFF if name != "reward_name"}, "reward_name", "missing"),
         ({**FIVE_OFF, "reward_name": " "}, "reward_name", "empty"),

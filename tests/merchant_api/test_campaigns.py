@@ -120,6 +120,7 @@ def test_the_same_request_twice_makes_one(api: Api) -> None:
         ({"names": {}}, 422, "bad_input", "names"),
         ({"starts_at": "yesterday"}, 422, "bad_input", "starts_at"),
         ({"speed": 1}, 422, "bad_input", "speed"),
+        ({"speed": None}, 422, "bad_input", "speed"),
         ({"gifts": ["1"]}, 422, "bad_input", "gifts.0"),
         ({"gifts": ["f" * 24]}, 409, "not_a_gift", "gifts.0"),
         ({"ends_at": "2026-11-01"}, 409, "contradiction", "ends_at"),

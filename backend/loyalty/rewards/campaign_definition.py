@@ -103,7 +103,11 @@ def parse(document: object, tz: ZoneInfo) -> CampaignDefinition:
     """
     if not isinstance(document, Mapping):
         raise BadInput("The campaign should be a JSON object.", [{"field": "", "message": "should be a JSON object"}])
-    given = {name: value for name, value in document.items() if value is not None}
+    given = {
+        name: value
+        for name, value in document.items()
+        if value is not None or name not in CampaignDefinition.model_fields
+    }
     terms = given.get("terms")
     if isinstance(terms, Mapping) and sum(str(each).count("<") for each in terms.values()) > MAX_TAGS_IN_ALL:
         raise _refusal([{"field": "terms", "message": f"have more than {MAX_TAGS_IN_ALL:,} tags in all"}])

@@ -539,7 +539,7 @@ def _parsed(
 ) -> Model:
     if not isinstance(document, dict):
         raise BadInput("The reward should be a JSON object.", [{"field": "", "message": "should be a JSON object"}])
-    given = {name: value for name, value in document.items() if value is not None}
+    given = {name: value for name, value in document.items() if value is not None or name not in model.model_fields}
     if _tags_in(given) > MAX_TAGS_IN_ALL:
         raise BadInput(f"The texts of the reward have more than {MAX_TAGS_IN_ALL:,} tags in all.")
     errors = _take_over_audience(given)
