@@ -63,6 +63,9 @@ PROGRAM = {
 }
 """The program of the documents' examples: every 10 earns 1 point, 3 days after collection, until the next 12/31."""
 
+NEXT_YEAR = datetime.now(UTC).year + 1
+"""For tests that name a day: it is still to come when a test makes its shop, whenever the test runs."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the examples from depending on which modules a run has loaded: hypothesis tries the constants that it finds in

@@ -25,7 +25,7 @@ from backend.loyalty.rewards import rewards
 from backend.staff.rights import Right
 from backend.widget_api.preview import SENTENCE, SHOWN
 from tests.admin.conftest import Desk
-from tests.conftest import PROGRAM, BusinessTime, TestShop
+from tests.conftest import NEXT_YEAR, PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,
     GIFT,
@@ -361,7 +361,7 @@ def work() -> None:
 
 def test_a_day_that_is_over_is_shown_as_it_was(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
     """The proof of what is reconstructed: a life goes by, the widget is asked each evening, and the preview at its end."""
-    time.set("2027-03-02T09:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-02T09:00:00+01:00")
     rules = {
         **program(SILVER, GOLD, window="rolling_12_months", downgrade={"policy": "grace", "grace_days": 5}),
         "assign": {"delay_days": 10, "on": "paid"},
@@ -456,7 +456,7 @@ def test_a_day_that_is_over_is_shown_as_it_was(desk: Desk, shop: TestShop, time:
 
 
 def test_a_checkout_that_held_points_is_told_while_it_held_them(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
-    time.set("2027-03-02T23:45:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-02T23:45:00+01:00")
     member = member_with(shop, 700)
     reward(shop, CASHBACK)
     hold(shop, member, "20.00")
@@ -465,58 +465,62 @@ def test_a_checkout_that_held_points_is_told_while_it_held_them(desk: Desk, shop
     time.advance(days=1)
     work()
     assert Widget(shop).me()["balance"]["on_hold"] == 0
-    seen = Preview(desk, member=member, at="2027-03-02")
+    seen = Preview(desk, member=member, at=f"{NEXT_YEAR}-03-02")
     assert seen.me()["balance"] == evening
     held = seen.call("me/redemptions").json["items"][0]
-    assert (held["status"], held["expires_at"]) == ("requested", "2027-03-02T23:15:00Z")
+    assert (held["status"], held["expires_at"]) == ("requested", f"{NEXT_YEAR}-03-02T23:15:00Z")
     quoted = seen.call("me/cashback/quote", "POST", json={"order_total": "10.00"})
     assert (quoted.status_code, quoted.json["code"]) == (403, "preview")
 
 
 def test_the_program_of_then_is_shown_and_the_draft_is_not(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
-    time.set("2027-03-02T09:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-02T09:00:00+01:00")
     shop.set_program(**PROGRAM)
-    time.set("2027-03-12T09:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-12T09:00:00+01:00")
     shop.set_program(**{**PROGRAM, "appearance": {"accent": "#0a7d4f"}})
     with transaction() as session:
         drafts.save(
             session, shop.id, {**PROGRAM, "appearance": {"accent": "#112233"}}, author="a test", now=clock.now()
         )
-    time.set("2027-03-22T09:00:00+01:00")
-    for day, accent in (("2027-03-05", None), ("2027-03-12", "#0a7d4f"), ("2027-03-22", "#0a7d4f")):
+    time.set(f"{NEXT_YEAR}-03-22T09:00:00+01:00")
+    for day, accent in (
+        (f"{NEXT_YEAR}-03-05", None),
+        (f"{NEXT_YEAR}-03-12", "#0a7d4f"),
+        (f"{NEXT_YEAR}-03-22", "#0a7d4f"),
+    ):
         seen = Preview(desk, visitor=1, at=day).program()["appearance"]["accent"]
         assert (seen == "#0a7d4f") == (accent is not None), day
-    assert Preview(desk, visitor=1, draft=1, at="2027-03-12").program()["appearance"]["accent"] == "#0a7d4f"
+    assert Preview(desk, visitor=1, draft=1, at=f"{NEXT_YEAR}-03-12").program()["appearance"]["accent"] == "#0a7d4f"
 
 
 def test_looking_at_the_past_writes_nothing(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
-    time.set("2027-03-02T09:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-02T09:00:00+01:00")
     member = member_with(shop, 700)
     redeem(shop, member, reward(shop))
     time.advance(days=3)
     before = written(shop)
-    said_by(Preview(desk, member=member, at="2027-03-03").call)
+    said_by(Preview(desk, member=member, at=f"{NEXT_YEAR}-03-03").call)
     assert written(shop) == before
 
 
 def test_the_page_says_what_of_the_past_is_todays(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
-    time.set("2027-03-02T09:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-02T09:00:00+01:00")
     member = member_with(shop, 5, email="ines@shop.example")
     time.advance(days=10)
-    page = desk.page("/preview", member=member, at="2027-03-05")
+    page = desk.page("/preview", member=member, at=f"{NEXT_YEAR}-03-05")
     assert "Rewards to redeem, segments and pictures are today" in page.get_text()
     assert f"member={member}" in page.find("iframe")["src"]
-    assert "at=2027-03-05" in page.find("iframe")["src"]
+    assert f"at={NEXT_YEAR}-03-05" in page.find("iframe")["src"]
 
 
 def test_who_was_not_there_yet_is_shown_as_a_visitor(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
-    time.set("2027-03-12T09:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-12T09:00:00+01:00")
     member = member_with(shop, 5)
-    page = desk.page("/preview", member=member, at="2027-03-11")
+    page = desk.page("/preview", member=member, at=f"{NEXT_YEAR}-03-11")
     assert "This customer was not there yet" in page.get_text()
     assert "member=" not in page.find("iframe")["src"]
-    assert desk.get("/preview/frame", member=member, at="2027-03-11").status_code == 404
-    assert "not there yet" not in desk.page("/preview", member=member, at="2027-03-12").get_text()
+    assert desk.get("/preview/frame", member=member, at=f"{NEXT_YEAR}-03-11").status_code == 404
+    assert "not there yet" not in desk.page("/preview", member=member, at=f"{NEXT_YEAR}-03-12").get_text()
 
 
 def test_a_day_before_the_shop_is_refused(desk: Desk, shop: TestShop) -> None:
@@ -540,7 +544,7 @@ def test_a_blocked_customer_is_said_to_be_blocked(desk: Desk, shop: TestShop) ->
 def test_what_another_account_brought_is_told_from_the_day_of_merging_on(
     desk: Desk, shop: TestShop, time: BusinessTime
 ) -> None:
-    time.set("2027-03-02T09:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-02T09:00:00+01:00")
     shop.set_program(**{**AT_ONCE, "assign": {"delay_days": 30, "on": "paid"}})
     time.advance(hours=1)
     kept_id, gone_id = member_with(shop, 100), member_with(shop, 900, "c-2")
@@ -561,14 +565,14 @@ def test_what_another_account_brought_is_told_from_the_day_of_merging_on(
 
 
 def test_a_code_is_told_as_usable_until_it_ran_out(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
-    time.set("2027-03-02T09:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-03-02T09:00:00+01:00")
     member = member_with(shop, 700)
     coupon = reward(shop, coupon_valid_days=3)
     had = redeem(shop, member, coupon)
     assert had.expires_at is not None
     time.advance(days=10)
     points.expire_rewards()
-    (last,) = Preview(desk, member=member, at="2027-03-04").call("me/redemptions").json["items"]
+    (last,) = Preview(desk, member=member, at=f"{NEXT_YEAR}-03-04").call("me/redemptions").json["items"]
     assert (last["status"], last["can_return"], last["code"]) == ("issued", True, had.code)
-    (over,) = Preview(desk, member=member, at="2027-03-08").call("me/redemptions").json["items"]
+    (over,) = Preview(desk, member=member, at=f"{NEXT_YEAR}-03-08").call("me/redemptions").json["items"]
     assert over["status"] == "expired"

@@ -19,7 +19,7 @@ from backend.loyalty.orders import awards
 from backend.loyalty.points import adjustments
 from backend.loyalty.redemptions import earned_rewards, redemptions
 from backend.loyalty.redemptions.redemptions import Redeemer
-from tests.conftest import PROGRAM, BusinessTime, TestShop
+from tests.conftest import NEXT_YEAR, PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import GIFT, member_with, reward, violations
 from tests.widget_api.conftest import Widget
 
@@ -205,7 +205,7 @@ def with_rules(new_shop: Callable[..., TestShop]) -> TestShop:
 
 def test_no_rule_of_the_program_gives_anything(with_rules: TestShop, time: BusinessTime) -> None:
     shop = with_rules
-    time.set("2027-05-01T10:00:00+02:00")
+    time.set(f"{NEXT_YEAR}-05-01T10:00:00+02:00")
     member = member_with(shop)
     with transaction() as session:
         session.execute(

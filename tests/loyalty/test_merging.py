@@ -17,7 +17,7 @@ from backend.ledger import posting
 from backend.ledger.posting import Author
 from backend.loyalty.members import blocking, care_log, members, merging
 from backend.loyalty.points import expiry
-from tests.conftest import PROGRAM, BusinessTime, TestShop
+from tests.conftest import NEXT_YEAR, PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
     CASHBACK,
     FIVE_OFF,
@@ -41,7 +41,7 @@ from tests.loyalty.rewards_world import (
 from tests.widget_api.conftest import Widget
 
 BY = Author("staff", "Ada Admin")
-SOON, LATER = datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 9, 1, tzinfo=UTC)
+SOON, LATER = datetime(NEXT_YEAR, 3, 1, tzinfo=UTC), datetime(NEXT_YEAR, 9, 1, tzinfo=UTC)
 
 
 def merge(shop: TestShop, kept: int, gone: int) -> None:
@@ -432,7 +432,7 @@ def test_whatever_both_did_before_a_merge_moves_points_and_makes_none(
     new_shop: Callable[..., TestShop], time: BusinessTime, moves: list[tuple[str, int]], kept_first: bool
 ) -> None:
     shop = new_shop()
-    time.set("2027-01-10T10:00:00+01:00")
+    time.set(f"{NEXT_YEAR}-01-10T10:00:00+01:00")
     made = reward(shop, GIFT)
     both = [member_with(shop, 0, "c-1"), member_with(shop, 0, "c-2")]
     for number, (move, who) in enumerate(moves):

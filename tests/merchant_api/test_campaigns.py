@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.conftest import BusinessTime, TestShop
+from tests.conftest import NEXT_YEAR, BusinessTime, TestShop
 from tests.merchant_api.conftest import Api
 
 DECEMBER: dict[str, Any] = {"names": {"en": "December"}, "starts_at": "2026-12-01", "ends_at": "2026-12-31"}
@@ -180,7 +180,8 @@ def test_a_banner_has_at_most_1920_x_400_pixels(api: Api, width: int, height: in
 
 def test_a_change_keeps_what_it_does_not_name(api: Api) -> None:
     one, two = make_gift(api), make_gift(api, "Mug")
-    made = make(api, gifts=[one], banner={"content_base64": picture(10, 10)}, terms={"en": "Terms"})
+    days = {"starts_at": f"{NEXT_YEAR}-12-01", "ends_at": f"{NEXT_YEAR}-12-31"}
+    made = make(api, **days, gifts=[one], banner={"content_base64": picture(10, 10)}, terms={"en": "Terms"})
     changed = api.call("PATCH", f"/campaigns/{made['id']}", json={"gifts": [one, two], "ends_at": None})
     assert changed.status_code == 200
     assert set(changed.json["gifts"]) == {one, two}
