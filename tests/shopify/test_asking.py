@@ -56,6 +56,7 @@ def test_nothing_is_asked_inside_a_transaction(installed_shop: TestShop, shopify
         ("429", None),
         ("503", None),
         ("503 30", 30),
+        ("408", None),
         ("internal", None),
         ("garbage", None),
         ("lose", None),
@@ -133,6 +134,53 @@ def test_an_error_of_shopify_s_own_wins_over_what_came_with_it(installed_shop: T
     whole = shopify.resolvers["Query.shop"]
     shopify.resolvers["Query.shop"] = lambda domain: {**whole(domain), "primaryDomain": {"localization": broken}}
     with pytest.raises(TryAgain):
+        ask(installed_shop)
+
+
+def test_an_error_of_shopify_s_own_needs_no_code(installed_shop: TestShop, shopify: Pretend) -> None:
+    def broken(_: str) -> None:
+        raise GraphQLError("Internal error. Looks like something went wrong on our end.")
+
+    shopify.resolvers["Query.shop"] = broken
+    with pytest.raises(TryAgain):
+        ask(installed_shop)
+
+
+NOT_SHOWN = (
+    "This app is not approved to use the defaultLocale field. See https://partners.shopify.com/1/apps/2/customer_data"
+)
+
+
+@pytest.mark.parametrize("extensions", [None, {"code": "ACCESS_DENIED"}])
+def test_what_an_app_is_not_shown_is_null_and_no_error(
+    installed_shop: TestShop, shopify: Pretend, extensions: dict[str, Any] | None
+) -> None:
+    """Protected customer data, as Shopify's own page on it shows: the field is null, and an error says why."""
+
+    def hidden() -> None:
+        raise GraphQLError(NOT_SHOWN, extensions=extensions)
+
+    whole = shopify.resolvers["Query.shop"]
+    shopify.resolvers["Query.shop"] = lambda domain: {**whole(domain), "primaryDomain": {"localization": hidden}}
+    found = ask(installed_shop)["shop"]
+    assert (found["name"], found["primaryDomain"]) == ("Kiln & Kettle", {"localization": None})
+
+
+@pytest.mark.parametrize("beside", [None, "BAD_REQUEST"])
+def test_what_is_not_shown_hides_no_other_error(installed_shop: TestShop, shopify: Pretend, beside: str | None) -> None:
+    """Nor that all of it is not shown: what is null because of that has not been deleted."""
+
+    def hidden() -> None:
+        raise GraphQLError(NOT_SHOWN)
+
+    def broken() -> None:
+        raise GraphQLError("no such thing", extensions={"code": beside})
+
+    whole = shopify.resolvers["Query.shop"]
+    parts = {"primaryDomain": {"localization": hidden}}
+    parts |= {"name": hidden} if beside is None else {"primaryDomain": broken}  # a name is never null, so the shop is
+    shopify.resolvers["Query.shop"] = lambda domain: {**whole(domain), **parts}
+    with pytest.raises(Never):
         ask(installed_shop)
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from graphql import GraphQLError
 from sqlalchemy import text
 
 from backend import clock
@@ -63,6 +64,29 @@ def test_a_parcel_that_is_delivered_brings_the_points(world: World, time: Busine
     time.advance(days=4)
     world.shop.work()
     assert world.points()["available"] == 10
+
+
+def test_an_order_is_read_although_shopify_does_not_show_whose_it_is(world: World) -> None:
+    """Without the approval for protected customer data: points are earned all the same (docs/shopify.md)."""
+    order = sent_order()
+    world.told(order)
+    world.happens(delivered(order))
+    whole = world.shopify.resolvers["Query.order"]
+
+    def hidden() -> None:
+        raise GraphQLError("This app is not approved to use the email field. See https://partners.shopify.com/1/apps/2")
+
+    def without_names(shop: str, **which: Any) -> Any:
+        node = whole(shop, **which)
+        person = {"firstName": hidden, "lastName": hidden, "defaultEmailAddress": {"emailAddress": hidden}}
+        return {**node, "email": hidden, "customer": {**node["customer"], **person}}
+
+    world.shopify.resolvers["Query.order"] = without_names
+    ask_for(world, order)
+    world.look()
+    world.shop.work()
+    assert world.looks() == []
+    assert world.points()["pending"] == 10
 
 
 def test_a_second_look_at_an_order_that_is_as_it_was_adds_nothing(world: World) -> None:

@@ -166,6 +166,23 @@ def test_what_was_done_while_the_answer_failed_in_part_counts_as_done(
     assert (len(account.credits()), redemption(shop, had.id).status) == (1, "issued")
 
 
+@pytest.mark.parametrize("said", ["Internal error. Looks like something went wrong.", "undefined method for nil"])
+def test_what_was_done_before_an_error_without_a_code_counts_as_done(
+    shop: TestShop, account: Account, shopify: Pretend, had: Any, said: str
+) -> None:
+    answer = shopify.resolvers["Mutation.storeCreditAccountCredit"]
+
+    def done_and_failed(*args: Any, **given: Any) -> Any:
+        answer(*args, **given)
+        raise GraphQLError(said)
+
+    shopify.resolvers["Mutation.storeCreditAccountCredit"] = done_and_failed
+    send()
+    assert redemption(shop, had.id).status == "requested"
+    send_all(shop)
+    assert (len(account.credits()), redemption(shop, had.id).status) == (1, "issued")
+
+
 @pytest.mark.parametrize("moods", list(product(["lose after", "lose"], repeat=2)))
 def test_two_of_the_same_amount_at_the_same_time_are_never_taken_for_each_other(
     shop: TestShop, account: Account, shopify: Pretend, moods: tuple[str, str]

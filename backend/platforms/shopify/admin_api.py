@@ -26,6 +26,10 @@ CLOSED_PAUSE_SECONDS = 3600.0
 """How long a shop is left alone that Shopify itself has closed for now."""
 
 _WAITS = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE", "BAD_GATEWAY"})
+_INTERNAL = re.compile(r"internal (?:server )?error", re.IGNORECASE)
+"""Shopify's own errors do not always come with a code."""
+_HIDDEN = re.compile(r"not approved to (?:use|access) the \w+ (?:field|object)", re.IGNORECASE)
+"""What Shopify says of protected customer data, each beside the field that is null because of it: with a code or without."""
 _SCOPE = re.compile(r"\b(?:read|write)_[a-z_]+\b")
 _LONGEST_REASON = 300
 
@@ -94,7 +98,8 @@ def ask(access: Access, name: str, variables: Mapping[str, Any], *, session: req
 
     Raises TokenRefused; Throttled and Never, if nothing was done; TryAgain, if it may have been. An answer with top-level
     errors is an error, whatever data comes with it: a mutation with some has been done, and a part of its answer failed.
-    `session` is one of `outgoing.open_session()`.
+    Only what an app is not shown of customers is no error of a query: such fields are null. `session` is one of
+    `outgoing.open_session()`.
     """
     answer = outgoing.post(
         f"{access.base_url}/admin/api/{VERSION}/graphql.json",
@@ -111,9 +116,9 @@ def ask(access: Access, name: str, variables: Mapping[str, Any], *, session: req
         raise Never("Shopify's answer is too long.")
     said = _read(answer.body)
     requested, budget = _cost(said.get("extensions"))
-    if errors := said.get("errors"):
-        raise _of_errors(name, errors, said.get("data"), requested, budget)
     data = said.get("data")
+    if (errors := said.get("errors")) and not _only_hides(name, errors, data):
+        raise _of_errors(name, errors, data, requested, budget)
     if not isinstance(data, dict):
         raise TryAgain("Shopify's answer could not be read.")
     return Reply(data, requested, budget)
@@ -144,7 +149,7 @@ def _of_status(answer: outgoing.Answer) -> Exception:
             return TryAgain("Shopify has locked the shop.", CLOSED_PAUSE_SECONDS)
         case 429:
             return TryAgain("Shopify asks to be asked more slowly.", wait)
-        case status if status >= 500:
+        case status if status >= 500 or status == 408:
             return TryAgain(f"Shopify answered {status}.", wait)
         case status:
             return Never(f"Shopify answered {status}.")
@@ -156,9 +161,10 @@ def _of_errors(name: str, errors: Any, data: Any, requested: float | None, budge
     codes = {_code(each) for each in told}
     if "THROTTLED" in codes:
         return _throttled(requested, budget) if data is None else TryAgain("Shopify answered in part.")
-    if codes & _WAITS:
+    if codes & _WAITS or any(_code(each) is None and _INTERNAL.search(_message(each)) for each in told):
         return TryAgain("Shopify had an error of its own.")
-    if _is_mutation(name) and isinstance(data, dict) and any(each is not None for each in data.values()):
+    if _is_mutation(name) and isinstance(data, dict) and (not told or None in codes or any(data.values())):
+        # It was begun, and only an error with a code can be a refusal: else it may have been done before it failed.
         return TryAgain("Shopify answered in part.")
     for each in told:
         if _code(each) == "ACCESS_DENIED":
@@ -167,11 +173,20 @@ def _of_errors(name: str, errors: Any, data: Any, requested: float | None, budge
             return _denied(f"{required or each.get('message')}")
     for_log = f"Shopify refused the document {name}: {', '.join(sorted(filter(None, codes))) or 'no code'}"
     log.error("%s", for_log)
-    message = (
-        next((each["message"] for each in told if isinstance(each.get("message"), str)), None) or "no reason given"
-    )
+    message = next(filter(None, map(_message, told)), "no reason given")
     # The messages may quote what was sent: they are for the merchant alone.
     return Never(f"Shopify refused: {message[:_LONGEST_REASON]}", for_log)
+
+
+def _only_hides(name: str, errors: Any, data: Any) -> bool:
+    """Whether all that is wrong is that the app may not see who a customer is (docs/shopify.md, protected customer data)."""
+    return (
+        not _is_mutation(name)
+        and isinstance(data, dict)
+        and all(each is not None for each in data.values())
+        and isinstance(errors, list)
+        and all(isinstance(each, dict) and _HIDDEN.search(_message(each)) for each in errors)
+    )
 
 
 @cache
@@ -190,6 +205,11 @@ def _code(error: Mapping[str, Any]) -> str | None:
     extensions = error.get("extensions")
     code = extensions.get("code") if isinstance(extensions, dict) else None
     return code if isinstance(code, str) else None
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    message = error.get("message")
+    return message if isinstance(message, str) else ""
 
 
 def _denied(said: str) -> Denied:
