@@ -12,7 +12,7 @@ from backend.loyalty.program.settings import MAX_ITEMS, MAX_LANGUAGES
 from backend.loyalty.wording import LANGUAGE_TAG, MAX_TAG_CHARACTERS, PLURAL_FORMS
 from backend.merchant_api import eligibility_schema
 
-_NOT_BLANK = r"^[^\x00-\x08\x0b-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b-\x1f\x7f]*$"
+_NOT_BLANK = r"^[^\x00-\x08\x0b-\x1f\x7f]*[^\s\x00-\x1f\x7f\x85][^\x00-\x08\x0b-\x1f\x7f]*$"
 AMOUNT = {
     "type": "string",
     "pattern": r"^[0-9]{1,15}(\.[0-9]{1,4})?$",

@@ -15,7 +15,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from backend.merchant_api import docs, openapi
+from backend.merchant_api import docs, eligibility_schema, openapi, settings_schema
 from backend.merchant_api.operations import OPERATIONS
 from backend.merchant_api.shapes import Shown
 from tests.loyalty import rewards_world as world
@@ -182,6 +182,13 @@ def test_the_document_lets_no_rule_name_no_lines_that_needs_some(api: Api, kind:
     wrong = {"rules": [{**rule, "items": items}]}
     assert not validator.is_valid(wrong)
     assert api.put("/program", wrong).status_code == 422
+
+
+@pytest.mark.parametrize("schema", [eligibility_schema.LINE, settings_schema.label(9)])
+def test_the_document_takes_no_blank_for_a_text(schema: dict[str, Any]) -> None:
+    validator = validator_for(schema)
+    assert validator.is_valid("a\u0085b")
+    assert [each for each in map(chr, range(0x110000)) if each.isspace() and validator.is_valid(each)] == []
 
 
 def models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
