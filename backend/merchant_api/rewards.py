@@ -40,7 +40,9 @@ _Moment = Annotated[
 
 
 def _read_flag(value: object) -> object:
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+    """`true`, and `True` as the document writes it (S2.30)."""
+    known = {"true": True, "True": True, "false": False, "False": False}
+    return known.get(value, value) if isinstance(value, str) else value
 
 
 def _read_whole(value: object) -> object:

@@ -216,6 +216,8 @@ def test_the_list_is_newest_first_in_pages(api: Api) -> None:
         ({"featured": "true"}, ["birthday"]),
         ({"featured": "false", "label": "Event"}, ["wedding"]),
         ({"public": "true"}, ["wedding"]),
+        ({"public": "True"}, ["wedding"]),
+        ({"featured": "False", "label": "Event"}, ["wedding"]),
         ({"active": "false"}, ["colon"]),
         ({"active": "true", "label": "a:b"}, []),
     ],
