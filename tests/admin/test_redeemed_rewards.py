@@ -239,6 +239,22 @@ def test_s1_13_what_has_expired_can_neither_be_marked_nor_unmarked(
     assert desk.post(f"/redeemed-rewards/{had.id}", use="delivered").status_code == 409
 
 
+def test_s1_13_what_was_used_in_its_days_cannot_be_unmarked_when_they_are_over(
+    desk: Desk, shop: TestShop, time: BusinessTime
+) -> None:
+    had = redeem(shop, known(shop), reward(shop, GIFT, coupon_valid_days=5))
+    desk.done(f"/redeemed-rewards/{had.id}", use="used")
+    assert box(desk.page("/redeemed-rewards"), had).name == "button"
+    time.advance(days=7)
+    page = desk.page("/redeemed-rewards")
+    assert (box(page, had).name, box(page, had)["aria-checked"]) == ("span", "true")
+    assert steps(desk, had) == ["Ordered", "Shipped", "Delivered", "Canceled"]  # it may still be on its way
+    refused = desk.post(f"/redeemed-rewards/{had.id}", use="delivered")
+    assert refused.status_code == 409
+    assert "Its days are over: what was used in them stays used." in refused.text
+    assert marked(shop, had) == ("used", "ordered")
+
+
 def test_cashback_is_marked_by_its_order_alone(desk: Desk, shop: TestShop) -> None:
     reward(shop, CASHBACK)
     had = hold(shop, known(shop), "100.00", 20)

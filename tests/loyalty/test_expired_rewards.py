@@ -42,6 +42,7 @@ from tests.platforms.discount_store import open_store
 
 A_DAY = FIVE_OFF | {"coupon_valid_days": 1}
 POINTS_BACK = A_DAY | {"points_back_when_expired": True}
+A_DAY_S_GIFT = GIFT | {"coupon_valid_days": 1}
 
 
 def refused(shop: TestShop, redemption_id: int, **what: Any) -> str:
@@ -186,6 +187,24 @@ def test_what_has_expired_is_neither_marked_nor_unmarked(shop: TestShop, time: B
     points.expire_rewards()
     assert refused(shop, had.id, use_state=use_state) == "not_active"
     assert redemption(shop, had.id).use_state == "delivered"
+
+
+def test_what_was_used_in_its_days_keeps_its_mark_when_they_are_over(shop: TestShop, time: BusinessTime) -> None:
+    """Without it the reward would end at once, and could not be marked again (S1.13)."""
+    member = member_with(shop, 800)
+    had, gift = redeem(shop, member, reward(shop, POINTS_BACK)), redeem(shop, member, reward(shop, A_DAY_S_GIFT))
+    for each in (had, gift):
+        mark(shop, each.id, use_state="used")
+    time.set(had.expires_at - timedelta(seconds=1))
+    mark(shop, had.id, use_state="delivered")
+    mark(shop, had.id, use_state="used")
+    time.set(had.expires_at)
+    for each in (had, gift):
+        assert refused(shop, each.id, use_state="delivered") == "not_active"
+        assert mark(shop, each.id, use_state="used").use_state == "used"  # as it is
+    assert mark(shop, gift.id, delivery_status="shipped").delivery_status == "shipped"
+    points.expire_rewards()
+    assert (redemption(shop, had.id).status, has(shop, member).available) == ("issued", 0)
 
 
 def test_what_came_back_or_is_on_its_way_back_is_not_marked(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backend.errors import Conflict
 from backend.jobs import points
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import (
@@ -18,6 +19,7 @@ from tests.loyalty.rewards_world import (
     give_back,
     has,
     hold,
+    mark,
     member_with,
     order,
     redeem,
@@ -148,6 +150,35 @@ def test_of_two_orders_with_one_code_the_one_that_was_made_first_has_it_whicheve
         tell_again(shop, told["late"], cancelled_at=late)
         assert (order_of(shop, had.id), state(shop, had.id)) == (None, ("issued", "delivered"))
         assert violations(shop) == []
+
+
+# With what a merchant marks by hand
+
+
+def test_a_mark_that_is_taken_away_gives_no_points_back_for_what_an_order_has_used(shop: TestShop) -> None:
+    member = member_with(shop, 500)
+    had = redeem(shop, member, reward(shop))
+    bought = buy(shop, had.code)
+    mark(shop, had.id, use_state="delivered")
+    with pytest.raises(Conflict) as refused:
+        give_back(shop, member, had.id)
+    assert (refused.value.code, has(shop, member).available) == ("not_returnable", 0)
+    tell_again(shop, bought, cancelled_at=bought["created_at"])
+    give_back(shop, member, had.id)
+    assert has(shop, member).available == 500
+    assert violations(shop) == []
+
+
+def test_marked_again_it_is_used_by_its_order_again(shop: TestShop, time: BusinessTime) -> None:
+    had = redeem(shop, member_with(shop, 500), reward(shop))
+    bought = buy(shop, had.code)
+    used = redemption(shop, had.id)
+    time.advance(hours=1)
+    mark(shop, had.id, use_state="delivered")
+    mark(shop, had.id, use_state="used")
+    assert redemption(shop, had.id) == used
+    tell_again(shop, bought, cancelled_at=bought["created_at"])
+    assert state(shop, had.id) == ("issued", "delivered")
 
 
 # After the points came back

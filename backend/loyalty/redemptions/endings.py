@@ -38,6 +38,7 @@ _AUTHORS: Mapping[Ending, Author] = {
 }
 _REFUSALS = {
     "used": "This reward has been used: it cannot be given back.",
+    "paid with": "An order has used this reward: it cannot be given back.",
     "on its way": "This gift is on its way: it cannot be given back.",
     "expired": "This reward has expired: it cannot be given back.",
     "over": "There is nothing left of this reward to give back.",
@@ -55,7 +56,12 @@ def why_not_returnable(redemption: Redemption, now: datetime) -> str | None:
 
 def has_run_out(redemption: Redemption, now: datetime) -> bool:
     """Only `expires_at` decides, whether or not the sweep has run. What was used is used."""
-    return redemption.use_state != "used" and redemption.expires_at is not None and redemption.expires_at <= now
+    return redemption.use_state != "used" and are_days_over(redemption, now)
+
+
+def are_days_over(redemption: Redemption, now: datetime) -> bool:
+    """Whether it could not be used any more now."""
+    return redemption.expires_at is not None and redemption.expires_at <= now
 
 
 def give_back(
@@ -80,6 +86,8 @@ def give_back(
         return redemption
     if (refusal := why_not_returnable(redemption, now)) is not None:
         raise Conflict(refusal, code="not_returnable")
+    if issuing.first_order(session, redemption) is not None:  # a merchant took its mark away; the order stands
+        raise Conflict(_REFUSALS["paid with"], code="not_returnable")
     redemption.returned_by = staff
     begin(session, shop, redemption, "returned", now)
     return redemption

@@ -139,6 +139,17 @@ def release(
         )
 
 
+def first_order(session: AnySession, redemption: Redemption) -> Any:
+    """The first order that carries its code and stands, with `order_id` and `placed_at`; or None."""
+    return session.execute(
+        text(
+            "select order_id, placed_at from coupon_use where shop_id = :shop and redemption_id = :redemption and is_valid"
+            " order by placed_at, order_id limit 1"
+        ),
+        {"shop": redemption.shop_id, "redemption": redemption.id},
+    ).one_or_none()
+
+
 def make_room(session: AnySession, redemption: Redemption) -> None:
     """It counts no more against the reward's limit."""
     _count(session, redemption, -1)

@@ -44,9 +44,12 @@ def mark(
     if use_state is not None and use_state != redemption.use_state:
         if redemption.frozen["type"] == CASHBACK:
             raise Conflict("Cashback is used by the order that carries its code.", code="not_active")
+        if endings.are_days_over(redemption, now):  # without its mark it would end at once, for good
+            raise Conflict("Its days are over: what was used in them stays used.", code="not_active")
+        order = issuing.first_order(session, redemption) if use_state == "used" else None
         redemption.use_state = use_state
-        redemption.used_at = now if use_state == "used" else None
-        redemption.order_id = None
+        redemption.used_at = (order.placed_at if order else now) if use_state == "used" else None
+        redemption.order_id = order.order_id if order else None
         redemption.delivery_status = "ordered" if use_state == "used" else None  # S1.14
     if delivery_status is not None and delivery_status != redemption.delivery_status:
         _deliver(redemption, delivery_status)

@@ -6,7 +6,6 @@ Like its points, all of it follows from what is known of the orders and never fr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, text
 
@@ -90,13 +89,7 @@ def _note(session: AnySession, redemption: Redemption, row: Order, *, is_carried
 
 def _follow(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
     """Used by the first order that carries its code and stands, or by none."""
-    first: Any = session.execute(
-        text(
-            "select order_id, placed_at from coupon_use where shop_id = :shop and redemption_id = :redemption and is_valid"
-            " order by placed_at, order_id limit 1"
-        ),
-        {"shop": redemption.shop_id, "redemption": redemption.id},
-    ).one_or_none()
+    first = issuing.first_order(session, redemption)
     if first is None:
         _free_again(session, shop, redemption, now)
         return

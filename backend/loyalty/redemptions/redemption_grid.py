@@ -102,6 +102,8 @@ class Redeemed:
     status: str
     """`expired` from its end on, whether or not the sweep has run; not for what was used."""
     ending: str | None
+    are_days_over: bool
+    """Whether it could not be used any more; what was used in its days stays used."""
     use_state: UseState
     delivery_status: DeliveryStatus | None
     origin: str
@@ -135,15 +137,20 @@ class Redeemed:
 
     @property
     def is_markable(self) -> bool:
-        """Whether it can be marked used or unmarked: only while it is active (S1.12, S1.13). Cashback is its order's."""
-        return self.status == "issued" and self.ending is None and self.frozen["type"] != CASHBACK
+        """Whether it can be marked used or unmarked: only while it is active, in its days (S1.12, S1.13). Cashback is its
+        order's."""
+        return self._is_active and not self.are_days_over and self.frozen["type"] != CASHBACK
 
     @property
     def next_steps(self) -> tuple[DeliveryStatus, ...]:
         """What its delivery can be set to now."""
-        if not self.is_markable:
+        if not self._is_active:
             return ()
         return marks.next_steps(self.frozen["type"], self.use_state, self.delivery_status)
+
+    @property
+    def _is_active(self) -> bool:
+        return self.status == "issued" and self.ending is None
 
 
 @dataclass(frozen=True)
@@ -460,7 +467,8 @@ def _read(session: AnySession, shop_id: int, ids: Sequence[int], now: datetime) 
             select r.id, r.member_id, r.reward_id, r.requested_at, r.used_at, r.expires_at, r.points, r.points_after, r.code,
                 case when r.status = 'issued' and r.use_state = 'delivered' and r.expires_at <= :now
                     and coalesce(r.ending, 'expired') = 'expired' then 'expired' else r.status end as status,
-                r.ending, r.use_state, r.delivery_status, r.origin, r.frozen, m.email, m.phone, m.first_name, m.last_name
+                r.ending, coalesce(r.expires_at <= :now, false) as are_days_over, r.use_state, r.delivery_status, r.origin,
+                r.frozen, m.email, m.phone, m.first_name, m.last_name
             from unnest(cast(:ids as bigint[])) with ordinality w (id, place)
             join redemption r on r.shop_id = :shop and r.id = w.id
             join member m on m.shop_id = r.shop_id and m.id = r.member_id
