@@ -5,6 +5,7 @@ is not sent by browsers: `False`.
 """
 
 import types
+from datetime import MAXYEAR, MINYEAR, date
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
@@ -14,6 +15,8 @@ from backend.checking import checked
 from backend.errors import BadInput
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_BEYOND_NUMBERS = 2**63
 
 
 def read(shape: type[Model], form: "MultiDict[str, str]") -> Model:
@@ -27,10 +30,16 @@ def read_query(shape: type[Model], query: "MultiDict[str, str]") -> Model:
     document = _document(shape, query)
     for _ in range(len(document) + 1):
         try:
-            return read_document(shape, document)
+            read = read_document(shape, document)
         except BadInput as error:
             wrong = {each["field"].split(".")[0] for each in error.errors}
-            document = {name: value for name, value in document.items() if name not in wrong}
+        else:
+            wrong = {
+                described.alias or name for name, described in shape.model_fields.items() if _is_beyond(read, name)
+            }
+            if not wrong:
+                return read
+        document = {name: value for name, value in document.items() if name not in wrong}
     return shape()
 
 
@@ -38,6 +47,18 @@ def read_document(shape: type[Model], document: dict[str, Any]) -> Model:
     """A document that is no form. Raises BadInput."""
     model: Model = checked(TypeAdapter(shape), document, BadInput)
     return model
+
+
+def _is_beyond(read: BaseModel, name: str) -> bool:
+    """Whether the field holds what no row of the database can, or what no time zone has an instant for."""
+    match getattr(read, name):
+        case str(said):
+            return "\x00" in said
+        case int(number):
+            return abs(number) >= _BEYOND_NUMBERS
+        case date(year=year):
+            return not MINYEAR < year < MAXYEAR
+    return False
 
 
 def _document(shape: type[BaseModel], form: "MultiDict[str, str]") -> dict[str, Any]:

@@ -51,6 +51,23 @@ def test_a_form_from_elsewhere_changes_nothing(desk: Desk) -> None:
     assert desk.get("").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/reward-campaigns", {"search": "a\x00b", "label": "\x00", "category": "\x00"}),
+        ("/redeemed-rewards", {"redeemed_from": "0001-01-01T00:00", "used_to": "9999-12-31T23:59:59Z"}),
+        ("/redeemed-rewards.csv", {"redeemed_from": "0001-01-01T00:00", "used_to": "9999-12-31T23:59:59Z"}),
+        ("/customers", {"search": "\x00", "tier": "\x00", "segment": "\x00"}),
+        ("/deliveries", {"delivery": "\x00", "type": "\x00", "first": "0001-01-01", "last": "9999-12-31"}),
+        ("/missing-points", {"order": "\x00"}),
+        ("/preview", {"customer": "\x00", "member": "9" * 20}),
+        ("/program/versions", {"before": "9" * 20}),
+    ],
+)
+def test_what_an_address_cannot_mean_is_left_out_of_it(desk: Desk, path: str, query: dict[str, str]) -> None:
+    assert desk.get(path, **query).status_code == 200
+
+
 def test_an_unknown_page_is_a_page(desk: Desk) -> None:
     answer = desk.get("/nowhere")
     assert answer.status_code == 404
