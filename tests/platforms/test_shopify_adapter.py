@@ -97,6 +97,27 @@ def test_a_gift_card_is_marked():
     assert [each.gift_card for each in found.lines or ()] == [False, True]
 
 
+TIP = {"product_id": None, "requires_shipping": False, "title": "Tip", "tip_payment_gateway": None}
+
+
+def test_a_tip_is_a_fee_and_none_of_the_items():
+    found = seen(lines=[line(1, "100.00"), line(2, "15.00", **TIP)])
+    assert [each.external_id for each in found.lines or ()] == ["1"]
+    assert (found.subtotal, found.fee_total, found.total) == (Decimal("100.00"), Decimal("15.00"), Decimal("115.00"))
+
+
+@pytest.mark.parametrize("otherwise", [{"product_id": 50}, {"requires_shipping": True}])
+def test_what_cannot_be_a_tip_is_none_whatever_fields_it_has(otherwise):
+    found = seen(lines=[line(1, "100.00", **TIP | otherwise)])
+    assert (found.subtotal, found.fee_total) == (Decimal("100.00"), 0)
+
+
+def test_nobody_waits_for_a_tip_to_be_sent():
+    download = line(1, "100.00", requires_shipping=False)
+    found = seen(lines=[download, line(2, "15.00", **TIP)], fulfillments=[fulfilment({1: 1})])
+    assert found.delivery_status == "collected"
+
+
 # How it was paid, how it travels, where it was sold.
 
 
@@ -199,6 +220,53 @@ def test_a_refund_is_of_pieces_and_its_money_that_of_what_was_paid_back():
 def test_a_restock_without_money_is_a_refund_of_its_pieces():
     [event] = adapter.interpret("refunds/create", refund(quantities={1: 1}, transactions=[]), AT)
     assert (event.refund.amount, event.refund.lines) == (None, (RefundLine(line_id="1", quantity=1),))
+
+
+def in_dollars(amount: str, **more: Any) -> dict[str, Any]:
+    """What was paid back to a customer who pays in dollars, in a shop that counts in euros: transactions tell theirs."""
+    settled = {
+        "shop_money": {"amount": "0.0", "currency": "EUR"},
+        "presentment_money": {"amount": "0.0", "currency": "USD"},
+    }
+    return {
+        "kind": "refund",
+        "status": "success",
+        "amount": amount,
+        "currency": "USD",
+        "total_unsettled_set": settled,
+    } | more
+
+
+def both(euros: str, dollars: str) -> dict[str, Any]:
+    return {
+        "shop_money": {"amount": euros, "currency_code": "EUR"},
+        "presentment_money": {"amount": dollars, "currency_code": "USD"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("line_is", "adjusted", "paid", "means"),
+    [
+        (both("80.00", "100.00"), None, ["100.00"], "80.00"),
+        (both("80.00", "100.00"), None, ["60.00", "45.00"], "84.00"),  # with something for the delivery
+        (None, both("-16.00", "-20.00"), ["20.00"], "16.00"),
+        (None, None, ["20.00"], None),
+        (both("0.00", "0.00"), None, ["20.00"], None),
+    ],
+)
+def test_what_was_paid_back_in_the_customers_money_is_counted_in_the_shops(line_is, adjusted, paid, means):
+    body = refund(quantities={1: 1}, transactions=[in_dollars(each) for each in paid])
+    body["refund_line_items"][0]["subtotal_set"] = line_is
+    body["order_adjustments"] = [{"amount": "-1.00", "amount_set": adjusted}] if adjusted else []
+    [event] = adapter.interpret("refunds/create", body, AT)
+    assert event.refund.amount == (None if means is None else Decimal(means))
+
+
+@pytest.mark.parametrize("currency", ["EUR", None])
+def test_what_was_paid_back_in_the_shops_own_money_is_taken_as_it_is(currency):
+    body = refund(quantities={1: 1}, transactions=[in_dollars("90.50", currency=currency)])
+    [event] = adapter.interpret("refunds/create", body, AT)
+    assert event.refund.amount == Decimal("90.50")
 
 
 def test_a_refund_within_an_order_is_the_same_as_by_itself():

@@ -18,7 +18,7 @@ from backend.platforms.events import Event, OrderSeen
 from backend.platforms.shopify import adapter, admin_api, api_orders
 from backend.shopify import whole_orders
 from tests.shopify.pretend import Pretend, schema
-from tests.shopify.pretend_orders import ALine, AnOrder, AParcel, ARefund, Orders, customer
+from tests.shopify.pretend_orders import ALine, AnOrder, AParcel, ARefund, Orders, a_tip, customer
 
 SHOP = "kiln.myshopify.com"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -77,6 +77,7 @@ def _stored(body: Any) -> Any:
     return strict_json.parse(strict_json.dumps(body))
 
 
+LESSON = ALine("40.00", product_id=None, requires_shipping=False, title="Lesson", sku=None)
 JAR, TEAPOT = ALine("100.00", 3, off="30.00"), ALine("24.50", 2, title="Teapot", sku=None, product_id=None)
 GUEST = AnOrder(email="guest@example.com")
 MEMBER = AnOrder(customer=customer(207119551, "ada@example.com"), email="ada@example.com")
@@ -89,6 +90,11 @@ CASES = {
         BOTH, codes=("LOY-1", "SPRING"), tax="12.10", shipping=None
     ),
     "a gift card": AnOrder(lines=(ALine("50.00", gift_card=True, requires_shipping=False),)),
+    "with a tip": replace(BOTH, lines=(JAR, TEAPOT, a_tip("12.50"))),
+    "with two tips": replace(BOTH, lines=(JAR, a_tip("2.00"), a_tip("3.00"))),
+    "with a tip, and something else that is not sent": replace(BOTH, lines=(LESSON, a_tip("12.50"))),
+    "with a tip, and something else for as much": replace(BOTH, lines=(LESSON, a_tip("40.00"))),
+    "with something that is no product": replace(BOTH, lines=(LESSON,)),
     "not paid yet": replace(GUEST, paid="AUTHORIZED"),
     "voided": replace(GUEST, paid="VOIDED"),
     "expired": replace(GUEST, paid="EXPIRED"),

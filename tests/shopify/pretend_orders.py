@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -50,6 +51,7 @@ class ALine:
     requires_shipping: bool = True
     title: str = "Moon jar"
     sku: str | None = "JAR-1"
+    is_tip: bool = False
     id: int = field(default_factory=lambda: next(_numbers))
 
     @property
@@ -124,6 +126,7 @@ class AnOrder:
                     "product_id": line.product_id,
                     "price": line.price,
                     "price_set": _shop_money(line.price),
+                    **({"tip_payment_gateway": None, "tip_payment_method": None} if line.is_tip else {}),
                     "discount_allocations": []
                     if line.off is None
                     else [{"amount": line.off, "amount_set": _shop_money(line.off), "discount_application_index": 0}],
@@ -189,6 +192,7 @@ class AnOrder:
             "totalTaxSet": _bag(self.tax),
             "originalTotalDutiesSet": None,
             "originalTotalAdditionalFeesSet": None,
+            "totalTipReceivedSet": _bag(str(sum(Decimal(line.price) for line in self.lines if line.is_tip))),
             "customer": self.customer and _customer_node(self.customer),
             "lineItems": _pages(
                 {
@@ -249,6 +253,11 @@ class AnOrder:
             }
             for each in self.refunds
         ]
+
+
+def a_tip(amount: str) -> ALine:
+    """As Shopify puts it among the lines of an order."""
+    return ALine(amount, product_id=None, requires_shipping=False, title="Tip", sku=None, is_tip=True)
 
 
 def customer(number: int, email: str | None = None, *, verified: bool = True, **more: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ So both are read by one code (payloads.py, orders.py) and end in the same state.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
@@ -74,7 +75,7 @@ def digest(body: str) -> str:
 
 def as_webhook(node: Mapping[str, Any]) -> dict[str, Any]:
     """The body that `orders/updated` would have, as far as payloads.OrderBody reads it."""
-    customer = node["customer"]
+    customer, tips = node["customer"], _tips(node)
     return {
         "id": node["legacyResourceId"],
         "name": node["name"],
@@ -93,7 +94,7 @@ def as_webhook(node: Mapping[str, Any]) -> dict[str, Any]:
         "original_total_additional_fees_set": _money(node["originalTotalAdditionalFeesSet"]),
         "discount_codes": [{"code": code} for code in node["discountCodes"]],
         "customer": None if customer is None else _customer(customer),
-        "line_items": [_line(each) for each in node["lineItems"]["nodes"]],
+        "line_items": [_line(each) | tips.get(each["id"], {}) for each in node["lineItems"]["nodes"]],
         "shipping_lines": [
             {"price_set": _money(each["originalPriceSet"]), "discount_allocations": _allocations(each)}
             for each in node["shippingLines"]["nodes"]
@@ -136,6 +137,23 @@ def _line(node: Mapping[str, Any]) -> dict[str, Any]:
         "price_set": _money(node["originalUnitPriceSet"]),
         "discount_allocations": _allocations(node),
     }
+
+
+def _tips(node: Mapping[str, Any]) -> dict[str, dict[str, None]]:
+    """The lines that are tips, with the mark that webhooks give these. Here only their sum is told: they are the lines of no
+    product, of which nothing is sent, that add up to it, or the last one that is it."""
+    bag = node["totalTipReceivedSet"]
+    total = Decimal(bag["shopMoney"]["amount"]) if bag else Decimal(0)
+    if total <= 0:
+        return {}
+    lines = [each for each in node["lineItems"]["nodes"] if each["product"] is None and not each["requiresShipping"]]
+    worth = {
+        each["id"]: Decimal(each["originalUnitPriceSet"]["shopMoney"]["amount"]) * each["quantity"]
+        for each in lines
+        if not each["isGiftCard"]
+    }
+    found = list(worth) if sum(worth.values()) == total else [each for each in worth if worth[each] == total][-1:]
+    return {each: {"tip_payment_gateway": None} for each in found}
 
 
 def _fulfilment(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 Shopify leaves `quantity`, `subtotal_price` and `total_price` of an order that was edited as they were, and takes edits and
 refunds together off its `current_…` fields. So the lines are made of what is in the order now and of what refunds took of
-them, and the sums of the order are those of its lines (docs/points-rules.md).
+them, and the sums of the order are those of its lines (docs/points-rules.md). A tip is a line there, and a fee to us.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
-from backend.money import quantize
+from backend.money import is_currency, quantize
 from backend.platforms.events import Line, OrderState, RefundLine, RefundState
 from backend.platforms.shopify import fulfilment
 from backend.platforms.shopify.customers import customer
@@ -20,6 +20,7 @@ from backend.platforms.shopify.payloads import (
     MoneySet,
     OrderBody,
     RefundBody,
+    TransactionBody,
 )
 
 _PAYMENT_STATUSES = {
@@ -35,11 +36,13 @@ _ZERO = Decimal(0)
 def order(body: OrderBody) -> OrderState:
     """The whole order as the body shows it."""
     refunded = _refunded(body)
-    lines = tuple(line for each in body.line_items if (line := _line(each, refunded[each.id], body.currency)).quantity)
+    everything = [(each.is_tip, _line(each, refunded[each.id], body.currency)) for each in body.line_items]
+    lines = tuple(line for is_tip, line in everything if line.quantity and not is_tip)
+    tips = _sum(line.total for is_tip, line in everything if is_tip)
     subtotal = _sum(line.total for line in lines)
     discount = _sum(line.discount for line in lines)
     shipping = _sum(_shipping(body))
-    fees = _sum(map(_shop_money, (body.original_total_duties_set, body.original_total_additional_fees_set)))
+    fees = _sum(map(_shop_money, (body.original_total_duties_set, body.original_total_additional_fees_set))) + tips
     tax = _shop_money(body.total_tax_set, body.total_tax) or _ZERO
     way = fulfilment.progress(_to_deliver(body), map(_fulfilment, body.fulfillments or ()))
     return OrderState(
@@ -80,16 +83,29 @@ def refund(body: RefundBody) -> RefundState:
     """The refund by its lines' pieces. Shopify says what they were worth after discounts, and our lines are before them:
     so the pieces count, and of a refund without any nothing is taken back by it alone."""
     paid = [
-        each.amount
+        _paid_back(each, body)
         for each in body.transactions or ()
         if each.amount is not None and each.kind == "refund" and each.status == "success"
     ]
     return RefundState(
         external_id=body.id,
         created_at=body.created_at,
-        amount=_sum(paid) if paid else None,
+        amount=_sum(paid) if paid and None not in paid else None,
         lines=tuple(RefundLine(line_id=each.line_item_id, quantity=each.quantity) for each in body.refund_line_items),
     )
+
+
+def _paid_back(transaction: TransactionBody, body: RefundBody) -> Decimal | None:
+    """What was paid back, in the shop's own currency; None: the refund says nothing of how that stood to the customer's."""
+    own = None if transaction.total_unsettled_set is None else transaction.total_unsettled_set.shop_money.currency
+    amount = transaction.amount
+    if amount is None or own is None or transaction.currency in (None, own) or not is_currency(own):
+        return amount
+    sets = [each.subtotal_set for each in body.refund_line_items]
+    sets += [each.amount_set for each in body.order_adjustments or ()]
+    said = [(abs(each.shop_money.amount), abs(each.presentment_money.amount)) for each in sets if each is not None]
+    theirs = _sum(each for _, each in said)
+    return quantize(amount * _sum(each for each, _ in said) / theirs, own) if theirs else None
 
 
 def _line(body: LineBody, refunded: int, currency: str) -> Line:
@@ -141,6 +157,7 @@ def _to_deliver(body: OrderBody) -> list[LineToDeliver]:
             each.requires_shipping is not False,
         )
         for each in body.line_items
+        if not each.is_tip  # nobody fulfils it
     ]
 
 

@@ -136,6 +136,17 @@ class MoneySet(_Body):
     shop_money: _ShopMoney
 
 
+class _Amount(_ShopMoney):
+    currency: Text = Field(default=None, validation_alias=AliasChoices("currency_code", "currency"))
+
+
+class BothMoneys(_Body):
+    """One amount in the shop's own currency and in the customer's."""
+
+    shop_money: _Amount
+    presentment_money: _Amount
+
+
 # Customers.
 
 
@@ -200,7 +211,14 @@ class LineBody(_Body):
     title: Maybe[Annotated[str | None, BeforeValidator(_text(2000))]] = None
     gift_card: Maybe[bool] = None
     requires_shipping: Maybe[bool] = None
+    tip_payment_gateway: Text = None
     discount_allocations: Maybe[list[_Allocation]] = None
+
+    @property
+    def is_tip(self) -> bool:
+        """Only tips have that field, if only as null; and they are of no product, and nothing of them is sent."""
+        has_field = "tip_payment_gateway" in self.model_fields_set
+        return has_field and self.product_id is None and self.requires_shipping is not True
 
     @model_validator(mode="after")
     def _has_a_price(self) -> "LineBody":
@@ -229,19 +247,29 @@ class RefundLineBody(_Body):
     line_item_id: Id
     quantity: Quantity
     restock_type: Text = None
+    subtotal_set: Maybe[BothMoneys] = None
 
 
-class _Transaction(_Body):
+class TransactionBody(_Body):
+    """`amount` is in `currency`, which is the customer's. What `total_unsettled_set` says of the shop's is its name."""
+
     amount: Maybe[Money] = None
+    currency: Text = None
     kind: Text = None
     status: Text = None
+    total_unsettled_set: Maybe[BothMoneys] = None
+
+
+class _Adjustment(_Body):
+    amount_set: Maybe[BothMoneys] = None
 
 
 class RefundBody(_Body):
     id: Id
     created_at: Maybe[Time] = None
     refund_line_items: list[RefundLineBody]
-    transactions: Maybe[list[_Transaction]] = None
+    transactions: Maybe[list[TransactionBody]] = None
+    order_adjustments: Maybe[list[_Adjustment]] = None
 
 
 class OrderRefundBody(RefundBody):
