@@ -253,6 +253,43 @@ def test_points_that_take_nothing_off_are_not_held(shop: TestShop) -> None:
     assert (caught.value.code, has(shop, member).on_hold) == ("nothing_off", 0)
 
 
+@pytest.mark.parametrize(
+    ("currency", "value", "has_points", "wanted"),
+    [("EUR", "2", 0, 1), ("JPY", "0.4", 1, 3), ("KRW", "0.001", 900, 1000), ("KWD", "0.0005", 1, 2)],
+)
+def test_too_few_for_the_smallest_coin_are_told_how_many_it_takes(
+    new_shop: Callable[..., TestShop], currency: str, value: str, has_points: int, wanted: int
+) -> None:
+    shop = new_shop(currency=currency)
+    member = member_with(shop, has_points)
+    reward(shop, CASHBACK, point_value=value)
+    with pytest.raises(NotEnoughPoints) as caught:
+        hold(shop, member, "100")
+    assert (caught.value.available, caught.value.wanted) == (has_points, wanted)
+
+
+def test_where_nothing_is_to_pay_no_points_are_missing(new_shop: Callable[..., TestShop]) -> None:
+    shop = new_shop(currency="JPY")
+    member = member_with(shop, 50)
+    reward(shop, CASHBACK)
+    with pytest.raises(BadInput) as caught:
+        hold(shop, member, "0.5")
+    assert (caught.value.code, caught.value.errors[0]["field"]) == ("nothing_off", "order_total")
+
+
+@pytest.mark.parametrize(("currency", "total", "left"), [("JPY", "100.50", "90"), ("EUR", "100.999", "90.99")])
+def test_what_is_left_to_pay_is_what_was_quoted(
+    new_shop: Callable[..., TestShop], currency: str, total: str, left: str
+) -> None:
+    shop = new_shop(currency=currency)
+    member = member_with(shop, 50)
+    reward(shop, CASHBACK)
+    held = hold(shop, member, total, 5)
+    quoted = asked(shop, member, total, 5)
+    assert str(quoted.to_pay) == left
+    assert Decimal(held.frozen["order_total"]) - held.discount == quoted.to_pay
+
+
 def test_an_erased_member_holds_nothing(shop: TestShop) -> None:
     member = member_with(shop, 50)
     reward(shop, CASHBACK)

@@ -181,11 +181,21 @@ def hold(
         raise Unauthorized("The session has been ended. Begin a new one with a fresh identity.")
     campaign, quoted = _agreed(session, shop, member_id, order_total, points, now)
     if quoted.points == 0:
-        raise NotEnoughPoints(0, 1)
+        raise _nothing_to_pay_with(spendable(session, shop.id, member_id, now), campaign, shop.currency)
     if quoted.discount == 0:
         message = "should be more: these are worth less than the smallest coin"
         raise BadInput(f"points {message}.", [{"field": "points", "message": message}], code="nothing_off")
-    return _hold(session, shop, member_id, campaign, quoted, order_total, key, request_hash, now)
+    return _hold(session, shop, member_id, campaign, quoted, key, request_hash, now)
+
+
+def _nothing_to_pay_with(available: int, campaign: Reward, currency: str) -> NotEnoughPoints | BadInput:
+    """Why no point is of use: there are too few for the smallest coin, or there is less than that to pay."""
+    assert campaign.point_value is not None
+    enough = ceil(quantum(currency) / campaign.point_value)
+    if available < enough:
+        return NotEnoughPoints(available, enough)
+    message = "should be more: it is less than the smallest coin"
+    return BadInput(f"order_total {message}.", [{"field": "order_total", "message": message}], code="nothing_off")
 
 
 def _agreed(
@@ -219,7 +229,6 @@ def _hold(
     member_id: int,
     campaign: Reward,
     quoted: Quote,
-    order_total: Decimal,
     key: str,
     request_hash: str,
     now: datetime,
@@ -233,7 +242,7 @@ def _hold(
         status="requested",
         points=quoted.points,
         points_after=spendable(session, shop.id, member_id, now) - quoted.points,
-        frozen=_frozen(campaign, order_total),
+        frozen=_frozen(campaign, quoted),
         is_ready=coupons.told_as(shop, is_alone=True) is None,
         discount=quoted.discount,
         key=key,
@@ -277,9 +286,9 @@ def _hold(
     return redemption
 
 
-def _frozen(campaign: Reward, order_total: Decimal) -> dict[str, Any]:
+def _frozen(campaign: Reward, quoted: Quote) -> dict[str, Any]:
     return {
         **redemptions.freeze(campaign),
         "point_value": str(campaign.point_value),
-        "order_total": str(order_total),
+        "order_total": str(quoted.discount + quoted.to_pay),
     }
