@@ -66,6 +66,13 @@ def test_a_reward_is_redeemed_for_a_customer_and_the_log_says_by_whom(desk: Desk
     assert violations(shop) == []
 
 
+@pytest.mark.parametrize(("points", "missing"), [(499, "1 point is missing"), (498, "2 points are missing")])
+def test_what_is_missing_is_said_in_so_many_words(desk: Desk, shop: TestShop, points: int, missing: str) -> None:
+    member = member_with(shop, points, email="ada@mail.example")
+    reward(shop, FIVE_OFF)
+    assert missing in desk.page(f"/customers/{member}/redeem").text
+
+
 def test_a_double_click_redeems_once(desk: Desk, shop: TestShop) -> None:
     member = member_with(shop, 1_000)
     five_off = reward(shop, FIVE_OFF)
