@@ -115,9 +115,10 @@ def store(
         text("select body from delivery where shop_id = :shop and delivery_id = :name"), {"shop": shop_id, "name": name}
     ).one_or_none()
     if former is not None:
-        if former.body in (None, body):
+        if former.body == body:
             return False
-        name = f"{name}:{api_orders.digest(body)}"  # a parcel may move without the order's own time
+        # A parcel may move without the order's own time: also long after what was stored then was cleared away.
+        name = f"{name}:{api_orders.digest(body)}"
     state, error = _judge(body)
     stored = session.execute(
         insert(Delivery)

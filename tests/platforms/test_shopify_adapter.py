@@ -92,6 +92,12 @@ def test_the_total_is_made_of_its_parts(included, total):
     assert (found.shipping_total, found.tax_total, found.total) == (Decimal("5.00"), Decimal("19.00"), Decimal(total))
 
 
+def test_delivery_that_was_taken_out_of_the_order_costs_nothing():
+    way = {"price": "8.00", "price_set": money("8.00"), "discount_allocations": []}
+    found = seen(shipping_lines=[way | {"is_removed": True}, way | {"price_set": money("3.00"), "is_removed": False}])
+    assert (found.shipping_total, found.total) == (Decimal("3.00"), Decimal("103.00"))
+
+
 def test_a_gift_card_is_marked():
     found = seen(lines=[line(1), line(2, gift_card=True)])
     assert [each.gift_card for each in found.lines or ()] == [False, True]

@@ -109,6 +109,23 @@ def test_a_parcel_that_moved_is_news_even_if_the_order_is_as_old_as_before(world
     assert world.points()["pending"] == 10
 
 
+def test_a_parcel_that_arrives_after_a_delivery_s_text_was_cleared_away_is_news_too(world: World) -> None:
+    order = sent_order()
+    world.happens(order)
+    ask_for(world, order)
+    world.look()
+    world.shop.work()
+    with transaction() as session:
+        session.execute(text("update delivery set body = null where shop_id = :shop"), {"shop": world.shop.id})
+    world.happens(delivered(order))
+    for _ in range(2):
+        ask_for(world, order)
+        world.look()
+        world.shop.work()
+    assert len(world.deliveries()) == 2
+    assert world.points()["pending"] == 10
+
+
 def test_whoever_asks_while_it_is_looked_at_has_it_looked_at_again(world: World) -> None:
     """The answer that is under way may be older than what the new webhook tells of."""
     order = sent_order()

@@ -178,6 +178,8 @@ def _fulfilment(body: FulfilmentBody) -> Fulfilment:
 def _shipping(body: OrderBody) -> Iterable[Decimal]:
     """What each line of shipping costs, after its discounts."""
     for each in body.shipping_lines or ():
+        if each.is_removed:  # by an edit; the Admin API does not tell these at all
+            continue
         off = _sum(_shop_money(one.amount_set, one.amount) for one in each.discount_allocations or ())
         yield max((_shop_money(each.price_set, each.price) or _ZERO) - off, _ZERO)
 

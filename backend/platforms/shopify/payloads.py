@@ -279,6 +279,7 @@ class OrderRefundBody(RefundBody):
 class _ShippingLine(_Body):
     price: Maybe[Money] = None
     price_set: Maybe[MoneySet] = None
+    is_removed: Maybe[bool] = None
     discount_allocations: Maybe[list[_Allocation]] = None
 
 
