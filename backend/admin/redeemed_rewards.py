@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from flask import Response, redirect, url_for
@@ -37,6 +37,9 @@ BULK = {
     "delivered": (None, "delivered", "Set to Delivered"),
     "canceled": (None, "canceled", "Set to Canceled"),
 }
+POINTS_STAY = (
+    " The points stay spent: if they should return, take the mark away, then give it back on the customer’s profile."
+)
 
 
 class Asked(BaseModel):
@@ -65,7 +68,7 @@ class Marked(BaseModel):
 
 
 class Chosen(BaseModel):
-    chosen: list[int] = Field(default=[], max_length=PAGE_SIZE)
+    chosen: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(default=[], max_length=PAGE_SIZE)
     do: Literal["used", "unused", "shipped", "delivered", "canceled"]
 
 
@@ -129,10 +132,14 @@ def marked_again(visit: Visit, redemption_id: int) -> Answer:
 def mark_redeemed_reward(visit: Visit, redemption_id: int) -> Answer:
     """Mark it used, take the mark away, or say how far a gift's delivery is."""
     asked = visit.checked(Marked)
+    if asked.use is None and asked.delivery is None:
+        raise BadInput("Say what became of it.", [{"field": "use", "message": "is missing"}])
     marked = marking.mark(visit.session, visit.shop, redemption_id, visit.now, asked.use, asked.delivery)
     name = marked.frozen["name"]
     if asked.delivery is not None:
-        said = f"The delivery of “{name}” is {asked.delivery} now."
+        said = f"The delivery of “{name}” is {asked.delivery} now." + (
+            POINTS_STAY if asked.delivery == "canceled" else ""
+        )
     elif asked.use == "used":
         said = f"“{name}” is marked as used." + (" Your team is told to send it." if _is_gift(marked) else "")
     else:

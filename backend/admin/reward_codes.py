@@ -57,7 +57,8 @@ def add_reward_codes(visit: Visit, reward: int) -> Answer:
         return _render(visit, reward, report, "\n".join(codes), is_checked=True)
     report = rewards.add_codes(visit.session, visit.shop_id, reward, codes, visit.now)
     if not report.refused:
-        return visit.done(f"{report.added:,} codes were added.", "reward_codes", reward=reward)
+        said = "1 code was added." if report.added == 1 else f"{report.added:,} codes were added."
+        return visit.done(said, "reward_codes", reward=reward)
     return _render(visit, reward, report)
 
 

@@ -150,10 +150,11 @@ def _text(form: Fields, name: str) -> str | None:
 
 
 def _when(form: Fields, name: str, tz: ZoneInfo) -> str | None:
-    """A day; with a time the moment at which the shop's clock shows it. What is no date stays as typed, to be refused."""
+    """A day; with a time the moment at which the shop's clock shows it. What is no date, or a time without a day, stays as
+    typed, to be refused."""
     day, time = _text(form, name), _text(form, f"{name}_time")
     if day is None or time is None:
-        return day
+        return day or time
     try:
         return f"{instant_of(datetime.fromisoformat(f'{day}T{time}'), tz):%Y-%m-%dT%H:%M:%SZ}"
     except ValueError:

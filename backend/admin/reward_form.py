@@ -1,5 +1,6 @@
 """The form of a reward campaign (S0.9 to S0.43): shown, added to, saved. Nothing that was typed is lost on a refusal."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -76,6 +77,8 @@ WAYS_TO_PAY: Mapping[str, str] = {
     "store_credit": "Store credit in the customer’s account",
 }
 _PLACEHOLDERS = {"before": "{{reward_name}} and {{points}}", "after": "{{reward_name}} and {{coupon_code}}"}
+_NAME = re.compile("[a-z]+(_[a-z]+)+")
+_OF_A_TYPE = ": a reward of the type"
 _ADDING = ("add_", "preview", "fields")
 """What buttons of the form do besides saving."""
 
@@ -95,7 +98,7 @@ def add_reward_campaign(visit: Visit) -> Answer:
     if visit.form.get("coupons_from") == "uploaded" and takes_codes:
         said["coupons"] = codes
     made = rewards.create(visit.session, visit.shop, said, visit.now, rehearsal=is_rehearsal())
-    _warn(visit, made.warnings)
+    _warn(visit, made)
     _look_at_scopes(visit, made)
     return visit.done(f"“{made.name}” was added.", "reward_campaign", reward=made.id)
 
@@ -119,16 +122,15 @@ def save_reward_campaign(visit: Visit, reward: int) -> Answer:
         )
     said = _said(visit)
     saved = rewards.update(visit.session, visit.shop, reward, said, visit.now, rehearsal=is_rehearsal())
-    _warn(visit, saved.warnings)
     _look_at_scopes(visit, saved)
     return visit.done("Saved.", "reward_campaign", reward=reward)
 
 
 def in_words(said: str) -> str:
-    """What a verb says of a field, with the field's label instead of its name."""
-    for name, label in LABELS.items():
-        said = said.replace(f"{name} ", f"{label} ") if said.startswith(f"{name} ") else said
-    return said
+    """What a verb says of fields, with their labels instead of their names, and nothing of the API's names for types."""
+    said = _NAME.sub(lambda name: LABELS.get(name[0], name[0]), said.partition(_OF_A_TYPE)[0])
+    first, sign, rest = said.partition(":")
+    return LABELS.get(first, first) + sign + rest
 
 
 # Reading
@@ -173,9 +175,11 @@ def _kept_picture(visit: Visit) -> str | None:
         return None
 
 
-def _warn(visit: Visit, warnings: tuple[str, ...]) -> None:
-    for each in warnings:
-        visit.say(in_words(each), "warn")
+def _warn(visit: Visit, reward: Reward) -> None:
+    """What became of the codes that came along; of the rest the reward's page warns each time."""
+    for each in reward.warnings:
+        if each not in reward_definition.warnings(reward.definition, visit.shop.currency):
+            visit.say(in_words(each), "warn")
 
 
 def _look_at_scopes(visit: Visit, reward: Reward) -> None:
@@ -225,7 +229,7 @@ def _refusal(refusal: LagniappeError, fields: Fields) -> LagniappeError:
     errors = []
     for each in refusal.errors:
         name = _field(each["field"])
-        errors.append({"field": name, "message": each["message"], "label": _label(name)})
+        errors.append({"field": name, "message": in_words(each["message"]), "label": _label(name)})
     if not errors:
         return refusal
     more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""

@@ -19,12 +19,14 @@ from tests.loyalty.rewards_world import (
     GIFT,
     buy,
     give_back,
+    has,
     hold,
     member_with,
     redeem,
     redemption,
     reward,
     rows,
+    violations,
 )
 
 COLUMNS = [
@@ -298,6 +300,9 @@ def test_several_are_marked_at_once_and_what_cannot_be_stays(desk: Desk, shop: T
     nothing = desk.post("/redeemed-rewards/marks", do="used")
     assert nothing.status_code == 422
     assert "Choose at least one line" in nothing.text
+    assert desk.post("/redeemed-rewards/marks", chosen="9" * 20, do="used").status_code == 422
+    assert desk.post(f"/redeemed-rewards/{first.id}").status_code == 422
+    assert marked(shop, first) == ("used", "ordered")
 
 
 # Delivery of a gift
@@ -326,8 +331,24 @@ def test_s1_42_it_is_canceled_at_any_time_whatever_it_was(desk: Desk, shop: Test
     desk.done(f"/redeemed-rewards/{had.id}", use="used")
     desk.done(f"/redeemed-rewards/{had.id}", delivery=before)
     assert steps(desk, had)[-1] == "Canceled"
-    desk.done(f"/redeemed-rewards/{had.id}", delivery="canceled")
+    told = desk.done(f"/redeemed-rewards/{had.id}", delivery="canceled")
+    assert "The points stay spent" in told
     assert marked(shop, had) == ("used", "canceled")
+
+
+def test_the_points_of_a_gift_that_is_canceled_come_back_by_taking_its_mark_away_and_giving_it_back(
+    desk: Desk, shop: TestShop
+) -> None:
+    who = known(shop, 300)
+    had = redeem(shop, who, reward(shop, GIFT))
+    desk.done(f"/redeemed-rewards/{had.id}", use="used")
+    desk.done(f"/redeemed-rewards/{had.id}", delivery="canceled")
+    desk.done(f"/redeemed-rewards/{had.id}", use="delivered")
+    assert (
+        desk.post(f"/customers/{who}/redemptions/{had.id}/return", key="k" * 16, reason="It broke").status_code == 303
+    )
+    assert (redemption(shop, had.id).status, has(shop, who).available) == ("returned", 300)
+    assert violations(shop) == []
 
 
 def test_s1_35_everything_but_a_gift_stays_ordered(desk: Desk, shop: TestShop) -> None:

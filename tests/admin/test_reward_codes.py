@@ -61,6 +61,7 @@ def test_a_csv_file_is_taken_by_its_first_column(desk: Desk, shop: TestShop) -> 
     file = (BytesIO(b"\xef\xbb\xbfcode;note\nB-1;x\nB-2;y\n"), "codes.csv")
     assert "2 codes were added." in desk.done(f"/reward-campaigns/{made.public_id}/codes", codes_file=file)
     assert free_codes(shop, made) == ["B-1", "B-2"]
+    assert "1 code was added." in desk.done(f"/reward-campaigns/{made.public_id}/codes", codes="B-3")
 
 
 def test_it_can_be_checked_first_and_nothing_is_lost(desk: Desk, shop: TestShop) -> None:
