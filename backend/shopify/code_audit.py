@@ -124,6 +124,9 @@ def compare_next(*, is_rehearsal: bool) -> bool:
     except Never as refusal:
         log.warning("the codes of shop %s cannot be compared: %s", shop_id, refusal.for_log)
         next_at = wall + EVERY
+    except Exception:  # on our side, such as a key that is missing: the other shops have no part in it
+        log.exception("the codes of shop %s could not be compared", shop_id)
+        next_at = wall + SOON
     with transaction() as session:
         session.execute(
             text(

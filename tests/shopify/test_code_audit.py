@@ -4,6 +4,7 @@ Reliability I-23, F-73.
 """
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from time import sleep
 from typing import Any
@@ -21,6 +22,7 @@ from backend.jobs.schedule import SCHEDULE
 from backend.loyalty.coupons import coupons
 from backend.loyalty.deliveries import gap_report
 from backend.loyalty.deliveries.gap_report import Finding, Looking
+from backend.models import ShopifyShop
 from backend.queue import Bell
 from backend.shopify import code_audit
 from backend.shopify import discounts as from_shopify
@@ -311,6 +313,22 @@ def test_a_shop_that_the_app_has_left_is_not_compared(shop: TestShop, made: Any,
     assert shopify.asked == []
     (row,) = rows(shop, "select codes_next_at from shopify_shop where shop_id = :shop")
     assert row.codes_next_at is None
+
+
+def test_a_shop_that_fails_on_our_side_holds_up_no_other(
+    shop: TestShop,
+    made: Any,
+    shopify: Pretend,
+    new_shop: Callable[..., TestShop],
+    install: Callable[[TestShop], TestShop],
+) -> None:
+    other = install(new_shop(platform="shopify", domain="key-of-codes-lost.myshopify.com"))
+    with transaction() as session:
+        row = session.get_one(ShopifyShop, other.id)
+        row.access_token, row.codes_next_at = "sealed with a key that is lost", clock.wall() - timedelta(days=2)
+    shopify.asked.clear()
+    compare(shop)
+    assert shopify.operations() == ["DiscountsOfOurs", "DiscountCodes"]
 
 
 def test_a_busy_shopify_is_asked_again_soon_and_nothing_is_changed(
