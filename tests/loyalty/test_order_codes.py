@@ -19,6 +19,7 @@ from tests.loyalty.rewards_world import (
     give_back,
     has,
     hold,
+    mails,
     mark,
     member_with,
     order,
@@ -167,6 +168,20 @@ def test_a_mark_that_is_taken_away_gives_no_points_back_for_what_an_order_has_us
     give_back(shop, member, had.id)
     assert has(shop, member).available == 500
     assert violations(shop) == []
+
+
+def test_what_an_order_has_used_does_not_run_out_though_its_mark_was_taken_away(
+    shop: TestShop, time: BusinessTime
+) -> None:
+    member = member_with(shop, 500, email="ada@mail.example")
+    had = redeem(shop, member, reward(shop, coupon_valid_days=1, points_back_when_expired=True))
+    buy(shop, had.code)
+    used = redemption(shop, had.id)
+    mark(shop, had.id, use_state="delivered")
+    time.set(had.expires_at)
+    points.expire_rewards()
+    assert redemption(shop, had.id) == used
+    assert (has(shop, member).available, mails(shop, "reward_expired")) == (0, [])
 
 
 def test_marked_again_it_is_used_by_its_order_again(shop: TestShop, time: BusinessTime) -> None:

@@ -125,7 +125,13 @@ def expire_due(session: AnySession, now: datetime, limit: int = 100) -> int:
     ).all()
 
     def run_out(shop: ShopFacts, redemption: Redemption) -> None:
-        if redemption.status == "issued" and redemption.ending is None and has_run_out(redemption, now):
+        if redemption.status != "issued" or redemption.ending is not None or not has_run_out(redemption, now):
+            return
+        order = issuing.first_order(session, redemption)
+        if order is not None:  # a merchant took its mark away; the order stands
+            redemption.use_state, redemption.delivery_status = "used", "ordered"
+            redemption.order_id, redemption.used_at = order.order_id, order.placed_at
+        else:
             begin(session, shop, redemption, "expired", now)
 
     return _each(session, due, run_out)
