@@ -207,6 +207,28 @@ def test_a_tax_value_that_differs_from_its_rate_is_kept_with_a_warning() -> None
     assert reward_definition.warnings(definition, "EUR") == ["tax_value is 1.50, and 20 % of 5 is 1.00."]
 
 
+@pytest.mark.parametrize(
+    ("currency", "value", "rate", "tax", "is_warned_of"),
+    [
+        ("EUR", "0.50", "25", "0.12", False),  # 0.125: half a coin is rounded either way
+        ("EUR", "0.50", "25", "0.13", False),
+        ("EUR", "0.50", "25", "0.14", True),
+        ("EUR", "5", "8.875", "0.44", False),
+        ("EUR", "5", "8.875", "0.45", True),
+        ("JPY", "105", "10", "10", False),
+        ("JPY", "105", "10", "11", False),
+        ("JPY", "105", "10", "12", True),
+        ("KWD", "5", "8.875", "0.444", False),
+        ("KWD", "5", "8.875", "0.445", True),
+    ],
+)
+def test_a_tax_value_may_be_rounded_up_or_down_to_the_smallest_coin(
+    currency: str, value: str, rate: str, tax: str, is_warned_of: bool
+) -> None:
+    definition = read({**FIVE_OFF, "reward_value": value, "tax_rate": rate, "tax_value": tax}, currency=currency)
+    assert bool(reward_definition.warnings(definition, currency)) == is_warned_of
+
+
 def test_a_value_in_the_sign_of_another_currency_is_kept_with_a_warning() -> None:
     definition = read({**FIVE_OFF, "reward_value": "$5"})
     assert reward_definition.warnings(definition, "EUR") == ["reward_value is shown as $5 and is worth 5.00 EUR."]

@@ -448,11 +448,11 @@ def id_from_name(name: str) -> str:
 def warnings(definition: RewardDefinition, currency: str) -> list[str]:
     """What is allowed and probably not meant, one sentence each."""
     said = []
-    tax = _expected_tax(definition, currency)
-    if tax is not None and definition.tax_value is not None and definition.tax_value != tax:
+    tax, coin = _expected_tax(definition), quantum(currency)
+    if tax is not None and definition.tax_value is not None and abs(definition.tax_value - tax) > coin / 2:
         said.append(
             f"tax_value is {definition.tax_value:f}, and {definition.tax_rate:f} % of {definition.reward_value}"
-            f" is {tax:f}."
+            f" is {tax.quantize(coin):f}."
         )
     told = worth(definition, currency)
     if told is not None and told["kind"] in _MONEY and definition.reward_value:
@@ -515,12 +515,12 @@ def _narrow_symbol(currency: str) -> str:
     return get_currency_symbol(currency, locale="en").lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ") or currency
 
 
-def _expected_tax(definition: RewardDefinition, currency: str) -> Decimal | None:
-    """The rate of the reward's value (A9)."""
+def _expected_tax(definition: RewardDefinition) -> Decimal | None:
+    """The rate of the reward's value (A9), which has more decimals than any coin."""
     value = _number(definition.reward_value or "")
     if value is None or definition.tax_rate is None or "%" in (definition.reward_value or ""):
         return None
-    return (value * definition.tax_rate / 100).quantize(quantum(currency))
+    return value * definition.tax_rate / 100
 
 
 # Checking
