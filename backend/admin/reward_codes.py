@@ -64,18 +64,20 @@ def add_reward_codes(visit: Visit, reward: int) -> Answer:
 
 @page("/reward-campaigns/<reward_id:reward>/codes.csv", right=Right.EXPORT)
 def download_reward_codes(visit: Visit, reward: int) -> Response:
-    """Every code of the reward with what has become of it."""
+    """Every code of the reward with what has become of it; not the receipts of store credit, which nobody has."""
     found = rewards.find(visit.session, visit.shop_id, reward)
     rows = visit.session.execute(
         text(
             "select c.code, case when f.coupon_id is not null then 'free' when d.use_state = 'used' then 'used'"
+            " when c.state in ('disabling', 'disabled') then c.state"
             " when d.id is not null then 'issued' else c.state end as state, c.created_at"
             " from coupon c left join coupon_free f"
             " on f.shop_id = c.shop_id and f.reward_id = c.reward_id and f.coupon_id = c.id"
             " left join redemption d on d.shop_id = c.shop_id and upper(d.code) = upper(c.code)"
-            " where c.shop_id = :shop and c.reward_id = :reward order by c.id"
+            " where c.shop_id = :shop and c.reward_id = :reward and c.worth ->> 'kind' is distinct from :receipt"
+            " order by c.id"
         ),
-        {"shop": visit.shop_id, "reward": reward},
+        {"shop": visit.shop_id, "reward": reward, "receipt": coupons.STORE_CREDIT},
     )
     body = _csv(("code", "state", "created_at"), ((r.code, r.state, r.created_at.isoformat()) for r in rows))
     answer = Response(body, mimetype="text/csv")

@@ -15,7 +15,7 @@ from backend.staff.rights import Right
 from tests import stopwatch
 from tests.admin.conftest import Desk, said
 from tests.conftest import BusinessTime, TestShop
-from tests.loyalty.rewards_world import FIVE_OFF, GIFT, buy, free_codes, member_with, redeem, reward
+from tests.loyalty.rewards_world import FIVE_OFF, GIFT, buy, free_codes, give_back, member_with, redeem, reward
 
 
 def figures(page: BeautifulSoup) -> dict[str, str]:
@@ -112,6 +112,16 @@ def test_codes_are_taken_out_with_the_right_to_export_alone(
     marketing = sign_in(Right.REWARDS)
     assert marketing.get(f"/reward-campaigns/{made.public_id}/codes.csv").status_code == 403
     assert "Download" not in marketing.page(f"/reward-campaigns/{made.public_id}/codes").get_text()
+
+
+def test_the_file_tells_of_a_code_that_works_no_more_that_it_does_not(desk: Desk, shop: TestShop) -> None:
+    member, made = member_with(shop, 1500), reward(shop, coupons=["A-1", "A-2", "A-3"])
+    returned, used, _ = (redeem(shop, member, made) for _ in range(3))
+    give_back(shop, member, returned.id)
+    buy(shop, used.code)
+    answer = desk.get(f"/reward-campaigns/{made.public_id}/codes.csv")
+    states = {code: state for code, state, _ in list(csv.reader(io.StringIO(answer.text)))[1:]}
+    assert states == {"A-1": "disabled", "A-2": "used", "A-3": "issued"}
 
 
 def test_another_shops_codes_are_not_there(desk: Desk, new_shop: Callable[..., TestShop]) -> None:

@@ -155,6 +155,16 @@ def test_the_page_of_its_codes_tells_of_no_stock(desk: Desk, kiln: TestShop) -> 
     assert "Paid by Shopify" in desk.page("/reward-campaigns").get_text()
 
 
+@pytest.mark.parametrize(("form", "is_listed"), [(MADE_CARD, True), (MADE_CREDIT, False)])
+def test_the_receipt_of_store_credit_is_in_no_file(
+    desk: Desk, kiln: TestShop, form: dict[str, Any], is_listed: bool
+) -> None:
+    had = paid(kiln, member_with(kiln, 500), form)
+    lines = desk.get(f"{address(kiln)}/codes.csv").text.splitlines()
+    assert lines[0] == "code,state,created_at"
+    assert [line.split(",")[:2] for line in lines[1:]] == ([[had.code, "issued"]] if is_listed else [])
+
+
 def test_a_reward_with_codes_of_ones_own_stays_with_them(desk: Desk, kiln: TestShop) -> None:
     desk.done(NEW, **CARD | {"given_as": "code"}, coupons_from="uploaded", coupons="A1")
     assert desk.page(address(kiln)).select_one("#field-given_as") is None
