@@ -23,13 +23,6 @@ from backend.staff.rights import Right
 
 PAGE_SIZE = 50
 A_MINUTE = timedelta(minutes=1)
-STATUSES = {
-    "requested": ("Waits for its code", "warn"),
-    "returned": ("Given back", "calm"),
-    "expired": ("Expired", "bad"),
-    "failed": ("Failed", "bad"),
-}
-"""Why it can be marked no more, or not yet."""
 BULK = {
     "used": ("used", None, "Mark used"),
     "unused": ("delivered", None, "Unmark"),

@@ -260,6 +260,8 @@ def test_s1_13_what_was_used_in_its_days_cannot_be_unmarked_when_they_are_over(
 def test_cashback_is_marked_by_its_order_alone(desk: Desk, shop: TestShop) -> None:
     reward(shop, CASHBACK)
     had = hold(shop, known(shop), "100.00", 20)
+    waiting = line(desk.page("/redeemed-rewards"), had)  # not for its code, which it has
+    assert (waiting["Cashback status"], waiting["Unused / Used"]) == ("On hold for a checkout", "Delivered")
     buy(shop, had.code)
     page = desk.page("/redeemed-rewards")
     assert line(page, had)["Cashback status"] == "Paid to an order"
