@@ -287,6 +287,32 @@ def test_a_day_to_come_is_shown_as_it_will_be(desk: Desk, shop: TestShop, time: 
     assert foreseen[400]["member"]["tier"] is None
 
 
+def test_points_of_a_reward_that_runs_out_unused_are_foreseen_if_they_come_back(
+    desk: Desk, shop: TestShop, time: BusinessTime
+) -> None:
+    time.set(f"{NEXT_YEAR}-03-02T09:00:00+01:00")
+    member = member_with(shop, 300)
+    with transaction() as session:  # spent first, and over before the code is
+        grant(session, shop, member, 500, expires_at=clock.now() + timedelta(days=2))
+    for name, comes_back in (("back", True), ("gone", False)):
+        shown = reward(
+            shop, reward_name=name, points_to_be_redeemed=300, coupon_valid_days=3, points_back_when_expired=comes_back
+        )
+        redeem(shop, member, shown)
+    days = (1, 3, 4, 10, 11, 12)
+    foreseen = {days_on: Preview(desk, member=member, at=day_in(shop, days_on)).me()["balance"] for days_on in days}
+    start = time.now.astimezone(ZoneInfo(shop.facts.timezone))
+    widget = Widget(shop)
+    for days_on in range(1, 13):
+        time.set((start + timedelta(days=days_on)).replace(hour=0))  # as the jobs do: as soon as it is over
+        points.expire_rewards()
+        points.expire()
+        time.set((start + timedelta(days=days_on)).replace(hour=12))
+        widget.begin()
+        assert foreseen.get(days_on) in (None, widget.me()["balance"]), days_on
+    assert [foreseen[days_on]["available"] for days_on in days] == [200, 200, 500, 500, 200, 200]
+
+
 def test_owed_points_are_settled_by_those_that_come() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     coming = [Coming(30, now + timedelta(days=2), None), Coming(50, now + timedelta(days=1), now + timedelta(days=3))]

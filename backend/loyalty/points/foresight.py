@@ -1,14 +1,15 @@
 """What a member will have at a later moment if nothing new happens: for a preview, which may not write.
 
 Foreseen is what time alone brings: promised points come on their day and settle what is owed first, lots end on theirs,
-held points come back when nobody has taken them by then, and levels follow as the rules of tiers say. Nobody foresees
-orders, refunds, birthdays or what people do. Nothing here writes, and the rules are those that will be used then.
+held points come back when nobody has taken them by then, so do those of a reward that runs out unused if it gives them
+back, and levels follow as the rules of tiers say. Nobody foresees orders, refunds, birthdays or what people do. Nothing
+here writes, and the rules are those that will be used then.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
 from backend.loyalty.calendar_rules import first_instant, local_day
+from backend.loyalty.program import programs
 from backend.loyalty.program.settings import Tiers
 from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.tiers import tier_rules
@@ -42,8 +44,8 @@ class Coming:
     points: int
     due_at: datetime
     expires_at: datetime | None
-    is_earned: bool = True
-    """False: held points that come back."""
+    was_held: bool = False
+    """Held points that come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def ahead(owed: int, on_hold: int, lots: Iterable[Batch], coming: Iterable[Comin
             continue
         settled = min(each.points, -owed)
         owed += settled
-        if not each.is_earned:
+        if each.was_held:
             on_hold -= each.points
         standing.append(Batch(each.points - settled, each.expires_at))
     left = [each for each in standing if each.expires_at is None or each.expires_at > at]
@@ -98,7 +100,7 @@ def balance(session: AnySession, shop_id: int, member_id: int, at: datetime) -> 
         account.owed,
         account.on_hold,
         [Batch(*each) for each in lots],
-        [*promised(session, shop_id, member_id, at), *_held(session, shop_id, member_id, at)],
+        [*promised(session, shop_id, member_id, at), *_coming_back(session, shop_id, member_id, at)],
         at,
     )
 
@@ -115,19 +117,29 @@ def promised(session: AnySession, shop_id: int, member_id: int, at: datetime) ->
     return [Coming(*each) for each in rows]
 
 
-def _held(session: AnySession, shop_id: int, member_id: int, at: datetime) -> list[Coming]:
-    """Points held for a checkout that will have been given up by then, with the dates of the lots they came from."""
+def _coming_back(session: AnySession, shop_id: int, member_id: int, at: datetime) -> list[Coming]:
+    """Points held for a checkout that will have been given up by then, and those of rewards that will have run out unused
+    and give them back. With the dates of the lots they came from; of one that is over by then they live the days of grace."""
     rows = session.execute(
         text(
-            "select t.points, r.hold_until, l.expires_at from redemption r"
+            "select t.points, c.at as due_at, l.expires_at, r.status = 'requested' as was_held from redemption r"
+            " cross join lateral (select case r.status when 'requested' then r.hold_until else r.expires_at end as at) c"
             " join entry_lot t on t.shop_id = r.shop_id and t.entry_id = r.entry_id"
             " join lot l on l.shop_id = t.shop_id and l.id = t.lot_id"
-            " where r.shop_id = :shop and r.member_id = :member and r.status = 'requested'"
-            " and r.frozen ->> 'type' = 'cashback' and r.hold_until <= :at"
+            " where r.shop_id = :shop and r.member_id = :member and c.at <= :at"
+            " and (r.status = 'requested' and r.frozen ->> 'type' = 'cashback' or r.status = 'issued'"
+            " and r.use_state = 'delivered' and coalesce(r.ending, 'expired') = 'expired'"
+            " and r.frozen ->> 'points_back' = 'true')"
         ),
         {"shop": shop_id, "member": member_id, "at": at},
     )
-    return [Coming(each[0], each[1], each[2], is_earned=False) for each in rows]
+    _, settings = programs.current(shop_id)
+    grace = timedelta(days=settings.expiry.grace_days)
+
+    def end(due_at: datetime, expires_at: datetime | None) -> datetime | None:
+        return due_at + grace if expires_at is not None and expires_at <= due_at else expires_at
+
+    return [Coming(each.points, each.due_at, end(each.due_at, each.expires_at), each.was_held) for each in rows]
 
 
 # Levels --------------------------------------------------------------------------------------------------------------
