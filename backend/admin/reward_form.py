@@ -114,16 +114,27 @@ def save_reward_campaign(visit: Visit, reward: int) -> Answer:
     found = rewards.find(visit.session, visit.shop_id, reward)
     if visit.form.get("do", "").startswith(_ADDING):
         return _render(visit, _typed(visit), found)
-    if visit.form.get("version", "") not in ("", str(found.version)):
-        raise Conflict(
-            "Somebody has changed this campaign since you opened it. What you typed is below; save again to put it in"
-            " place of theirs.",
-            code="changed_meanwhile",
-        )
-    said = _said(visit)
-    saved = rewards.update(visit.session, visit.shop, reward, said, visit.now, rehearsal=is_rehearsal())
+    opened = visit.form.get("version", "")
+    try:
+        said = _said(visit)
+        saved = rewards.update(visit.session, visit.shop, reward, said, visit.now, rehearsal=is_rehearsal())
+    except (BadInput, Conflict):
+        if opened not in ("", str(found.version)):
+            raise _changed_meanwhile() from None
+        raise
+    # What changes nothing, such as a second click, is in nobody's way.
+    if opened not in ("", str(saved.version - 1)) and saved.version != found.version:
+        raise _changed_meanwhile()
     _look_at_scopes(visit, saved)
     return visit.done("Saved.", "reward_campaign", reward=reward)
+
+
+def _changed_meanwhile() -> Conflict:
+    return Conflict(
+        "Somebody has changed this campaign since you opened it. What you typed is below; save again to put it in place of"
+        " theirs.",
+        code="changed_meanwhile",
+    )
 
 
 def in_words(said: str) -> str:

@@ -561,13 +561,23 @@ def test_a_change_that_somebody_else_made_meanwhile_is_not_lost_silently(desk: D
     address = f"/reward-campaigns/{made.public_id}"
     typed = sent(desk.page(address)) | {"rank": "9"}
     change(shop, made, limit_total=3)
-    refused = desk.post(address, **typed)
-    assert refused.status_code == 409
-    assert "Somebody has changed this campaign" in said(refused)
+    for wrong in ({"reward_value": "much"}, {}):
+        refused = desk.post(address, **typed | wrong)
+        assert refused.status_code == 409
+        assert "Somebody has changed this campaign" in said(refused)
     again = BeautifulSoup(refused.text, "html.parser")
     assert value(again, "rank") == "9"
     desk.done(address, **sent(again))
     assert only_reward(shop).rank == 9
+
+
+def test_saving_twice_by_a_double_click_is_saving_once(desk: Desk, shop: TestShop) -> None:
+    made = reward(shop)
+    address = f"/reward-campaigns/{made.public_id}"
+    typed = sent(desk.page(address)) | {"rank": "9"}
+    for _ in range(2):
+        assert "Saved." in desk.done(address, **typed)
+    assert (only_reward(shop).rank, only_reward(shop).version) == (9, made.version + 1)
 
 
 def test_the_preview_shows_the_card_and_no_script(desk: Desk) -> None:
