@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from backend import clock
 from backend.db import db, one_statement
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import admin_api
-from backend.platforms.shopify.admin_api import Access, Denied, Reply, Throttled, TokenRefused
+from backend.platforms.shopify.admin_api import Access, Denied, NotBegun, Reply, Throttled, TokenRefused
 from backend.shopify import tokens
 from backend.shopify.throttle import FIRST_COST, Full, throttle
 
@@ -43,18 +43,19 @@ def ask(
     `session` is one of `outgoing.open_session()`; `bulk` is work that leaves the half of the shop's bucket to others. By the
     machine's clock nothing is asked once it is `until`, whatever held us up: then TryAgain.
     May take about half a minute where Shopify is slow. Raises TryAgain (later; it may have been done already unless it is
-    `Throttled`), Never (no repetition helps, or the shop has no token), as the outbox understands them.
+    `NotBegun`), Never (no repetition helps, or the shop has no token), as the outbox understands them.
     """
     if db.session.info.get("in_transaction"):
         raise RuntimeError(
             "asking Shopify inside transaction(): its answer may take longer than any lock should be held"
         )
-    access = tokens.fresh(shop_id)
+    access = _allowed(lambda: tokens.fresh(shop_id))
     try:
         try:
             return _in_turn(shop_id, access, name, variables, session, bulk, until).data
         except TokenRefused:
-            access = tokens.renewed(shop_id, access)
+            refused = access
+        access = _allowed(lambda: tokens.renewed(shop_id, refused))
         return _in_turn(shop_id, access, name, variables, session, bulk, until).data
     except TokenRefused:
         tokens.give_up(shop_id, access)
@@ -63,6 +64,14 @@ def ask(
         # What the shop grants is not what we know: it is asked anew, so that nothing goes on being tried in vain.
         one_statement(_LOOK_AT_SCOPES, {"shop": shop_id, "wall": clock.wall()})
         raise
+
+
+def _allowed(get: Callable[[], Access]) -> Access:
+    """The right to ask. Where it cannot be had at the moment nothing is asked."""
+    try:
+        return get()
+    except TryAgain as later:
+        raise NotBegun(later.reason, later.retry_after_seconds) from None
 
 
 def first_user_error(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ import requests
 
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import discounts
+from backend.platforms.shopify.admin_api import NotBegun
 from backend.platforms.shopify.discounts import MOST_CODES, Reference
 from backend.shopify import asking
 
@@ -46,9 +47,9 @@ class Line:
     bulk: bool = False
 
     def ask(self, document: str, variables: Mapping[str, Any], *, until: datetime | None = None) -> Mapping[str, Any]:
-        """Raises TryAgain and Never as `asking.ask` does, and TryAgain when the time is over."""
+        """Raises TryAgain and Never as `asking.ask` does, and NotBegun when the time is over."""
         if time.monotonic() >= self.ends_at:
-            raise TryAgain(NOT_IN_TIME)
+            raise NotBegun(NOT_IN_TIME)
         return asking.ask(self.shop_id, document, variables, session=self.session, bulk=self.bulk, until=until)
 
     def looks(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from backend import clock
 from backend.loyalty.coupons.coupons import SPENT
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.shopify import discounts, payouts
-from backend.platforms.shopify.admin_api import Throttled
+from backend.platforms.shopify.admin_api import NotBegun
 from backend.shopify import asking
 from backend.shopify import payouts as known
 from backend.shopify.discounts import NOT_IN_TIME, Line
@@ -133,7 +133,7 @@ def _ask(
         asked = known.again(former)
     try:
         payload = line.ask(document, variables, until=asked.last_asked_at + ASKED_WITHIN)["moved"]
-    except (Throttled, Never):
+    except (NotBegun, Never):
         known.call_off(asked)
         raise
     except TryAgain as lost:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from graphql import GraphQLError
+from sqlalchemy import text
 
 from backend import clock
 from backend.db import transaction
@@ -84,6 +85,16 @@ def times(shopify: Pretend, operation: str) -> int:
     return shopify.operations().count(operation)
 
 
+def wait_no_longer(shop: TestShop) -> None:
+    """As if it had been tried for three days."""
+    let_pass(shop, days=4)
+    with transaction() as session:
+        session.execute(
+            text("update outbox set created_at = created_at - interval '4 days' where shop_id = :shop"),
+            {"shop": shop.id},
+        )
+
+
 def report(shop: TestShop) -> list[Finding]:
     with transaction() as session:
         sections = gap_report.report(Looking(session, shop.facts, clock.now(), clock.wall()))
@@ -142,6 +153,36 @@ def test_a_call_that_shopify_did_not_even_begin_is_simply_made_again(
     send()
     assert payouts(shop) == []
     shopify.moods.clear()
+    let_pass(shop, seconds=5)
+    send()
+    assert (account.balance, redemption(shop, had.id).status) == (10, "issued")
+
+
+@pytest.mark.parametrize("mood", ["402", "423", "429"])
+def test_a_shop_that_shopify_keeps_closed_for_longer_than_is_waited_has_paid_nobody(
+    shop: TestShop, account: Account, shopify: Pretend, had: Any, mood: str
+) -> None:
+    """Frozen until its owner has paid, say: nothing was begun, so nothing may have been paid."""
+    shopify.will(*[mood] * 4)
+    send()
+    assert payouts(shop) == []
+    wait_no_longer(shop)
+    send()
+    now = redemption(shop, had.id)
+    assert (now.status, has(shop, had.member_id).available, account.credits()) == ("failed", 500, [])
+    assert violations(shop) == []
+
+
+def test_where_no_token_can_be_had_nothing_was_asked_for(
+    shop: TestShop, account: Account, shopify: Pretend, had: Any
+) -> None:
+    with transaction() as session:
+        session.get_one(ShopifyShop, shop.id).access_until = clock.wall()
+    granted = shopify.grant
+    shopify.grant = lambda *_: (503, {})
+    send()
+    assert payouts(shop) == []
+    shopify.grant = granted
     let_pass(shop, seconds=5)
     send()
     assert (account.balance, redemption(shop, had.id).status) == (10, "issued")

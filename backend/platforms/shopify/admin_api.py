@@ -73,7 +73,11 @@ class Denied(Never):
     """The shop does not let the app do this."""
 
 
-class Throttled(TryAgain):
+class NotBegun(TryAgain):
+    """Nothing was done, for certain: it did not come to that."""
+
+
+class Throttled(NotBegun):
     """Nothing was done: the shop's bucket is too low. `retry_after_seconds`: until it holds enough, if that is known."""
 
     def __init__(self, wait: float | None, requested: float | None = None, budget: Budget | None = None) -> None:
@@ -96,7 +100,7 @@ def document(name: str) -> str:
 def ask(access: Access, name: str, variables: Mapping[str, Any], *, session: requests.Session | None = None) -> Reply:
     """What Shopify answers to `documents/<name>.graphql`. Errors of the shopkeeper's kind (`userErrors`) are in its data.
 
-    Raises TokenRefused; Throttled and Never, if nothing was done; TryAgain, if it may have been. An answer with top-level
+    Raises TokenRefused; NotBegun and Never, if nothing was done; TryAgain, if it may have been. An answer with top-level
     errors is an error, whatever data comes with it: a mutation with some has been done, and a part of its answer failed.
     Only what an app is not shown of customers is no error of a query: such fields are null. `session` is one of
     `outgoing.open_session()`.
@@ -140,15 +144,15 @@ def _of_status(answer: outgoing.Answer) -> Exception:
         case 401:
             return TokenRefused()
         case 402:
-            return TryAgain("The shop is frozen until its owner has paid Shopify.", CLOSED_PAUSE_SECONDS)
+            return NotBegun("The shop is frozen until its owner has paid Shopify.", CLOSED_PAUSE_SECONDS)
         case 403:
             return _denied(answer.body.decode(errors="replace"))
         case 404:
             return Never("Shopify knows no shop of this name.")
         case 423:
-            return TryAgain("Shopify has locked the shop.", CLOSED_PAUSE_SECONDS)
+            return NotBegun("Shopify has locked the shop.", CLOSED_PAUSE_SECONDS)
         case 429:
-            return TryAgain("Shopify asks to be asked more slowly.", wait)
+            return NotBegun("Shopify asks to be asked more slowly.", wait)
         case status if status >= 500 or status == 408:
             return TryAgain(f"Shopify answered {status}.", wait)
         case status:
