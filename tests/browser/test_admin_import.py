@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.admin import Admin
 
@@ -35,6 +35,28 @@ def test_an_export_appears_by_itself(admin: Admin) -> None:
         link.click()
     assert download.value.suggested_filename.endswith(".zip")
     _is_accessible(admin)
+
+
+def test_what_moves_by_itself_goes_on_after_answers_that_were_lost(admin: Admin) -> None:
+    page = admin.page
+    lost: list[str] = []
+
+    def lose_two(route: Route) -> None:
+        if len(lost) == 2:
+            route.continue_()
+        elif lost:
+            lost.append("the server is being started anew")
+            route.fulfill(status=502, body="Bad gateway")
+        else:
+            lost.append("no network")
+            route.abort()
+
+    admin.open("/export")
+    page.route("**/admin/export", lose_two)
+    page.evaluate("document.getElementById('way').dataset.poll = '0.2'; dispatchEvent(new Event('lagniappe:page'))")
+    expect(page.locator("#way:not([data-poll])")).to_be_visible()
+    expect(page.get_by_role("heading", name="Export", exact=True)).to_be_visible()
+    assert len(lost) == 2
 
 
 def _is_accessible(admin: Admin) -> None:

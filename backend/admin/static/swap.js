@@ -1,11 +1,13 @@
 // <section id="grid" data-swap>: its links and its GET forms load the same page and put only the section in place, with the
 // address in the browser's bar. <form data-live> goes out by itself when one of its fields changes.
-// <section id="way" data-poll="2">: loaded again every so many seconds until it comes without data-poll.
+// <section id="way" data-poll="2">: loaded again every so many seconds until it comes without data-poll, also after one that
+// nobody answered.
 
 import { ask, go as leave, isEmbedded, onPage, push } from "./page.js";
 
 const load = async (url, id) => {
   const answer = await ask(url, { headers: { "X-Requested-With": "fetch" } });
+  if (answer.status >= 500) throw new Error(`${answer.status} from ${url}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const found = answer.ok && page.getElementById(id);
   const here = document.getElementById(id);
@@ -18,7 +20,7 @@ const load = async (url, id) => {
 const go = async (part, url) => {
   part.setAttribute("aria-busy", "true");
   const focused = document.activeElement?.id;
-  const shown = await load(url, part.id);
+  const shown = await load(url, part.id).catch(() => leave(url)); // the browser says what is wrong
   if (!shown) return;
   push(url);
   document.getElementById(focused)?.focus();
@@ -26,7 +28,7 @@ const go = async (part, url) => {
 
 const watch = (part) => {
   const seconds = Number(part.dataset.poll);
-  if (seconds) setTimeout(() => part.isConnected && load(location.href, part.id), seconds * 1000);
+  if (seconds) setTimeout(() => part.isConnected && load(location.href, part.id).catch(() => watch(part)), seconds * 1000);
 };
 
 document.addEventListener("click", (event) => {
