@@ -163,6 +163,12 @@ def test_without_a_file_the_form_says_so(desk: Desk) -> None:
     assert "Choose a file" in said(answer)
 
 
+def test_a_file_without_rows_is_not_called_readable(desk: Desk) -> None:
+    page = desk.page(_upload(desk, "members", b"%PDF-1.4"))
+    assert "No row can be read" in page.text
+    assert "can all be read" not in page.text
+
+
 def test_it_can_be_stopped(desk: Desk) -> None:
     where = _upload(desk, "members", PEOPLE)
     desk.post(f"{where}/start")

@@ -338,6 +338,7 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(
     name, typed = list(wrong.items())[-1 if "expiry" in str(wrong) else 0]
     assert field(page, name)["aria-invalid"] == "true"
     assert value(page, name) == typed
+    assert "written as text" not in page.text, "words for who writes JSON"
     assert draft(shop) is None
 
 
