@@ -251,6 +251,9 @@ def test_s1_13_what_was_used_in_its_days_cannot_be_unmarked_when_they_are_over(
     page = desk.page("/redeemed-rewards")
     assert (box(page, had).name, box(page, had)["aria-checked"]) == ("span", "true")
     assert steps(desk, had) == ["Ordered", "Shipped", "Delivered", "Canceled"]  # it may still be on its way
+    profile = desk.page(f"/customers/{had.member_id}/redemptions/{had.id}").get_text()
+    assert "Mark as shipped" in profile
+    assert "Mark as not used" not in profile
     refused = desk.post(f"/redeemed-rewards/{had.id}", use="delivered")
     assert refused.status_code == 409
     assert "Its days are over: what was used in them stays used." in refused.text

@@ -304,7 +304,9 @@ def judged(redemption: Redemption, now: datetime) -> Had:
     return Had(
         redemption=redemption,
         status="expired" if has_run_out else redemption.status,
-        can_be_marked=is_active and redemption.frozen["type"] != endings.CASHBACK,
+        can_be_marked=is_active
+        and not endings.are_days_over(redemption, now)
+        and redemption.frozen["type"] != endings.CASHBACK,
         next_step=_NEXT_STEP.get(step or "") if is_active and is_gift else None,
         can_be_canceled=is_active and is_gift and step is not None and step != "canceled",
         why_not_returnable=endings.why_not_returnable(redemption, now),
