@@ -118,6 +118,12 @@ def test_what_cannot_be_a_tip_is_none_whatever_fields_it_has(otherwise):
     assert (found.subtotal, found.fee_total) == (Decimal("100.00"), 0)
 
 
+def test_pieces_that_an_edit_has_added_are_waited_for():
+    five = line(quantity=2, current_quantity=5)
+    assert seen(lines=[five], fulfillments=[fulfilment({1: 2})]).delivery_status == "pending"
+    assert seen(lines=[five], fulfillments=[fulfilment({1: 5})]).delivery_status == "collected"
+
+
 def test_nobody_waits_for_a_tip_to_be_sent():
     download = line(1, "100.00", requires_shipping=False)
     found = seen(lines=[download, line(2, "15.00", **TIP)], fulfillments=[fulfilment({1: 1})])

@@ -128,11 +128,11 @@ def _line(body: LineBody, refunded: int, currency: str) -> Line:
     )
 
 
-def _quantity(body: LineBody, refunded: int) -> int:
-    """The pieces that were bought: those that are in the order now, and those that refunds took out of it."""
+def _quantity(body: LineBody, taken: int) -> int:
+    """The pieces that are in the order now and those that were taken out of it. With all that refunds took: those bought."""
     if body.current_quantity is None:
         return body.quantity
-    return min(body.current_quantity + refunded, max(body.quantity, body.current_quantity))
+    return min(body.current_quantity + taken, max(body.quantity, body.current_quantity))
 
 
 def _refunded(body: OrderBody, restock_type: str | None = None) -> Counter[str]:
@@ -148,14 +148,7 @@ def _refunded(body: OrderBody, restock_type: str | None = None) -> Counter[str]:
 def _to_deliver(body: OrderBody) -> list[LineToDeliver]:
     came_back = _refunded(body, "return")
     return [
-        LineToDeliver(
-            each.id,
-            min(
-                (each.quantity if each.current_quantity is None else each.current_quantity) + came_back[each.id],
-                each.quantity,
-            ),
-            each.requires_shipping is not False,
-        )
+        LineToDeliver(each.id, _quantity(each, came_back[each.id]), each.requires_shipping is not False)
         for each in body.line_items
         if not each.is_tip  # nobody fulfils it
     ]
