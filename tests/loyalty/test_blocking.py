@@ -141,6 +141,47 @@ def test_an_order_that_is_placed_meanwhile_earns_nothing_for_good(shop: TestShop
     assert violations(shop) == []
 
 
+FIRST_ORDER = {"rules": [{"id": "first", "kind": "first_order", "points": 25, "title": {"en": "Your first order"}}]}
+
+
+def test_the_bonus_of_a_first_order_that_was_placed_before_waits_with_its_points(
+    new_shop: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    time.set("2026-03-01T09:00:00+01:00")
+    shop = new_shop({**PROGRAM, **FIRST_ORDER})
+    time.set("2026-03-02T10:00:00+01:00")
+    order(shop, "1", "2026-03-01T10:00:00+01:00", "order.paid")
+    member = member_with(shop)
+    block(shop, member)
+    time.advance(days=1)
+    order(shop, "1", "2026-03-01T10:00:00+01:00")
+    time.advance(days=9)
+    shop.work()
+    assert balance(shop, member) == {"pending": 125, "available": 0}
+    unblock(shop, member)
+    assert balance(shop, member) == {"pending": 0, "available": 125}
+    assert violations(shop) == []
+
+
+def test_a_first_order_that_is_placed_meanwhile_brings_no_bonus_for_good(
+    new_shop: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    time.set("2026-03-01T09:00:00+01:00")
+    shop = new_shop({**PROGRAM, **FIRST_ORDER})
+    time.set("2026-03-02T10:00:00+01:00")
+    member = member_with(shop)
+    block(shop, member)
+    time.advance(days=1)
+    order(shop, "1", clock.now().isoformat())
+    time.advance(days=1)
+    unblock(shop, member)
+    order(shop, "1", "2026-03-03T10:00:00+01:00")
+    time.advance(minutes=1)
+    order(shop, "2", clock.now().isoformat())
+    assert balance(shop, member) == {"pending": 100, "available": 0}
+    assert violations(shop) == []
+
+
 def test_the_widget_says_so_kindly_and_open_sessions_end(shop: TestShop) -> None:
     member, widget = member_with(shop, 100), Widget(shop)
     widget.me()
@@ -152,7 +193,7 @@ def test_the_widget_says_so_kindly_and_open_sessions_end(shop: TestShop) -> None
     )
     assert answer.status_code == 409
     assert answer.json["code"] == "member_blocked"
-    assert answer.json["detail"] == "Sie nehmen zurzeit nicht teil. Fragen Sie uns gern, wir helfen weiter."
+    assert answer.json["detail"] == "Du nimmst zurzeit nicht teil. Frag uns gern, wir helfen weiter."
     unblock(shop, member)
     assert widget.begin().status_code == 200
 
@@ -228,6 +269,31 @@ def test_no_rule_of_the_program_gives_anything(with_rules: TestShop, time: Busin
         claims.claim(session, shop.facts, member, "visit", None, "en", clock.now())
     points.post_due()
     assert balance(shop, member)["available"] == 5
+
+
+def test_what_a_rule_pays_for_goes_by_when_it_happened_and_not_by_when_it_is_told(
+    with_rules: TestShop, time: BusinessTime
+) -> None:
+    shop = with_rules
+    time.advance(hours=1)
+    signed_up = clock.now()
+    time.advance(hours=1)
+    member = member_with(shop)
+    block(shop, member)
+    time.advance(hours=1)
+    meanwhile = clock.now()
+    shop.tell("customer.created", {"id": "c-1", "created_at": signed_up.isoformat()})
+    assert balance(shop, member) == {"pending": 5, "available": 0}
+    time.advance(hours=1)
+    unblock(shop, member)
+    assert balance(shop, member) == {"pending": 0, "available": 5}
+    with transaction() as session:
+        answer = told_events.tell(
+            session, shop.facts, member, "review", external_id="r-1", at=meanwhile, reason=None, now=clock.now()
+        )
+    assert (answer["given"], answer["refused"][0]["message"]) == ([], "The member was blocked at that time.")
+    assert balance(shop, member)["available"] == 5
+    assert violations(shop) == []
 
 
 def test_no_reward_is_earned(shop: TestShop) -> None:

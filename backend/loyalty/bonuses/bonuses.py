@@ -15,7 +15,6 @@ from sqlalchemy import select, text
 from backend.ledger import posting
 from backend.ledger.posting import AnySession
 from backend.loyalty import calendar_rules
-from backend.loyalty.members import blocking
 from backend.loyalty.orders import awards
 from backend.loyalty.program.settings import ProgramSettings
 from backend.loyalty.shops.shops import ShopFacts
@@ -58,15 +57,13 @@ def find(session: AnySession, shop_id: int, key: str) -> Bonus | None:
 def give(
     session: AnySession, shop: ShopFacts, member_id: int, what: Occasion, settings: ProgramSettings, now: datetime
 ) -> Bonus | None:
-    """Promise the bonus. None if it stands already, or the member is blocked. One that was taken back is given again, by
-    what is said now.
+    """Promise the bonus. None if it stands already. One that was taken back is given again, by what is said now.
 
-    A bonus of 0 points is kept as a fact and moves nothing.
+    A bonus of 0 points is kept as a fact and moves nothing. That of a member who is blocked waits until that is lifted:
+    whether one earns by what happened meanwhile is for the caller to say.
     """
     known = find(session, shop.id, what.key)
     if known is not None and known.state == "given":
-        return None
-    if blocking.is_blocked(session, shop.id, member_id):
         return None
     bonus = known or Bonus(
         shop_id=shop.id, member_id=member_id, rule=what.rule, key=what.key, state="given", steps=0, why={}

@@ -15,6 +15,7 @@ from backend.ledger.posting import AnySession
 from backend.loyalty.bonuses import bonuses, rule_limits
 from backend.loyalty.bonuses.bonuses import Occasion, rule_key
 from backend.loyalty.eligibility import eligibility, member_facts
+from backend.loyalty.members import blocking
 from backend.loyalty.program import programs
 from backend.loyalty.program.settings import Limit, ProgramSettings, Rule
 from backend.loyalty.shops import shops
@@ -89,6 +90,8 @@ def pay(
         return Came(rule, known, "already_given")
     if not rule.is_active(at):
         return Came(rule, because="not_active")
+    if blocking.was_blocked_at(session, shop.id, member_id, at):  # for good, whenever it is told: decision 21
+        return Came(rule, because="not_eligible", message="The member was blocked at that time.")
     refusal = refusal_of(session, shop, member_id, rule, now, language)
     if refusal is not None:
         return Came(rule, because="not_eligible", message=refusal)

@@ -15,6 +15,7 @@ from backend.ledger.posting import AnySession
 from backend.loyalty.bonuses import bonuses, rule_payments
 from backend.loyalty.bonuses.bonuses import Occasion, rule_key
 from backend.loyalty.bonuses.rule_payments import Program
+from backend.loyalty.members import blocking
 from backend.loyalty.orders import awards
 from backend.loyalty.program import programs
 from backend.loyalty.shops import shops
@@ -79,6 +80,7 @@ def _wanted(session: AnySession, shop: ShopFacts, member_id: int, first: Any) ->
         or not settings.enabled
         or programs.began_after(version, first.placed_at)
         or not shops.was_installed_at(session, shop.id, first.placed_at)
+        or blocking.was_blocked_at(session, shop.id, member_id, first.placed_at)
     ):
         return {}
     program = Program(version.version, settings)
