@@ -1,6 +1,7 @@
 """What members read: in their language, with their shop's words, dates and zone."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -180,6 +181,12 @@ def blanks(text: str) -> set[str]:
 
 def test_the_languages_are_those_of_the_product() -> None:
     assert set(LANGUAGES) == {"en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "zh-Hant", "ar"}
+
+
+def test_german_letters_say_du_as_the_widget_does() -> None:
+    words = files("backend.mail").joinpath("words", "de.json").read_text(encoding="utf-8")
+    assert not re.findall(r"\b(?:Ihnen|Ihr|Ihre[mnrs]?)\b", words)
+    assert re.search(r"\bdeine\b", words)
 
 
 def test_no_language_lacks_a_sentence() -> None:
