@@ -234,6 +234,15 @@ def test_a_restock_without_money_is_a_refund_of_its_pieces():
     assert (event.refund.amount, event.refund.lines) == (None, (RefundLine(line_id="1", quantity=1),))
 
 
+@pytest.mark.parametrize(
+    ("status", "amount"), [("success", "90.50"), ("pending", "90.50"), ("failure", None), ("error", None)]
+)
+def test_money_that_is_on_its_way_back_is_counted_as_paid_back(status, amount):
+    transaction = {"kind": "refund", "status": status, "amount": "90.50"}
+    [event] = adapter.interpret("refunds/create", refund(quantities={1: 1}, transactions=[transaction]), AT)
+    assert event.refund.amount == (None if amount is None else Decimal(amount))
+
+
 def in_dollars(amount: str, **more: Any) -> dict[str, Any]:
     """What was paid back to a customer who pays in dollars, in a shop that counts in euros: transactions tell theirs."""
     settled = {

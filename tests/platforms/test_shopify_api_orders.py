@@ -107,6 +107,15 @@ CASES = {
         lines=(replace(JAR, current=2), TEAPOT),
         refunds=(ARefund(NOON, {0: 1}, "90.00"),),
     ),
+    "refunded in part, and the money is on its way": replace(
+        BOTH,
+        paid="PARTIALLY_REFUNDED",
+        lines=(replace(JAR, current=2), TEAPOT),
+        refunds=(ARefund(NOON, {0: 1}, "90.00", transaction="pending"),),
+    ),
+    "put back without money": replace(
+        BOTH, lines=(replace(JAR, current=2), TEAPOT), refunds=(ARefund(NOON, {0: 1}, "0.0", "RETURN"),)
+    ),
     "refunded without lines": replace(BOTH, paid="PARTIALLY_REFUNDED", refunds=(ARefund(NOON, {}, "5.00"),)),
     "cancelled and refunded": replace(
         BOTH,

@@ -37,6 +37,7 @@ class ARefund:
     pieces: dict[int, int]
     paid: str
     restock: str = "NO_RESTOCK"
+    transaction: str = "success"
     id: int = field(default_factory=lambda: next(_numbers))
 
 
@@ -165,7 +166,9 @@ class AnOrder:
                         }
                         for place, pieces in each.pieces.items()
                     ],
-                    "transactions": [{"kind": "refund", "status": "success", "amount": each.paid}],
+                    "transactions": [{"kind": "refund", "status": each.transaction, "amount": each.paid}]
+                    if Decimal(each.paid)
+                    else [],
                 }
                 for each in self.refunds
             ],

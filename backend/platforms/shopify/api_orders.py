@@ -185,7 +185,8 @@ def _refund(node: Mapping[str, Any]) -> dict[str, Any]:
             }
             for each in node["refundLineItems"]["nodes"]
         ],
-        "transactions": [{"kind": "refund", "status": "success", "amount": paid}],
+        # none for pieces that were put back and not paid for
+        "transactions": [{"kind": "refund", "status": "success", "amount": paid}] if Decimal(paid) else [],
     }
 
 

@@ -31,6 +31,8 @@ _PAYMENT_STATUSES = {
 }
 """By `financial_status`. The others (authorized, partially_paid, expired …) are not paid, and may be yet."""
 _ZERO = Decimal(0)
+_PAID_BACK = ("success", "pending")
+"""What became of a transaction. One that is pending is on its way, and the Admin API counts it in at once."""
 
 
 def order(body: OrderBody) -> OrderState:
@@ -85,7 +87,7 @@ def refund(body: RefundBody) -> RefundState:
     paid = [
         _paid_back(each, body)
         for each in body.transactions or ()
-        if each.amount is not None and each.kind == "refund" and each.status == "success"
+        if each.amount is not None and each.kind == "refund" and each.status in _PAID_BACK
     ]
     return RefundState(
         external_id=body.id,
