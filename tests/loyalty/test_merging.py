@@ -95,6 +95,40 @@ def test_entries_are_never_rewritten_and_say_what_moved_and_who_did_it(shop: Tes
     assert {(each.actor, each.actor_name) for each in now[len(first) :]} == {("staff", "Ada Admin")}
 
 
+def test_a_bonus_of_accounts_that_are_merged_one_after_the_other_takes_nobody_elses_name(
+    new_shop: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    """A bonus is known by the member's number, and those of 31 and 32 begin like those of 315 and 325."""
+    shop = new_shop({**PROGRAM, "rules": [{"id": "hello", "kind": "signup", "points": 50, "title": {"en": "Hello"}}]})
+
+    def numbered(number: int, customer: str) -> int:
+        with transaction() as session:
+            session.execute(text("select setval(pg_get_serial_sequence('member', 'id'), :n, false)"), {"n": number})
+        return member_with(shop, customer=customer)
+
+    def signs_up(*customers: str) -> None:
+        for customer in customers:
+            time.advance(minutes=1)
+            shop.tell("customer.created", {"id": customer, "created_at": clock.now().isoformat()})
+
+    (newest,) = rows(shop, "select coalesce(max(id), 0) as id from member where :shop > 0")
+    begin = 3 * 10 ** len(str(newest.id))
+    kept, between = numbered(begin + 1, "kept"), numbered(begin + 2, "between")
+    other, gone = numbered(10 * begin + 15, "other"), numbered(10 * begin + 25, "gone")
+    signs_up("kept", "between", "gone")
+    merge(shop, between, gone)
+    merge(shop, kept, between)
+    signs_up("other")
+    assert (has(shop, kept).available, has(shop, other).available) == (50, 50)
+    bonuses = rows(
+        shop, "select key, member_id from bonus where shop_id = :shop and state = 'given' order by member_id"
+    )
+    assert [(each.key, each.member_id) for each in bonuses] == [
+        (f"rule:hello:member:{each}", each) for each in (kept, other)
+    ]
+    assert violations(shop) == []
+
+
 def test_what_is_owed_is_settled_with_what_the_other_account_has(shop: TestShop) -> None:
     for kept_owes in (True, False):
         a, b = f"a{kept_owes}", f"b{kept_owes}"

@@ -327,8 +327,8 @@ def _move_rows(session: AnySession, shop_id: int, kept_id: int, gone_id: int) ->
         """
         update bonus b set member_id = :kept, key = case
             when b.key like 'rule:%' and not exists (select 1 from bonus o where o.shop_id = b.shop_id
-                and o.key = replace(b.key, cast(:old as text), cast(:new as text)))
-            then replace(b.key, cast(:old as text), cast(:new as text)) else b.key end
+                and o.key = regexp_replace(b.key, :old, :new))
+            then regexp_replace(b.key, :old, :new) else b.key end
         where b.shop_id = :shop and b.member_id = :gone
         """,
         """
@@ -347,7 +347,8 @@ def _move_rows(session: AnySession, shop_id: int, kept_id: int, gone_id: int) ->
         where shop_id = :shop and kind = 'mail' and payload ->> 'member_id' = cast(:gone as text) and state = 'waiting'
         """,
     ):
-        session.execute(text(statement), who | {"old": f":member:{gone_id}", "new": f":member:{kept_id}"})
+        # the number whole: that of somebody else may begin like it
+        session.execute(text(statement), who | {"old": f":member:{gone_id}(?=:|$)", "new": f":member:{kept_id}"})
 
 
 def _become_one(session: AnySession, shop_id: int, kept: Member, gone: Member) -> None:
