@@ -125,9 +125,9 @@ def marked_again(visit: Visit, redemption_id: int) -> Answer:
 def mark_redeemed_reward(visit: Visit, redemption_id: int) -> Answer:
     """Mark it used, take the mark away, or say how far a gift's delivery is."""
     asked = visit.checked(Marked)
+    marked = marking.mark(visit.session, visit.shop, redemption_id, visit.now, asked.use, asked.delivery)
     if asked.use is None and asked.delivery is None:
         raise BadInput("Say what became of it.", [{"field": "use", "message": "is missing"}])
-    marked = marking.mark(visit.session, visit.shop, redemption_id, visit.now, asked.use, asked.delivery)
     name = marked.frozen["name"]
     if asked.delivery is not None:
         said = f"The delivery of “{name}” is {asked.delivery} now." + (
