@@ -220,6 +220,13 @@ def test_without_the_right_there_are_no_figures(sign_in: Callable[..., Desk]) ->
         assert desk.get(path).status_code == 403
 
 
+def test_what_ends_in_one_month_needs_no_picture(desk: Desk) -> None:
+    granted(desk.shop, 30, clock.now())
+    page = desk.page("/reports/liability")
+    assert "When they end" in page.get_text()
+    assert page.select_one("svg.chart") is None, "one slab from edge to edge"
+
+
 def test_a_picture_says_what_it_shows(desk: Desk) -> None:
     granted(desk.shop, 30, clock.now())
     for path in ("", "/reports/points", "/reports/liability"):
