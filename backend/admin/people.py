@@ -121,4 +121,4 @@ def _roles() -> list[tuple[str, str, str]]:
 
 
 def _rights() -> list[tuple[str, str]]:
-    return [(each.value, rights.SAID[each].capitalize()) for each in Right]
+    return [(each.value, rights.SAID[each][0].upper() + rights.SAID[each][1:]) for each in Right]

@@ -29,6 +29,10 @@ def test_a_right_that_is_taken_is_gone_with_the_next_page(desk: Desk, sign_in: S
     assert helper.get("/reward-campaigns").status_code == 200
 
 
+def test_rights_keep_their_capitals_where_one_chooses_them(desk: Desk) -> None:
+    assert "The team and API keys" in desk.page("/people/invite").text
+
+
 def test_a_role_is_a_set_of_rights(desk: Desk, sign_in: SignIn) -> None:
     helper = sign_in(Right.REWARDS, name="Mia Market")
     desk.done(f"/people/{helper.staff_id}/rights", role="Accountant", rights=[Right.STAFF.value])
