@@ -37,7 +37,7 @@ def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, An
             "name": _name(redemption, reward, tongue),
             "type": frozen["type"],
             "sub_type": frozen["sub_type"],
-            "image_url": reward.definition.reward_card_background_image_url if reward is not None else None,
+            "image_url": _picture(reward),
         },
         "code": redemption.code,
         "status": redemptions.status_at(redemption, now),
@@ -66,6 +66,14 @@ def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, An
 
 def is_cashback(redemption: Redemption) -> bool:
     return bool(redemption.frozen["type"] == CASHBACK)
+
+
+def _picture(reward: Reward | None) -> str | None:
+    """That of its card, else that of its brand (S0.35)."""
+    if reward is None:
+        return None
+    brand = reward.definition.brand
+    return reward.definition.reward_card_background_image_url or (brand.image_url if brand is not None else None)
 
 
 def _name(redemption: Redemption, reward: Reward | None, tongue: Tongue) -> str:

@@ -1,5 +1,6 @@
 """The widget's pure modules, run in a browser: colour, words, numbers, days, markup."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -132,10 +133,21 @@ def test_what_ends_at_midnight_is_good_until_the_day_before(module: Module, end:
     assert formatted(module, f"f.lastDay('{end}')") == "Dec 31, 2020"
 
 
+@pytest.mark.parametrize(
+    ("rate", "currency", "said"),
+    [("2", "EUR", "€2"), ("2.50", "EUR", "€2.50"), ("0.005", "EUR", "€0.005"), ("0.5", "JPY", "¥0.5")],
+)
+def test_a_rate_is_said_with_all_its_decimals(module: Module, rate: str, currency: str, said: str) -> None:
+    """S0.24: 200 points for a euro are not nothing for each."""
+    how = module("elements/rate.js", "m => m.RATE")
+    assert formatted(module, f"f.money('{rate}', '{currency}', {json.dumps(how)})") == said
+
+
 def test_no_datum_breaks_a_sentence(module: Module) -> None:
     assert formatted(module, "f.day('nonsense')") == ""
     assert formatted(module, "f.money('12.50', 'nonsense')") == "12.50 nonsense"
     assert formatted(module, "f.money('12.50')") == "€12.50"
+    assert formatted(module, "f.money('12.504')") == "€12.50"
     assert formatted(module, "f.day('2026-12-03T23:00:00Z')", program="{shop: {timezone: 'Nowhere/Land'}}") != ""
 
 

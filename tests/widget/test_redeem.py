@@ -71,6 +71,16 @@ def test_every_reward_says_what_it_is_and_what_it_costs(store: Store) -> None:
     expect(five.get_by_role("button", name="Redeem")).to_have_accessible_description("€5 off")
 
 
+def test_the_brand_is_shown_by_its_image_where_the_card_has_none_of_its_own(store: Store) -> None:
+    """S0.35."""
+    brand = {"name": None, "description_html": None, "image_url": "/brand.png"}
+    offer(store, reward(1, "€5 off", brand=brand), reward(4, "A mug", brand=brand, image_url="/mug.png"))
+    open_at(store, "Redeem points")
+    expect(card(store, "€5 off").locator("img")).to_have_attribute("src", "/brand.png")
+    expect(card(store, "A mug").locator("img")).to_have_attribute("src", "/mug.png")
+    expect(card(store, "€5 off").locator(".cost")).to_have_text("100 points")  # no dot before a name that there is not
+
+
 def test_a_reward_that_costs_too_much_says_how_many_points_are_missing(store: Store) -> None:
     """S1.6, S1.7: greyed out and disabled, with the exact sentence, which is there for everybody to read."""
     offer(store, too_dear(2, "10 % off", cost=500, missing=380))

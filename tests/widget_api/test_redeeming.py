@@ -14,6 +14,7 @@ from backend.ledger import check, posting
 from backend.ledger.posting import SYSTEM
 from backend.loyalty.rewards import rewards
 from tests.conftest import BusinessTime, TestShop
+from tests.loyalty import rewards_world as world
 from tests.widget_api.conftest import Widget
 
 FIVE_OFF = {
@@ -116,6 +117,42 @@ def test_a_reward_that_can_be_had_has_no_message(rich: Widget, offer: Callable[.
         0,
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("currency", "point_value", "said"),
+    [
+        ("EUR", "2", "€2"),
+        ("EUR", "2.50", "€2.50"),
+        ("EUR", "0.005", "€0.005"),
+        ("JPY", "0.5", "¥0.5"),
+        ("KWD", "0.0005", "KWD\N{NO-BREAK SPACE}0.0005"),
+        ("KWD", "1.25", "KWD\N{NO-BREAK SPACE}1.250"),
+    ],
+)
+def test_the_value_of_a_point_is_said_with_all_its_decimals(
+    new_shop: Callable[..., TestShop], currency: str, point_value: str, said: str
+) -> None:
+    """S0.24: 200 points for a euro are not nothing for each."""
+    shop = new_shop(currency=currency)
+    world.reward(shop, world.CASHBACK, point_value=point_value)
+    (shown,) = Widget(shop).me()["rewards"]
+    assert shown["value_text"] == f"1 point = {said}"
+
+
+def test_a_redeemed_reward_has_the_image_of_its_brand_where_its_card_has_none(rich: Widget) -> None:
+    """S0.35."""
+    shown = world.reward(rich.shop, world.GIFT, brand={"image_url": "https://shop.example/brand.png"})
+    own = world.reward(
+        rich.shop,
+        world.GIFT,
+        reward_name="Own",
+        brand={"image_url": "https://shop.example/brand.png"},
+        reward_card_background_image_url="https://shop.example/own.png",
+    )
+    for each, image in ((shown, "brand"), (own, "own")):
+        had = redeem(rich, each.public_id)
+        assert had.json["reward"]["image_url"] == f"https://shop.example/{image}.png"
 
 
 def test_cashback_is_shown_without_a_way_to_redeem_it(rich: Widget, offer: Callable[..., str]) -> None:

@@ -1,6 +1,6 @@
 /** How things are said in one language: words with plurals, points, money, days. No datum makes it throw. */
 
-const attempt = (make, otherwise) => {
+const attempt = (make, otherwise = () => "") => {
   try {
     return make();
   } catch {
@@ -58,21 +58,21 @@ export class Format {
     return (n < 0 ? "−" : "+") + this.number(Math.abs(n));
   }
 
-  /** "€12.50"; "€10" and not "€10.00" if whole amounts are to be written `"stripIfInteger"`. */
-  money(amount, currency = this.#shop.currency, trailingZeroDisplay = "auto") {
+  /** "€12.50"; `how` else, as Intl takes it. */
+  money(amount, currency = this.#shop.currency, how) {
     return attempt(
-      () => new Intl.NumberFormat(this.#locale, { style: "currency", currency, trailingZeroDisplay }).format(amount),
+      () => new Intl.NumberFormat(this.#locale, { style: "currency", currency, ...how }).format(amount),
       () => `${amount} ${currency ?? ""}`,
     );
   }
 
   day(iso) {
-    return attempt(() => this.#days.format(new Date(iso)), () => "");
+    return attempt(() => this.#days.format(new Date(iso)));
   }
 
   /** The hour and minute, by the reader's own clock. */
   time(iso) {
-    return attempt(() => new Date(iso).toLocaleTimeString(this.#locale, { timeStyle: "short" }), () => "");
+    return attempt(() => new Date(iso).toLocaleTimeString(this.#locale, { timeStyle: "short" }));
   }
 
   /** The last day on which what ends at that instant is good: midnight belongs to the day before. */

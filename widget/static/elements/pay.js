@@ -4,6 +4,7 @@ import { isHeld } from "../redemptions.js";
 import { cashbackOf } from "./best.js";
 import { button, icon } from "./parts.js";
 import { pictured } from "./pictures.js";
+import { RATE } from "./rate.js";
 import { codeOf } from "./redemption.js";
 
 const REST = 500; // ms that the slider rests before the server is asked
@@ -49,7 +50,7 @@ export function payment(panel, redemptions) {
     if (one) return heldCard(one, format);
     const reward = offer(model);
     if (!reward) return null;
-    const rate = { points: format.points(1), money: format.money(reward.point_value, undefined, "stripIfInteger") };
+    const rate = { points: format.points(1), money: format.money(reward.point_value, undefined, RATE) };
     const isUnanswered = redemptions.unanswered("hold");
     return framed(
       pictured("cashback"),

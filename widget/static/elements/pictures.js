@@ -16,6 +16,7 @@ const LINES = {
 
 export const pictured = (name) => drawing(LINES[name] ?? LINES.custom);
 
-export function picture({ type, sub_type: subType, image_url: url }) {
+export function picture({ type, sub_type: subType, image_url: own, brand }) {
+  const url = own ?? brand?.image_url;
   return html`<span class="emblem">${url ? html`<img src="${url}" alt="" loading="lazy">` : pictured(subType ?? type)}</span>`;
 }

@@ -5,6 +5,7 @@ import { campaign } from "./campaign.js";
 import { payment } from "./pay.js";
 import { button, icon, skeleton } from "./parts.js";
 import { picture } from "./pictures.js";
+import { RATE } from "./rate.js";
 import { codeOf, deskOf, lost, merchantsWords, sayOf, stateOf, titled } from "./redemption.js";
 
 /** Whose worth is not a figure, or is told in a sentence of its own. */
@@ -20,7 +21,7 @@ function progress({ id, cost, missing_points: missing }, format) {
 function way({ id, type, redeemable, message, point_value: value }, { guest, me, format, links }) {
   const about = `reward-${id}`;
   if (type === "cashback") {
-    const rate = { points: format.points(1), money: format.money(value, undefined, "stripIfInteger") };
+    const rate = { points: format.points(1), money: format.money(value, undefined, RATE) };
     return html`<p class="told">${format.say("redeem.cashback", rate)}</p>`;
   }
   if (guest) return html`<a class="button calm" href="${links.signup}" aria-describedby="${about}">${format.say("guest.signup")}</a>`;
@@ -37,7 +38,7 @@ function card(reward, model, best) {
   const marks = html`${isBest && html`<b>${format.say("redeem.best")}</b>`}${featured && html`<span>${format.say("redeem.featured")}</span>`}`;
   return html`<li class="card ticket">${(isBest || featured) && html`<p class="marks">${marks}</p>`}
     <div class="top">${picture(reward)}<div><h3 id="reward-${id}">${name}</h3><p class="cost">${type === "cashback" ? brand?.name : cost}${
-      type !== "cashback" && brand && html`<small> · ${brand.name}</small>`
+      type !== "cashback" && brand?.name && html`<small> · ${brand.name}</small>`
     }</p></div>${value && !WORDY.includes(subType ?? type) && html`<b class="worth">${value}</b>`}</div>
     ${text && html`<div class="about">${trusted(text)}</div>`}
     ${more && html`<a class="more" href="${more}" target="_blank" rel="noopener" aria-describedby="reward-${id}">${format.say("redeem.info")}</a>`}

@@ -1,5 +1,6 @@
 /** Why an entry came to what it is: the sum, the lines, the rules that took part and those that did not, the dates. */
 import { html } from "../html.js";
+import { RATE } from "./rate.js";
 
 const fact = (name, value) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 
@@ -26,7 +27,7 @@ export function why({ why: known, expires_at: end, balance_after: after }, forma
     ${list(say("rules"), told.rules?.map(rule))}
     ${list(say("not_counted"), told.excluded?.map(({ what, amount }) => html`<li><span>${word("excluded", what)}</span><b>${money(amount)}</b></li>`))}
     <dl>${fact(say("reason"), told.reason)}${fact(say("by"), word("actor", told.actor))}
-    ${fact(say("rule"), told.spend_step && format.say("why.rate", { points: format.points(told.points_per_step ?? 1), step: format.money(told.spend_step, told.currency, "stripIfInteger") }))}
+    ${fact(say("rule"), told.spend_step && format.say("why.rate", { points: format.points(told.points_per_step ?? 1), step: format.money(told.spend_step, told.currency, RATE) }))}
     ${fact(say("base"), word("base", told.base))}${fact(say("round"), word("round", told.round))}
     ${fact(say("due"), told.due_at && format.day(told.due_at))}${fact(say("until"), until && format.lastDay(until))}
     ${fact(say("version"), told.program_version)}${fact(say("after"), after != null && format.points(after))}</dl></div>`;
