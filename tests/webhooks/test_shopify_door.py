@@ -249,7 +249,8 @@ def test_an_accepted_delivery_is_one_statement_as_at_the_custom_door(
         send()  # caches are filled
         asked.clear()
         assert send().status_code == 202
-        return [" ".join(each.split()) for each in asked]
+        # how far the clock was moved is asked in demo and test alone, now and then
+        return [" ".join(each.split()) for each in asked if "clock_offset" not in each]
 
     there = cost(lambda: custom.post(raw))
     here = cost(lambda: store.send("customers/update", customer()))
