@@ -233,6 +233,27 @@ def test_what_the_merchant_asks_for_is_asked_and_sent(store: Store) -> None:
     assert store.posts[1][1] == {"reward_id": FIVE_OFF, "attributes": {"source": "A friend"}}
 
 
+def test_yes_or_no_is_chosen_and_a_number_may_have_decimals(store: Store) -> None:
+    """S2.28: the four types of what is asked, as the server takes them."""
+    asked = [
+        {"id": "wrapped", "name": "Wrapped?", "type": "Boolean", "mandatory": True},
+        {"id": "news", "name": "News?", "type": "Boolean", "mandatory": False},
+        {"id": "size", "name": "Size", "type": "Number", "mandatory": False},
+    ]
+    offer(store, reward(1, "€5 off", attributes=asked))
+    bought(store)
+    open_at(store, "Redeem points")
+    card(store, "€5 off").get_by_role("button", name="Redeem").click()
+    store.page.get_by_role("button", name="Confirm").click()
+    wrapped = step(store).get_by_label("Wrapped? required")
+    expect(wrapped).to_be_focused()
+    wrapped.select_option("No")
+    step(store).get_by_label("Size").fill("42.5")
+    store.page.get_by_role("button", name="Confirm").click()
+    expect(step(store)).to_contain_text("€5 off is yours")
+    assert store.posts[1][1] == {"reward_id": FIVE_OFF, "attributes": {"wrapped": "False", "size": "42.5"}}
+
+
 def test_it_goes_by_keyboard_alone(store: Store) -> None:
     offer(store, reward(1, "€5 off", attributes=[ASK]))
     bought(store, available=120)

@@ -45,8 +45,15 @@ function card(reward, model, best) {
     <div class="stub">${model.me && missing > 0 && type !== "cashback" && progress(reward, format)}${way(reward, model)}</div></li>`;
 }
 
-const field = ({ id, name, type, mandatory }, format) => html`<p class="field"><label for="ask-${id}">${name}${mandatory && html` <small>${format.say("confirm.mandatory")}</small>`}</label>
-  <input id="ask-${id}" name="${id}" type="${FIELDS[type?.toLowerCase()] ?? "text"}" maxlength="500" autocomplete="off" ${mandatory && html`required`}></p>`;
+const answer = ({ id, type, mandatory }, format) => {
+  const kind = type?.toLowerCase();
+  const said = html`id="ask-${id}" name="${id}" ${mandatory && html`required`}`;
+  if (kind !== "boolean") return html`<input ${said} type="${FIELDS[kind] ?? "text"}" step="any" maxlength="500" autocomplete="off">`;
+  return html`<select ${said}><option value="">–</option><option value="True">${format.say("yes")}</option><option value="False">${format.say("no")}</option></select>`;
+};
+
+const field = (asked, format) => html`<p class="field"><label for="ask-${asked.id}">${asked.name}${asked.mandatory && html` <small>${format.say("confirm.mandatory")}</small>`}</label>
+  ${answer(asked, format)}</p>`;
 
 const confirming = (reward) => ({ format }) => html`<form>
   ${titled(null, format.say("confirm.title", { points: reward.cost_text, reward: reward.name }))}
