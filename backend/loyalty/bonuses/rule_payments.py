@@ -90,7 +90,7 @@ def pay(
         return Came(rule, known, "already_given")
     if not rule.is_active(at):
         return Came(rule, because="not_active")
-    if blocking.was_blocked_at(session, shop.id, member_id, at):  # for good, whenever it is told: decision 21
+    if _was_blocked(session, shop, member_id, at, now):
         return Came(rule, because="not_eligible", message="The member was blocked at that time.")
     refusal = refusal_of(session, shop, member_id, rule, now, language)
     if refusal is not None:
@@ -100,6 +100,13 @@ def pay(
         return Came(rule, because="limit_reached", used=used)
     what = occasion(rule, program, key=key, at=at, why=why)
     return Came(rule, bonuses.give(session, shop, member_id, what, program.settings, now), used=used + 1)
+
+
+def _was_blocked(session: AnySession, shop: ShopFacts, member_id: int, at: datetime, now: datetime) -> bool:
+    """Whether the member was blocked when it happened: then it is worth nothing for good, whenever it is told (decision 21)."""
+    if at < now:
+        return blocking.was_blocked_at(session, shop.id, member_id, at)
+    return blocking.is_blocked(session, shop.id, member_id)
 
 
 def occasion(
