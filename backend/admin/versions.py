@@ -1,9 +1,9 @@
 """Every version of the program, and what differs between any two, or from the draft."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from flask import url_for
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backend.admin import program_editing
 from backend.admin.door import Answer, Visit, form, is_rehearsal, page
@@ -17,12 +17,14 @@ from backend.staff.rights import Right
 
 PAGE_SIZE = 25
 DRAFT = "draft"
+NEWEST = 2**31 - 1
+"""The largest number that a version may have in its column."""
 
 
 class Asked(BaseModel):
     """What the address of the list asks for."""
 
-    before: int | None = None
+    before: Annotated[int, Field(le=NEWEST)] | None = None
 
 
 class Compared(BaseModel):
@@ -83,7 +85,7 @@ def compare_versions(visit: Visit) -> str:
 @form("/program/versions/<row_id:version>/draft", right=Right.SETTINGS, again=program_version)
 def start_draft_from_version(visit: Visit, version: int) -> Answer:
     """Begin a draft that says what this version said."""
-    if version > 2**31 - 1:
+    if version > NEWEST:
         raise NotFound()
     drafts.start_from(
         visit.session, visit.shop_id, version, author=visit.who.name, now=visit.now, rehearsal=is_rehearsal()
@@ -92,7 +94,7 @@ def start_draft_from_version(visit: Visit, version: int) -> Answer:
 
 
 def _version(visit: Visit, version: int) -> ProgramVersion:
-    if version > 2**31 - 1:
+    if version > NEWEST:
         raise NotFound()
     return programs.numbered(visit.session, visit.shop_id, version)
 

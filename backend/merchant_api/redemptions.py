@@ -272,7 +272,8 @@ def show_redemption(call: Call, id: int) -> Redemption:
     tag="Redemptions",
     summary="Mark a redemption used or unused, or tell of its delivery",
     refusals={
-        "not_active": "it is not `issued`: waiting, given back, expired or failed; cashback is marked by its order alone",
+        "not_active": "it is not `issued`: waiting, given back, expired or failed; or its days are over; cashback is marked"
+        " by its order alone",
         "delivery_status_not_allowed": "it is not used, or not a gift, or its delivery is further already",
     },
 )
@@ -289,7 +290,7 @@ def update_redemption(call: Call, id: int, body: MarkRedemption) -> Redemption:
     scope="points:assign",
     tag="Redemptions",
     summary="Give an unused reward back",
-    refusals={"not_returnable": "it was used, has expired, or is over already"},
+    refusals={"not_returnable": "it was used, also by an order that stands, has expired, or is over already"},
 )
 def return_redemption(call: Call, id: int) -> Redemption:
     """Gives a reward back on behalf of its member: its code is disabled, then the points come back with their old dates.

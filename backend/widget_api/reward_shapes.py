@@ -64,9 +64,9 @@ def shape(reward: Reward, tongue: Tongue) -> dict[str, Any]:
         "brand": {
             "name": texts.brand_name,
             "description_html": cleaned(texts.brand_description),
-            "image_url": brand.image_url,
+            "image_url": brand.image_url if brand is not None else None,
         }
-        if brand is not None
+        if brand is not None or texts.brand_name or texts.brand_description
         else None,
         "image_url": definition.reward_card_background_image_url,
         "more_info_url": definition.more_information_url,

@@ -224,9 +224,10 @@ def test_a_reward_for_a_tier_waits_for_the_tier(rich: Widget, offer: Callable[..
 
 
 def test_texts_come_in_the_readers_language(rich: Widget, offer: Callable[..., str]) -> None:
-    offer(translations={"fr": {"reward_name": "5 € offerts"}})
+    offer(translations={"fr": {"reward_name": "5 € offerts", "brand": {"name": "Maison"}}})
     (shown,) = rich.me(query_string={"locale": "fr"})["rewards"]
     assert (shown["name"], shown["cost_text"]) == ("5 € offerts", "500 points")
+    assert shown["brand"] == {"name": "Maison", "description_html": None, "image_url": None}  # named there alone
 
 
 # Redeeming
