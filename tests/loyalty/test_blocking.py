@@ -254,6 +254,7 @@ def test_no_rule_of_the_program_gives_anything(with_rules: TestShop, time: Busin
             {"shop": shop.id, "at": clock.now() - timedelta(days=400)},
         )
     block(shop, member)
+    time.advance(minutes=1)
     with pytest.raises(MemberBlocked), transaction() as session:
         claims.claim(session, shop.facts, member, "visit", None, "en", clock.now())
     with pytest.raises(MemberBlocked), transaction() as session:

@@ -103,7 +103,7 @@ def pay(
 
 
 def _was_blocked(session: AnySession, shop: ShopFacts, member_id: int, at: datetime, now: datetime) -> bool:
-    """Whether the member was blocked when it happened: then it is worth nothing for good, whenever it is told (decision 21)."""
+    """Whether the member was blocked when it happened: then it is worth nothing for good, whenever it is told."""
     if at < now:
         return blocking.was_blocked_at(session, shop.id, member_id, at)
     return blocking.is_blocked(session, shop.id, member_id)
