@@ -330,6 +330,76 @@ def test_who_brought_themselves_brought_nobody(new_shop: Callable[..., TestShop]
     assert violations(shop) == []
 
 
+def test_of_many_accounts_that_friends_brought_the_oldest_alone_counts_however_they_were_merged(
+    new_shop: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    shop = new_shop({**PROGRAM, **REFERRAL})
+    advocates = [member_with(shop, 0, f"a-{number}") for number in range(3)]
+    friends = []
+    for each in advocates:
+        time.advance(minutes=1)
+        friends.append(signs_up(shop, f"f-{each}", code_of(shop, each)))
+    oldest, older, newest = friends
+    points.reward_referrals()
+    assert [has(shop, each).available for each in (*advocates, oldest, older, newest)] == [100] * 3 + [50] * 3
+    merge(shop, newest, older)
+    merge(shop, oldest, newest)
+    points.reward_referrals()
+    assert [has(shop, each).available for each in (*advocates, oldest)] == [100, 0, 0, 50]
+    assert violations(shop) == []
+
+
+def test_an_account_that_turns_out_to_be_the_older_one_takes_the_others_place_as_a_friend(
+    new_shop: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    shop = new_shop({**PROGRAM, **REFERRAL})
+    first, second = member_with(shop, 0, "a-1"), member_with(shop, 0, "a-2")
+    time.advance(minutes=1)
+    long_before = clock.now()
+    time.advance(minutes=1)
+    gone = signs_up(shop, "c-1", code_of(shop, first))
+    time.advance(minutes=1)
+    kept = member_with(shop, 0, "c-2")
+    Widget(shop, "c-2").begin(ref=code_of(shop, second))
+    merge(shop, kept, gone)
+    points.reward_referrals()
+    assert [has(shop, each).available for each in (first, second, kept)] == [100, 0, 50]
+    shop.tell("customer.created", {"id": "c-2", "created_at": long_before.isoformat()})
+    points.reward_referrals()
+    assert [has(shop, each).available for each in (first, second, kept)] == [0, 100, 50]
+    assert violations(shop) == []
+
+
+def test_what_a_friend_gets_who_was_merged_and_blocked_comes_when_the_block_is_lifted(
+    new_shop: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    shop = new_shop({**PROGRAM, "referral": {**REFERRAL["referral"], "reward_when": "first_order"}})
+    advocate = member_with(shop, 0, "a-1")
+    time.advance(minutes=1)
+    gone = signs_up(shop, "c-2", code_of(shop, advocate))
+    time.advance(minutes=1)
+    kept = member_with(shop, 0, "c-1")
+    told = order("o-1", customer={"id": "c-2"})
+    shop.tell("order.created", told)
+    merge(shop, kept, gone)
+    time.advance(minutes=1)
+    with transaction() as session:
+        blocking.block(session, shop.id, kept, "A chargeback", BY, clock.now())
+    time.advance(minutes=1)
+    shop.tell("order.collected", {**told, "delivery_status": "collected", "collected_at": clock.now().isoformat()})
+    points.reward_referrals()
+    points.post_due()
+    assert (has(shop, advocate).available, has(shop, kept).available) == (100, 0)
+    time.advance(minutes=1)
+    with transaction() as session:
+        blocking.unblock(session, shop.id, kept, "It was a mistake", BY, clock.now())
+    points.reward_referrals()
+    points.post_due()
+    points.reward_referrals()
+    assert has(shop, kept).available == 50
+    assert violations(shop) == []
+
+
 def test_friends_of_the_account_that_goes_count_for_who_was_kept_and_its_link_goes_on(
     new_shop: Callable[..., TestShop],
 ) -> None:

@@ -55,8 +55,9 @@ def unblock(session: AnySession, shop_id: int, member_id: int, reason: str, auth
     _hold_promises(session, shop_id, member_id, is_held=False)
     session.execute(
         text(
-            "update referral set recheck = true where shop_id = :shop and not recheck"
-            " and (advocate_id = :member or friend_id = :member)"
+            "with one as (select id from member where shop_id = :shop and :member in (id, merged_into))"
+            " update referral set recheck = true where shop_id = :shop and not recheck"
+            " and (advocate_id in (select id from one) or friend_id in (select id from one))"
         ),
         {"shop": shop_id, "member": member_id},
     )

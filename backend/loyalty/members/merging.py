@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 
 from backend.errors import Conflict, NotFound
 from backend.ledger import posting
@@ -388,8 +388,9 @@ def _look_again(session: AnySession, shop: ShopFacts, kept_id: int, gone_id: int
     ).scalar_one_or_none()
     if newest is not None:
         first_orders.settle(session, shop, kept_id, known_from_document(newest.known).order, now)
-    for friend_id in sorted((kept_id, gone_id)):
-        referral_judging.judge(session, shop, friend_id, now)
+    one = select(Member.id).where(Member.shop_id == shop.id, or_(Member.id == kept_id, Member.merged_into == kept_id))
+    for account_id in session.execute(one.order_by(Member.id)).scalars().all():  # a person is brought once
+        referral_judging.judge(session, shop, account_id, now)
     tier_due.mark(session, [(shop.id, kept_id)], now)
     tier_settling.settle(session, shop, [kept_id], now)
     segment_due.note(session, shop.id, [kept_id])

@@ -17,7 +17,8 @@ WHOLE_SHOP = ("shop", "")
 
 
 def hold(session: AnySession, shop_id: int, member_ids: Sequence[int], *names: tuple[str, str]) -> list[Member]:
-    """Hold these members, first in a transaction, with the accounts of everybody whose link they came by. In this order.
+    """Hold these members, first in a transaction, with the accounts of everybody whose link they came by, also as an account
+    that was merged into them. In this order.
 
     `names` are held as well. Raises NotFound.
     """
@@ -43,9 +44,10 @@ def hold(session: AnySession, shop_id: int, member_ids: Sequence[int], *names: t
     )
     advocates = session.execute(
         text(
-            "select coalesce(m.merged_into, m.id) from referral_claim c join member m on m.shop_id = c.shop_id"
-            " and m.id = c.advocate_id where c.shop_id = :shop and c.friend_id = any(:members)"
-            " union select c.advocate_id from referral_claim c where c.shop_id = :shop and c.friend_id = any(:members)"
+            "with claim as (select c.advocate_id from referral_claim c join member f on f.shop_id = c.shop_id"
+            " and f.id = c.friend_id where c.shop_id = :shop and (f.id = any(:members) or f.merged_into = any(:members)))"
+            " select coalesce(m.merged_into, m.id) from claim c join member m on m.shop_id = :shop and m.id = c.advocate_id"
+            " union select advocate_id from claim"
         ),
         {"shop": shop_id, "members": list(member_ids)},
     ).scalars()

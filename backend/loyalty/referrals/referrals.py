@@ -151,7 +151,9 @@ def _look_again_at_those_like(session: AnySession, shop_id: int, member_id: int)
         " and (a.email_key = f.email_key or a.phone_key = f.phone_key)"
         " union all select f.id from member me"
         " join member f on f.shop_id = me.shop_id and f.email_key = me.email_key and f.id <> me.id"
-        " where me.shop_id = :shop and me.id = :member",
+        " where me.shop_id = :shop and me.id = :member"
+        " union all select kept_id + gone_id - :member from same_person"
+        " where shop_id = :shop and :member in (kept_id, gone_id)",
         shop=shop_id,
         member=member_id,
     )
