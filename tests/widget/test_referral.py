@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.widget.conftest import Store
-from tests.widget.rewarding import open_at, panel, tab
-from tests.widget.test_redeem import flaws
+from tests.widget.rewarding import had, offer, open_at, panel, redemption, reward, tab
+from tests.widget.test_redeem import flaws, winter
 
 LINK = "https://points.example/r/ADA7K2"
 GIVES = {"enabled": True, "reward_when": "registered", "advocate_text": "100 points", "friend_text": "50 points"}
@@ -238,3 +238,35 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
     else:
         referral(store)
     assert flaws(store) == []
+
+
+# Beside the others -------------------------------------------------------------------------------------------------
+
+
+LOOKS = """(panel) => [...panel.querySelectorAll("*")].map((part) => {
+    const { x, width, height } = part.getBoundingClientRect();
+    return [part.localName, part.getAttribute("class"), x, width, height, getComputedStyle(part).color].join(" ");
+})"""
+"""What of a tab a rule of another's style sheet would change."""
+
+
+def test_a_tab_looks_the_same_after_the_others_have_been_seen(store: Store) -> None:
+    """Each brings a style sheet of its own, for the whole panel."""
+    candle = reward(7, "A candle", type="gift", sub_type=None)
+    offer(store, candle, told=winter(candle), mine={"id": "1", "gifts": [candle], "used_points": 0, "taken": []})
+    for kind in ("share", "visit", "review", "product"):
+        rule = {**store.answers["program"]["earn"][0], "id": kind, "kind": kind}
+        store.answers["program"]["earn"].append(rule)
+        store.answers["session"]["me"]["earn"].append(rule)
+    referring(store, *FRIENDS)
+    had(store, redemption())
+    open_at(store, "Redeem points")
+    tabs = store.page.get_by_role("tab").all_inner_texts()
+    before = {}
+    for name in tabs:
+        tab(store, name).click()
+        expect(panel(store, name).locator(".skeleton")).to_have_count(0)
+        before[name] = panel(store, name).evaluate(LOOKS)
+    for name in tabs:
+        tab(store, name).click()
+        assert panel(store, name).evaluate(LOOKS) == before[name], name
