@@ -400,6 +400,23 @@ def test_what_a_friend_gets_who_was_merged_and_blocked_comes_when_the_block_is_l
     assert violations(shop) == []
 
 
+def test_who_brought_themselves_brought_nobody_also_if_both_go_into_a_third_account(
+    new_shop: Callable[..., TestShop], time: BusinessTime
+) -> None:
+    shop = new_shop({**PROGRAM, **REFERRAL})
+    advocate = member_with(shop, 0, "c-1")
+    time.advance(minutes=1)
+    friend = signs_up(shop, "c-2", code_of(shop, advocate))
+    time.advance(minutes=1)
+    kept = member_with(shop, 0, "c-3")
+    points.reward_referrals()
+    merge(shop, kept, friend)
+    assert has(shop, kept).available == 50
+    merge(shop, kept, advocate)
+    assert outstanding(shop) == 0
+    assert violations(shop) == []
+
+
 def test_friends_of_the_account_that_goes_count_for_who_was_kept_and_its_link_goes_on(
     new_shop: Callable[..., TestShop],
 ) -> None:

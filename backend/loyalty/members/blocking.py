@@ -55,7 +55,7 @@ def unblock(session: AnySession, shop_id: int, member_id: int, reason: str, auth
     _hold_promises(session, shop_id, member_id, is_held=False)
     session.execute(
         text(
-            "with one as (select id from member where shop_id = :shop and :member in (id, merged_into))"
+            "with one as (select id from member where shop_id = :shop and (id = :member or merged_into = :member))"
             " update referral set recheck = true where shop_id = :shop and not recheck"
             " and (advocate_id in (select id from one) or friend_id in (select id from one))"
         ),

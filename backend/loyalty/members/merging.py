@@ -172,10 +172,11 @@ def _refuse(session: AnySession, shop_id: int, kept: Member, gone: Member) -> No
 
 
 def _same_as_those_before(session: AnySession, shop_id: int, kept_id: int, gone_id: int) -> None:
-    """Whoever was merged into the account that goes is the kept member, too."""
+    """Whoever was merged into one of the two before is one person with the other, and with whoever was merged into that."""
     session.execute(
         text(
-            "insert into same_person select shop_id, :kept, id from member where shop_id = :shop and merged_into = :gone"
+            "insert into same_person select k.shop_id, k.id, g.id from member k join member g on g.shop_id = k.shop_id"
+            " where k.shop_id = :shop and (k.id = :kept or k.merged_into = :kept) and (g.id = :gone or g.merged_into = :gone)"
             " on conflict do nothing"
         ),
         {"shop": shop_id, "kept": kept_id, "gone": gone_id},
