@@ -279,7 +279,9 @@ QUESTIONS = (
             and c.answers_entry_id = a.id and c.kind = 'capture') as captured) c on true
         left join entry w on w.shop_id = a.shop_id and w.source_key = a.source_key || '\\:owed' and w.kind = 'spend'
         where e.kind in ('release', 'capture', 'return') and (a.id is null or a.member_id <> e.member_id and not exists (
-                select 1 from member m where m.shop_id = a.shop_id and m.id = a.member_id and m.merged_into = e.member_id)
+                select 1 from member m join member n on n.shop_id = m.shop_id
+                where m.shop_id = a.shop_id and m.id = a.member_id and n.id = e.member_id
+                    and coalesce(m.merged_into, m.id) = coalesce(n.merged_into, n.id))
             or a.points + coalesce(w.points, 0) <> e.points or a.kind not in ('hold', 'spend')
             or (e.kind in ('release', 'capture') and a.kind <> 'hold')
             or (e.kind = 'return' and a.kind = 'hold' and not c.captured))

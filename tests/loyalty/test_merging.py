@@ -230,6 +230,18 @@ def test_rewards_go_along_and_can_still_be_given_back(shop: TestShop) -> None:
     assert violations(shop) == []
 
 
+def test_the_ledger_proves_what_was_given_back_between_two_merges(shop: TestShop) -> None:
+    made = reward(shop)
+    last, between, first = (member_with(shop, points, f"c-{points}") for points in (10, 20, 600))
+    had = redeem(shop, first, made)
+    merge(shop, between, first)
+    give_back(shop, between, had.id)
+    send_all(shop)
+    merge(shop, last, between)
+    assert has(shop, last).available == 630
+    assert violations(shop) == []
+
+
 def test_a_code_that_an_order_carries_is_used_by_the_kept_member(shop: TestShop) -> None:
     made = reward(shop, FIVE_OFF, coupons=["A-1"])
     kept, gone = member_with(shop, 0, "c-1"), member_with(shop, 600, "c-2")
