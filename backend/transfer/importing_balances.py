@@ -12,6 +12,7 @@ from backend.ledger.posting import AnySession, Imported
 from backend.loyalty import calendar_rules
 from backend.loyalty.notifications import notices
 from backend.loyalty.notifications.notices import Notice
+from backend.loyalty.orders import awards
 from backend.loyalty.program import programs
 from backend.platforms.events import time_text
 from backend.transfer import second_person
@@ -161,6 +162,7 @@ def _deduct(session: AnySession, run: Run, each: _Wanted, entries: list[tuple[_W
         return Outcome("refused", f"Only {error.available} points are there to be taken.", each.about)
     if entry_id is not None:
         entries.append((each, entry_id))
+        awards.tell_of_swept(session, run.shop.id, each.member_id, entry_id)
     return Outcome("made", f"{each.points:+d} points", each.about, each.points)
 
 

@@ -1,7 +1,7 @@
 """Members, balances and codes from CSV: every row once, each with an answer (reliability F-35)."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from backend.errors import BadInput, Conflict, TooLarge
 from backend.ledger.posting import Author
 from backend.loyalty.members import members, merging
 from backend.transfer import csv_files, imports
+from tests.conftest import BusinessTime
 from tests.transfer.conftest import Imports
 
 PEOPLE = "Customer ID,Email,First Name,Verified\n1,ada@mail.example,Ada,yes\n2,bob@mail.example,Bob,no\n"
@@ -93,6 +94,16 @@ def test_nobody_is_told_unless_somebody_ticks_the_box(bring: Imports) -> None:
     assert _rows(bring, count) == before
     bring.run("balances", "id,points\n1,5\n", tell=True)
     assert _rows(bring, count)[0][0] == before[0][0] + 1
+
+
+def test_the_owner_hears_of_points_that_had_ended_when_others_were_taken(bring: Imports, time: BusinessTime) -> None:
+    bring.run("members", PEOPLE)
+    bring.run("balances", f"id,points,expires_at\n1,100,{time.now + timedelta(days=3):%Y-%m-%d}\n1,50,\n")
+    time.advance(days=20)
+    bring.run("balances", "id,points\n1,-10\n")
+    assert bring.member("1")["available"] == 40
+    ended = "select payload ->> 'points' from outbox where shop_id = :shop and payload ->> 'purpose' = 'points_expired'"
+    assert _rows(bring, ended) == [("100",)]
 
 
 def test_a_killed_import_goes_on_where_it_was(
