@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from backend.loyalty.bonuses import rule_limits
 from backend.loyalty.eligibility import eligibility
 from backend.loyalty.eligibility.eligibility import Facts
-from backend.loyalty.program.settings import CLAIMED, ORDER_RULE, Limit, ProgramSettings, Rule
+from backend.loyalty.program.settings import CLAIMED, OF_ORDERS, ORDER_RULE, Limit, ProgramSettings, Rule
 from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import factor_text, pick, points_text
 from backend.platforms.events import time_text
@@ -106,8 +106,11 @@ def _in_words(limit: Limit, words: Mapping[str, str]) -> str:
 
 
 def _button(rule: Rule, tongue: Tongue) -> dict[str, str | None] | None:
-    """The merchant's own; of a sign-up else one whose page the widget knows from its script (`data-signup-url`)."""
+    """The merchant's own. Of what orders bring else one into the shop (S4.5, S4.6); of a sign-up one whose page the widget
+    knows from its script (`data-signup-url`)."""
     if rule.button is None:
+        if rule.kind == "first_order" or rule.kind in OF_ORDERS:
+            return {"label": tongue.words["purchase"], "url": tongue.shop.address}
         return {"label": tongue.words["sign_up"], "url": None} if rule.kind == "signup" else None
     url = rule.button.url
     label = pick(rule.button.label, tongue.language, tongue.shop.locale)

@@ -71,6 +71,27 @@ def test_shows_every_rule_that_the_merchant_made(shop: TestShop, widget: Widget)
 
 
 @pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "first_order", "points": 50},
+        {"kind": "product", "points": 5, "items": {"skus": ["A"]}},
+        {"kind": "multiplier", "factor": "2"},
+    ],
+)
+def test_what_orders_bring_has_a_button_into_the_shop(shop: TestShop, widget: Widget, rule: dict[str, Any]) -> None:
+    """S4.5, S4.6: each rule has a button; a merchant's own comes first."""
+    own = {"label": {"en": "See the tea"}, "url": "/tea"}
+    rules = [
+        {"id": "one", "title": {"en": "Tea"}, **rule},
+        {"id": "two", "title": {"en": "Tea"}, "button": own, **rule},
+    ]
+    shop.set_program(rules=rules)
+    _, first, second = widget.program().json["earn"]
+    assert first["button"] == {"label": "Purchase", "url": "https://shop.example"}
+    assert second["button"] == {"label": "See the tea", "url": "https://shop.example/tea"}
+
+
+@pytest.mark.parametrize(
     ("currency", "step", "points", "locale", "text"),
     [
         ("EUR", "10", 1, "en", "1 point for every €10"),
