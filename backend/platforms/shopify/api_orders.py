@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
+from itertools import chain, combinations
 from typing import Any
 
 from backend.platforms.events import time_text
@@ -34,6 +35,8 @@ _EVENTS = frozenset(
 )
 """What of a parcel's `displayStatus` is the last event of it: the webhook's `shipment_status`. The others say that there was
 none (FULFILLED, MARKED_AS_FULFILLED, SUBMITTED …) and are null there."""
+_MOST_COMPARED = 12
+"""Lines that could be tips of which every choice is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,8 @@ def _line(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tips(node: Mapping[str, Any]) -> dict[str, dict[str, None]]:
-    """The lines that are tips, with the mark that webhooks give these. Here only their sum is told: they are the lines of no
-    product, of which nothing is sent, that add up to it, or the last one that is it."""
+    """The lines that are tips, with the mark that webhooks give these. Here only their sum is told: they are lines that cost
+    something, of no product, of which nothing is sent, and that add up to it; the last ones, if several could be."""
     bag = node["totalTipReceivedSet"]
     total = Decimal(bag["shopMoney"]["amount"]) if bag else Decimal(0)
     if total <= 0:
@@ -149,10 +152,14 @@ def _tips(node: Mapping[str, Any]) -> dict[str, dict[str, None]]:
     lines = [each for each in node["lineItems"]["nodes"] if each["product"] is None and not each["requiresShipping"]]
     worth = {
         each["id"]: Decimal(each["originalUnitPriceSet"]["shopMoney"]["amount"]) * each["quantity"]
-        for each in lines
+        for each in reversed(lines)
         if not each["isGiftCard"]
     }
-    found = list(worth) if sum(worth.values()) == total else [each for each in worth if worth[each] == total][-1:]
+    last_first = [each for each in worth if worth[each] > 0]
+    tails = (last_first[:number] for number in range(1, len(last_first) + 1))
+    some = last_first[:_MOST_COMPARED]
+    others = (each for number in range(1, len(some)) for each in combinations(some, number))
+    found = next((each for each in chain(tails, others) if sum(worth[line] for line in each) == total), ())
     return {each: {"tip_payment_gateway": None} for each in found}
 
 
