@@ -39,6 +39,7 @@ from tests.loyalty.rewards_world import (
     rows,
     tell_again,
 )
+from tests.loyalty.rewards_world import buy as buy_with
 from tests.loyalty.tiers_world import AT_ONCE, GOLD, SILVER, buy, enrol, program, settle
 from tests.widget_api.conftest import Widget
 
@@ -311,6 +312,17 @@ def test_points_of_a_reward_that_runs_out_unused_are_foreseen_if_they_come_back(
         widget.begin()
         assert foreseen.get(days_on) in (None, widget.me()["balance"]), days_on
     assert [foreseen[days_on]["available"] for days_on in days] == [200, 200, 500, 500, 200, 200]
+
+
+def test_no_points_are_foreseen_to_come_back_of_what_an_order_has_used(desk: Desk, shop: TestShop) -> None:
+    """Though a merchant took its mark away: when its days are over it is marked again."""
+    member = member_with(shop, 300)
+    had = redeem(
+        shop, member, reward(shop, points_to_be_redeemed=300, coupon_valid_days=3, points_back_when_expired=True)
+    )
+    buy_with(shop, had.code, customer={"id": "a-friend"})
+    mark(shop, had.id, use_state="delivered")
+    assert Preview(desk, member=member, at=day_in(shop, 5)).me()["balance"]["available"] == 0
 
 
 def test_owed_points_are_settled_by_those_that_come() -> None:

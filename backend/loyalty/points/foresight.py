@@ -129,7 +129,8 @@ def _coming_back(session: AnySession, shop_id: int, member_id: int, at: datetime
             " where r.shop_id = :shop and r.member_id = :member and c.at <= :at"
             " and (r.status = 'requested' and r.frozen ->> 'type' = 'cashback' or r.status = 'issued'"
             " and r.use_state = 'delivered' and coalesce(r.ending, 'expired') = 'expired'"
-            " and r.frozen ->> 'points_back' = 'true')"
+            " and r.frozen ->> 'points_back' = 'true' and not exists (select from coupon_use u"  # else it counts as used then
+            " where u.shop_id = r.shop_id and u.redemption_id = r.id and u.is_valid))"
         ),
         {"shop": shop_id, "member": member_id, "at": at},
     )
