@@ -283,6 +283,15 @@ def test_what_was_paid_back_in_the_customers_money_is_counted_in_the_shops(line_
     assert event.refund.amount == (None if means is None else Decimal(means))
 
 
+def test_what_was_paid_back_of_the_delivery_in_the_customers_money_is_counted_in_the_shops():
+    """Since version 2024-10 it is no adjustment of the order, but a line of its own."""
+    body = refund(quantities={}, transactions=[in_dollars("20.00")])
+    body["refund_shipping_lines"] = [{"id": 1, "subtotal_amount_set": both("16.00", "20.00")}]
+    body["order_adjustments"] = []
+    [event] = adapter.interpret("refunds/create", body, AT)
+    assert (event.refund.amount, event.refund.lines) == (Decimal("16.00"), ())
+
+
 @pytest.mark.parametrize("currency", ["EUR", None])
 def test_what_was_paid_back_in_the_shops_own_money_is_taken_as_it_is(currency):
     body = refund(quantities={1: 1}, transactions=[in_dollars("90.50", currency=currency)])

@@ -105,6 +105,7 @@ def _paid_back(transaction: TransactionBody, body: RefundBody) -> Decimal | None
         return amount
     sets = [each.subtotal_set for each in body.refund_line_items]
     sets += [each.amount_set for each in body.order_adjustments or ()]
+    sets += [each.subtotal_amount_set for each in body.refund_shipping_lines or ()]
     said = [(abs(each.shop_money.amount), abs(each.presentment_money.amount)) for each in sets if each is not None]
     theirs = _sum(each for _, each in said)
     return quantize(amount * _sum(each for each, _ in said) / theirs, own) if theirs else None

@@ -264,12 +264,17 @@ class _Adjustment(_Body):
     amount_set: Maybe[BothMoneys] = None
 
 
+class _RefundedShipping(_Body):
+    subtotal_amount_set: Maybe[BothMoneys] = None
+
+
 class RefundBody(_Body):
     id: Id
     created_at: Maybe[Time] = None
     refund_line_items: list[RefundLineBody]
     transactions: Maybe[list[TransactionBody]] = None
     order_adjustments: Maybe[list[_Adjustment]] = None
+    refund_shipping_lines: Maybe[list[_RefundedShipping]] = None
 
 
 class OrderRefundBody(RefundBody):
