@@ -13,7 +13,7 @@ from backend.platforms.shopify import admin_api
 from backend.shopify import asking
 from tests import stopwatch
 from tests.conftest import TestShop
-from tests.shopify.pretend import Pretend
+from tests.shopify.pretend import Pretend, by_kind
 
 
 @pytest.fixture(autouse=True)
@@ -182,6 +182,19 @@ def test_what_is_not_shown_hides_no_other_error(installed_shop: TestShop, shopif
     shopify.resolvers["Query.shop"] = lambda domain: {**whole(domain), **parts}
     with pytest.raises(Never):
         ask(installed_shop)
+
+
+def test_what_is_not_shown_of_a_list_is_an_error(installed_shop: TestShop, shopify: Pretend) -> None:
+    """Else a gift card that the app may not see would be taken for one that is gone."""
+
+    def hidden(*_: str) -> GraphQLError:
+        return GraphQLError(
+            "This app is not approved to access the GiftCard object. See https://partners.shopify.com/1"
+        )
+
+    shopify.resolvers |= {"Query.nodes": by_kind(shopify), "nodes GiftCard": hidden}
+    with pytest.raises(Never):
+        asking.ask(installed_shop.id, "gift_cards_compared", {"cards": ["gid://shopify/GiftCard/1"]})
 
 
 def test_an_answer_may_be_longer_than_a_store_s(installed_shop: TestShop, shopify: Pretend) -> None:

@@ -187,7 +187,7 @@ def _only_hides(name: str, errors: Any, data: Any) -> bool:
     return (
         not _is_mutation(name)
         and isinstance(data, dict)
-        and all(each is not None for each in data.values())
+        and not any(each is None or (isinstance(each, list) and None in each) for each in data.values())
         and isinstance(errors, list)
         and all(isinstance(each, dict) and _HIDDEN.search(_message(each)) for each in errors)
     )
