@@ -429,6 +429,26 @@ def test_who_brought_themselves_brought_nobody_also_if_both_go_into_a_third_acco
     assert violations(shop) == []
 
 
+@pytest.mark.parametrize("is_friend_merged", [True, False])
+def test_no_referral_ends_with_a_name_that_was_merged_away_and_that_the_store_deletes(
+    new_shop: Callable[..., TestShop], time: BusinessTime, is_friend_merged: bool
+) -> None:
+    shop = new_shop({**PROGRAM, "referral": {**REFERRAL["referral"], "reward_when": "first_order"}})
+    advocate = member_with(shop, 0, "a-1")
+    time.advance(minutes=1)
+    friend = signs_up(shop, "f-1", code_of(shop, advocate))
+    time.advance(minutes=1)
+    kept = member_with(shop, 0, "k-1")
+    merge(shop, kept, friend if is_friend_merged else advocate)
+    shop.tell("customer.deleted", {"id": "f-1" if is_friend_merged else "a-1"})
+    time.advance(minutes=10)
+    collected(shop, "k-1" if is_friend_merged else "f-1", "o-1")
+    points.reward_referrals()
+    both = (advocate, kept) if is_friend_merged else (kept, friend)
+    assert [has(shop, each).available for each in both] == [100, 50]
+    assert violations(shop) == []
+
+
 def test_friends_of_the_account_that_goes_count_for_who_was_kept_and_its_link_goes_on(
     new_shop: Callable[..., TestShop],
 ) -> None:

@@ -82,7 +82,7 @@ class Pair:
     has_same_phone: bool
     was_merged: bool
     is_erased: bool
-    """Either of them."""
+    """Either of them: the person, and not only a name that was merged into another and that the store has deleted."""
     is_ring: bool
     """The friend has brought the advocate, or somebody who did."""
     has_older_account: bool
@@ -106,7 +106,7 @@ _PAIR = text(
         f.id <> a.id and coalesce(f.phone_key = a.phone_key, false) as has_same_phone,
         exists (select from same_person s where s.shop_id = f.shop_id
             and (s.kept_id, s.gone_id) in ((f.id, a.id), (a.id, f.id))) as was_merged,
-        f.status = 'erased' or a.status = 'erased' as is_erased,
+        friend.status = 'erased' or advocate.status = 'erased' as is_erased,
         exists (select from up where up.advocate_id = f.id or exists (select from same_person s
             where s.shop_id = f.shop_id and (s.kept_id, s.gone_id) in ((f.id, up.advocate_id), (up.advocate_id, f.id))))
             as is_ring,
@@ -126,6 +126,8 @@ _PAIR = text(
             or exists (select from orders o where o.shop_id = f.shop_id and o.member_id is null
                 and o.guest_email = lower(f.email) and o.placed_at < :at - :checkout) as has_ordered
     from member f join member a on a.shop_id = f.shop_id
+    join member friend on friend.shop_id = f.shop_id and friend.id = coalesce(f.merged_into, f.id)
+    join member advocate on advocate.shop_id = a.shop_id and advocate.id = coalesce(a.merged_into, a.id)
     where f.shop_id = :shop and f.id = :friend and a.id = :advocate
     """
 )
