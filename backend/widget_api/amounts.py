@@ -14,16 +14,28 @@ _LETTER_BESIDE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")  # Unicode CLDR wants 
 
 @lru_cache(maxsize=4096)
 def money(amount: Decimal, currency: str, language: str) -> str:
-    """An amount with its currency, whole ones without decimals: "€10", "12,50 €"; what is less than a coin with all that it
-    has, such as the value of one point: "€0.005"."""
+    """An amount with its currency, to the smallest coin, whole ones without decimals: "€10", "12,50 €"."""
+    return _written(amount, _decimals(quantum(currency)), currency, language)
+
+
+@lru_cache(maxsize=4096)
+def rate(amount: Decimal, currency: str, language: str) -> str:
+    """The same of a rate, which may be less than a coin, such as the value of one point: with all that it has, "€0.005"."""
+    exact = Decimal(f"{amount.normalize():f}")
+    return _written(amount, max(_decimals(exact), _decimals(quantum(currency))), currency, language)
+
+
+def _decimals(amount: Decimal) -> int:
+    return max(-int(amount.as_tuple().exponent), 0)
+
+
+def _written(amount: Decimal, decimals: int, currency: str, language: str) -> str:
     try:
         locale = Locale.parse(language, sep="-")
     except (ValueError, UnknownLocaleError):
         locale = Locale("en")
     pattern = locale.currency_formats["standard"].pattern
-    whole, exact = amount == amount.to_integral_value(), Decimal(f"{amount.normalize():f}")
-    decimals = max(-int(exponent) for exponent in (exact.as_tuple().exponent, quantum(currency).as_tuple().exponent))
-    digits = "0" if whole else f"0.{decimals * '0'}"
+    digits = f"0.{decimals * '0'}" if decimals and amount != amount.to_integral_value() else "0"
     text = format_currency(
         amount, currency, format=pattern.replace("0.00", digits), locale=locale, currency_digits=False
     )

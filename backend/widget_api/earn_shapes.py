@@ -13,7 +13,7 @@ from backend.loyalty.program.settings import CLAIMED, OF_ORDERS, ORDER_RULE, Lim
 from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import factor_text, pick, points_text
 from backend.platforms.events import time_text
-from backend.widget_api.amounts import money
+from backend.widget_api.amounts import rate
 from backend.widget_api.reward_shapes import Tongue
 
 _LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
@@ -58,7 +58,7 @@ def _order(tongue: Tongue) -> dict[str, Any]:
         "text": None,
         "points_text": words["points_per_amount"].format(
             points=points_text(settings.points_name, settings.earn.points_per_step, tongue.language, shop.locale),
-            amount=money(settings.earn.spend_step, shop.currency, tongue.language),
+            amount=rate(settings.earn.spend_step, shop.currency, tongue.language),
         ),
         "button": {"label": words["purchase"], "url": shop.address},
         "network": None,

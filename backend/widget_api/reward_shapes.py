@@ -20,7 +20,7 @@ from backend.loyalty.rewards.rewards import Reward
 from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import pick, points_text
 from backend.platforms.events import time_text
-from backend.widget_api.amounts import money
+from backend.widget_api.amounts import money, rate
 
 Words = Mapping[str, str]
 
@@ -146,7 +146,7 @@ def value_text(
 ) -> str | None:
     """What it is worth, as the language writes it: "€5", "10%", "Free delivery", "1 point = €2"."""
     if point_value is not None:
-        amount = money(point_value, tongue.shop.currency, tongue.language)
+        amount = rate(point_value, tongue.shop.currency, tongue.language)
         return tongue.words["point_value"].format(amount=amount)
     match worth:
         case {"kind": "fixed_amount" | "gift_card" | "store_credit", "value": str(value), "currency": str(currency)}:

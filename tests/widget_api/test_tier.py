@@ -116,6 +116,17 @@ def test_money_and_orders_are_said_as_such(
     assert (shown["value_text"], shown["next"]["missing_text"]) == (value_text, missing_text)
 
 
+def test_money_that_a_third_of_a_line_was_taken_from_is_said_to_the_coin(new_shop: NewShop, time: BusinessTime) -> None:
+    shop = new_shop(program({**SILVER, "from": 200}, basis="spend"))
+    enrol(shop)
+    buy(shop, "100.00", "o-1", line_items=[{"id": "l", "quantity": 3, "total": "100.00"}])
+    refund = {"id": "r-1", "line_items": [{"line_item_id": "l", "quantity": 1}]}
+    shop.tell("order.refunded", {"order_id": "o-1", "refund": refund})
+    points.tiers()
+    shown = of(shop)
+    assert (shown["value_text"], shown["next"]["missing_text"]) == ("€66.67", "€133.33 to Silver")
+
+
 def test_who_is_about_to_leave_a_level_sees_when(new_shop: NewShop, time: BusinessTime) -> None:
     time.set("2026-06-10T10:00:00+02:00")
     shop = new_shop(program(downgrade={"grace_days": 14}))
