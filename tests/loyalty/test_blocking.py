@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from backend import clock
 from backend.db import transaction
@@ -295,6 +295,25 @@ def test_what_a_rule_pays_for_goes_by_when_it_happened_and_not_by_when_it_is_tol
     assert (answer["given"], answer["refused"][0]["message"]) == ([], "The member was blocked at that time.")
     assert balance(shop, member)["available"] == 5
     assert violations(shop) == []
+
+
+def test_lifting_a_block_reads_no_referrals_of_others(shop: TestShop) -> None:
+    member = member_with(shop)
+    block(shop, member)
+    asked: list[tuple[str, Any]] = []
+
+    def note(*given: Any) -> None:
+        if "update referral " in given[2]:
+            asked.append(given[2:4])
+
+    with transaction() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", note)
+        blocking.unblock(session, shop.id, member, "It was a mistake", BY, clock.now())
+        event.remove(connection, "before_cursor_execute", note)
+        ((statement, parameters),) = asked
+        plan = "\n".join(connection.exec_driver_sql(f"explain {statement}", parameters).scalars())
+    assert "SubPlan" not in plan, f"asked of every row, which no index helps with: {plan}"
 
 
 def test_no_reward_is_earned(shop: TestShop) -> None:

@@ -57,7 +57,7 @@ def unblock(session: AnySession, shop_id: int, member_id: int, reason: str, auth
         text(
             "with one as (select id from member where shop_id = :shop and (id = :member or merged_into = :member))"
             " update referral set recheck = true where shop_id = :shop and not recheck"
-            " and (advocate_id in (select id from one) or friend_id in (select id from one))"
+            " and (advocate_id = any(array(select id from one)) or friend_id = any(array(select id from one)))"
         ),
         {"shop": shop_id, "member": member_id},
     )
