@@ -17,8 +17,8 @@ WHOLE_SHOP = ("shop", "")
 
 
 def hold(session: AnySession, shop_id: int, member_ids: Sequence[int], *names: tuple[str, str]) -> list[Member]:
-    """Hold these members, first in a transaction, with the accounts of everybody whose link they came by, also as an account
-    that was merged into them. In this order.
+    """Hold these members, first in a transaction, with the accounts that were merged into them and those of everybody whose
+    link one of these came by. In this order.
 
     `names` are held as well. Raises NotFound.
     """
@@ -42,14 +42,15 @@ def hold(session: AnySession, shop_id: int, member_ids: Sequence[int], *names: t
         text("select 1 from orders where shop_id = :shop and member_id = any(:members) order by id for no key update"),
         {"shop": shop_id, "members": list(member_ids)},
     )
-    advocates = session.execute(
+    others = session.execute(
         text(
             "with claim as (select c.advocate_id from referral_claim c join member f on f.shop_id = c.shop_id"
             " and f.id = c.friend_id where c.shop_id = :shop and (f.id = any(:members) or f.merged_into = any(:members)))"
             " select coalesce(m.merged_into, m.id) from claim c join member m on m.shop_id = :shop and m.id = c.advocate_id"
             " union select advocate_id from claim"
+            " union select id from member where shop_id = :shop and merged_into = any(:members)"
         ),
         {"shop": shop_id, "members": list(member_ids)},
     ).scalars()
-    posting.lock_accounts(session, shop_id, [*member_ids, *advocates.all()])
+    posting.lock_accounts(session, shop_id, [*member_ids, *others.all()])
     return blocking.held(session, shop_id, member_ids)
