@@ -13,7 +13,7 @@ from backend.admin.redeemed_file import redeemed_file
 from backend.errors import BadInput, Conflict, NotFound
 from backend.loyalty.calendar_rules import instant_of, timezone
 from backend.loyalty.members import postal
-from backend.loyalty.redemptions import issuing, redemption_grid
+from backend.loyalty.redemptions import endings, issuing, redemption_grid
 from backend.loyalty.redemptions.marks import DeliveryStatus, UseState
 from backend.loyalty.redemptions.redemption_grid import TYPES, Sort, Wanted
 from backend.loyalty.rewards import rewards
@@ -30,9 +30,7 @@ BULK = {
     "delivered": (None, "delivered", "Set to Delivered"),
     "canceled": (None, "canceled", "Set to Canceled"),
 }
-POINTS_STAY = (
-    " The points stay spent: if they should return, take the mark away, then give it back on the customer’s profile."
-)
+POINTS_STAY = " The points stay spent: if they should return, "
 
 
 class Asked(BaseModel):
@@ -130,9 +128,11 @@ def mark_redeemed_reward(visit: Visit, redemption_id: int) -> Answer:
         raise BadInput("Say what became of it.", [{"field": "use", "message": "is missing"}])
     name = marked.frozen["name"]
     if asked.delivery is not None:
-        said = f"The delivery of “{name}” is {asked.delivery} now." + (
-            POINTS_STAY if asked.delivery == "canceled" else ""
-        )
+        said = f"The delivery of “{name}” is {asked.delivery} now."
+        if asked.delivery == "canceled" and marked.points:
+            is_over = endings.are_days_over(marked, visit.now)  # then it keeps its mark
+            way = "assign them on" if is_over else "take the mark away, then give it back on"
+            said += f"{POINTS_STAY}{way} the customer’s profile."
     elif asked.use == "used":
         said = f"“{name}” is marked as used." + (" Your team is told to send it." if _is_gift(marked) else "")
     else:

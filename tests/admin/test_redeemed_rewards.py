@@ -356,6 +356,17 @@ def test_the_points_of_a_gift_that_is_canceled_come_back_by_taking_its_mark_away
     assert violations(shop) == []
 
 
+def test_of_a_gift_that_is_canceled_after_its_days_no_way_is_named_that_is_closed(
+    desk: Desk, shop: TestShop, time: BusinessTime
+) -> None:
+    had = redeem(shop, known(shop, 300), reward(shop, GIFT, coupon_valid_days=5))
+    desk.done(f"/redeemed-rewards/{had.id}", use="used")
+    time.advance(days=7)
+    told = desk.done(f"/redeemed-rewards/{had.id}", delivery="canceled")
+    assert "assign them on the customer’s profile" in told
+    assert "take the mark away" not in told
+
+
 def test_s1_35_everything_but_a_gift_stays_ordered(desk: Desk, shop: TestShop) -> None:
     had = redeem(shop, known(shop), reward(shop, coupons=["A-1"]))
     desk.done(f"/redeemed-rewards/{had.id}", use="used")
