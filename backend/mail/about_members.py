@@ -90,8 +90,11 @@ def _counted(asked: Asked, missing: Decimal) -> str:
 
 _REFERRAL = text(
     """
-    select r.advocate_id, r.friend_id, friend.first_name
-    from referral r left join member friend on friend.shop_id = r.shop_id and friend.id = r.friend_id
+    select coalesce(advocate.merged_into, r.advocate_id) as advocate_id, friend.first_name
+    from referral r
+    left join member advocate on advocate.shop_id = r.shop_id and advocate.id = r.advocate_id
+    left join member name on name.shop_id = r.shop_id and name.id = r.friend_id
+    left join member friend on friend.shop_id = r.shop_id and friend.id = coalesce(name.merged_into, name.id)
     where r.shop_id = :shop and r.id = :referral
     """
 )

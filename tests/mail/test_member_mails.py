@@ -17,6 +17,7 @@ from backend.db import db, transaction
 from backend.jobs import outbox, points
 from backend.ledger import posting
 from backend.ledger.posting import Author
+from backend.loyalty.members import merging
 from backend.loyalty.notifications import notices
 from backend.loyalty.points import adjustments
 from backend.loyalty.redemptions import earned_rewards, redemptions
@@ -559,6 +560,45 @@ def test_an_advocate_and_a_friend_each_read_once_what_they_got(
     ]
     to_ada = next(each for each in mailbox.letters if "ada@" in each["To"]).get_body(("plain",))
     assert to_ada is not None and "Your friend: Bea" in to_ada.get_content()
+
+
+@pytest.mark.parametrize(
+    ("merged", "told"),
+    [
+        (
+            "ada",
+            [("Bea", "Welcome to Maison Test: 50 points for you"), ("Eve", "Your friend counts: 100 points for you")],
+        ),
+        (
+            "bea",
+            [("Ada", "Your friend counts: 100 points for you"), ("Eve", "Welcome to Maison Test: 50 points for you")],
+        ),
+    ],
+)
+def test_who_got_it_by_a_name_that_was_merged_away_reads_of_it_too(
+    mailing_app: Flask,
+    new_shop: Callable[..., TestShop],
+    mailbox: Mailbox,
+    time: BusinessTime,
+    merged: str,
+    told: list[tuple[str, str]],
+) -> None:
+    club = new_shop(program=referral_world.program(reward_when="registered", hold_days=2))
+    code = None
+    for name in ("ada", "bea", "eve"):
+        time.advance(minutes=1)
+        brought_by = code if name == "bea" else None
+        member = referral_world.join(club, name, brought_by, email=f"{name}@example.com", first_name=name.title())
+        code = code or referral_world.code_of(club, member)
+    kept, gone = referral_world.member(club, "eve"), referral_world.member(club, merged)
+    with transaction() as session:
+        merging.merge(session, club.facts, kept, gone, "She told us", Author("staff", "Ada Admin"), clock.now())
+    time.advance(days=4)
+    points.reward_referrals()
+    points.post_due()
+    points.reward_referrals()
+    outbox.send()
+    assert sorted((each["To"].split(" ")[0], each["Subject"]) for each in mailbox.letters) == told
 
 
 def test_a_new_reward_is_announced_in_the_merchants_words(

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.ledger.posting import AnySession
 from backend.loyalty import name_locks
+from backend.loyalty.members import members
 from backend.loyalty.notifications import notices
 from backend.loyalty.referrals import referral_judging, referral_payouts, referrals
 from backend.loyalty.shops import shops
@@ -85,7 +86,8 @@ def reward(session: AnySession, shop: ShopFacts, row: Referral, now: datetime) -
         return
     row.state, row.rewarded_at, row.changed_at = "rewarded", now, now
     session.flush()
-    for side, member_id in (("advocate", row.advocate_id), ("friend", row.friend_id)):
+    for side, name in (("advocate", row.advocate_id), ("friend", row.friend_id)):
+        member_id = members.living_id(session, shop.id, name)
         if _got_anything(session, row, member_id):
             about: dict[str, Any] = {"referral_id": row.id}
             notices.tell(session, shop.id, member_id, "referral_rewarded", f"mail:referral:{row.id}:{side}", **about)
