@@ -82,7 +82,7 @@ def test_looking_at_the_balance_costs_little_more(
     expect(widget.entry("Order A1", "+100")).to_be_visible()
     more = {path: size for path, size in scales.weigh().items() if path not in opened}
     names = {path.rpartition("/")[2] for path in more}
-    modules = {f"{name}.js" for name in ("balance", "activity", "levels", "pages", "signs", "why")}
+    modules = {f"{name}.js" for name in ("balance", "activity", "levels", "pages", "rate", "signs", "why")}
     assert names == modules | {"balance.css", "en.json", "activity"}
     del more["me/activity"]
     assert sum(more.values()) <= ONE_TAB, more
