@@ -48,7 +48,7 @@ class Desk:
 
     @property
     def domain(self) -> str:
-        return f"kiln-{self.shop.id}.myshopify.com"
+        return f"embedded-{self.shop.id}.myshopify.com"
 
     def token(self, **claims: Any) -> str:
         return session_token(self.domain, ADA, sid="browser", **claims)
@@ -113,7 +113,7 @@ def kiln(new_shop: Callable[..., TestShop], time: BusinessTime, token_door: Toke
         session.add(
             ShopifyShop(
                 shop_id=shop.id,
-                domain=f"kiln-{shop.id}.myshopify.com",
+                domain=f"embedded-{shop.id}.myshopify.com",
                 state="installed",
                 access_token="sealed",
                 scopes=list(scopes.WANTED),
