@@ -202,7 +202,8 @@ def test_numbers_and_dates_as_people_write_them(bring: Imports) -> None:
     bring.run("members", PEOPLE)
     said = bring.run(
         "balances",
-        'id;points;earned_at\n1;1.500;03/04/2026\n1;"2 000";4 Apr 2026\n1;3.000,00;2026-04-04 9:30 PM\n',
+        "id;points;earned_at;expires_at\n1;1.500;03/04/2026;31/12/2090\n"
+        '1;"2 000";4 Apr 2026;31/12/2090\n1;3.000,00;2026-04-04 9:30 PM;31/12/2090\n',
         dates="day first",
         decimal_comma=True,
     )

@@ -1,7 +1,7 @@
 """What the widget says about levels: everybody's ladder, and where a member stands on it."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from backend.loyalty.tiers.tier_changes import ByHand
 from backend.widget_api import reading
 from backend.widget_api.tier_shape import ORDERS
 from backend.widget_api.words import SENTENCES
-from tests.conftest import BusinessTime, TestShop
+from tests.conftest import NEXT_YEAR, BusinessTime, TestShop
 from tests.loyalty.tiers_world import GOLD, SILVER, buy, earn, enrol, program, settle, take_back
 from tests.widget_api.conftest import Widget
 
@@ -141,11 +141,15 @@ def test_who_is_about_to_leave_a_level_sees_when(new_shop: NewShop, time: Busine
 def test_a_level_by_hand_is_said_to_be_one_and_until_when(new_shop: NewShop, time: BusinessTime) -> None:
     shop = new_shop(program())
     member = enrol(shop)
-    until = datetime.fromisoformat("2027-03-01T00:00:00+00:00")
+    until = datetime(NEXT_YEAR, 3, 1, tzinfo=UTC)
     with transaction() as session:
         tiers.give_by_hand(session, shop.facts, member, ByHand("gold", until, "Ada", "kind"), clock.now())
     shown = of(shop)
-    assert (shown["level"]["id"], shown["is_manual"], shown["keeps_until"]) == ("gold", True, "2027-03-01T00:00:00Z")
+    assert (shown["level"]["id"], shown["is_manual"], shown["keeps_until"]) == (
+        "gold",
+        True,
+        f"{NEXT_YEAR}-03-01T00:00:00Z",
+    )
     assert (shown["value"], shown["next"]) == (0, None)
 
 
