@@ -129,8 +129,7 @@ def expire_due(session: AnySession, now: datetime, limit: int = 100) -> int:
             return
         order = issuing.first_order(session, redemption)
         if order is not None:  # a merchant took its mark away; the order stands
-            redemption.use_state, redemption.delivery_status = "used", "ordered"
-            redemption.order_id, redemption.used_at = order.order_id, order.placed_at
+            issuing.used_by(redemption, order)
         else:
             begin(session, shop, redemption, "expired", now)
 

@@ -150,6 +150,13 @@ def first_order(session: AnySession, redemption: Redemption) -> Any:
     ).one_or_none()
 
 
+def used_by(redemption: Redemption, order: Any) -> None:
+    """Mark it as used by its `first_order`: with that what it is may be sent (S1.14)."""
+    redemption.use_state = "used"
+    redemption.order_id, redemption.used_at = order.order_id, order.placed_at
+    redemption.delivery_status = redemption.delivery_status or "ordered"
+
+
 def make_room(session: AnySession, redemption: Redemption) -> None:
     """It counts no more against the reward's limit."""
     _count(session, redemption, -1)

@@ -97,11 +97,10 @@ def _follow(session: AnySession, shop: ShopFacts, redemption: Redemption, now: d
         _pay(session, shop, redemption, now)
         if not counts(redemption):
             issuing.take_room(session, redemption)
-        redemption.status, redemption.use_state = "issued", "used"
+        redemption.status = "issued"
         redemption.hold_until, redemption.ending, redemption.ended_at = None, None, None
         redemption.issued_at = redemption.issued_at or now
-        redemption.delivery_status = redemption.delivery_status or "ordered"  # S1.14
-    redemption.order_id, redemption.used_at = first.order_id, first.placed_at
+    issuing.used_by(redemption, first)
 
 
 def _pay(session: AnySession, shop: ShopFacts, redemption: Redemption, now: datetime) -> None:
