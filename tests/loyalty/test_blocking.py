@@ -107,9 +107,8 @@ def test_what_waits_of_blocked_members_does_not_keep_others_waiting(shop: TestSh
     assert balance(shop, other)["available"] == 1
 
 
-def test_an_order_that_was_placed_before_and_is_collected_meanwhile_waits_as_well(
-    shop: TestShop, time: BusinessTime
-) -> None:
+def blocked_between_order_and_collection(shop: TestShop, time: BusinessTime) -> int:
+    """A member whose order from before is collected during the block, and would have brought its points by now."""
     time.set("2026-03-02T10:00:00+01:00")
     order(shop, "1", "2026-03-01T10:00:00+01:00", "order.paid")
     member = member_with(shop)
@@ -118,6 +117,13 @@ def test_an_order_that_was_placed_before_and_is_collected_meanwhile_waits_as_wel
     order(shop, "1", "2026-03-01T10:00:00+01:00")
     time.advance(days=9)
     shop.work()
+    return member
+
+
+def test_an_order_that_was_placed_before_and_is_collected_meanwhile_waits_as_well(
+    shop: TestShop, time: BusinessTime
+) -> None:
+    member = blocked_between_order_and_collection(shop, time)
     assert balance(shop, member) == {"pending": 100, "available": 0}
     unblock(shop, member)
     assert balance(shop, member) == {"pending": 0, "available": 100}
@@ -149,14 +155,7 @@ def test_the_bonus_of_a_first_order_that_was_placed_before_waits_with_its_points
 ) -> None:
     time.set("2026-03-01T09:00:00+01:00")
     shop = new_shop({**PROGRAM, **FIRST_ORDER})
-    time.set("2026-03-02T10:00:00+01:00")
-    order(shop, "1", "2026-03-01T10:00:00+01:00", "order.paid")
-    member = member_with(shop)
-    block(shop, member)
-    time.advance(days=1)
-    order(shop, "1", "2026-03-01T10:00:00+01:00")
-    time.advance(days=9)
-    shop.work()
+    member = blocked_between_order_and_collection(shop, time)
     assert balance(shop, member) == {"pending": 125, "available": 0}
     unblock(shop, member)
     assert balance(shop, member) == {"pending": 0, "available": 125}
