@@ -1,7 +1,7 @@
 """What arrived from the platform, what became of it, and what is missing."""
 
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from flask import Response
 from pydantic import BaseModel, Field
@@ -147,10 +147,10 @@ def replay_delivery(visit: Visit, delivery_id: int) -> Response:
 
 
 def _find(visit: Visit, delivery_id: int) -> Delivery:
-    found: Any = visit.session.get(Delivery, (visit.shop_id, delivery_id))
+    found: Delivery | None = visit.session.get(Delivery, (visit.shop_id, delivery_id))
     if found is None:
         raise NotFound()
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _is_due(found: Delivery, wall: datetime) -> bool:

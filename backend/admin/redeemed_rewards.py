@@ -1,5 +1,6 @@
 """The grid of redeemed rewards (S1.8 to S1.42): who had what, whether it was used, and how far its delivery is."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -23,14 +24,13 @@ from backend.staff.rights import Right
 
 PAGE_SIZE = 50
 A_MINUTE = timedelta(minutes=1)
-BULK = {
+BULK: Mapping[str, tuple[UseState | None, DeliveryStatus | None, str]] = {
     "used": ("used", None, "Mark used"),
     "unused": ("delivered", None, "Unmark"),
     "shipped": (None, "shipped", "Set to Shipped"),
     "delivered": (None, "delivered", "Set to Delivered"),
     "canceled": (None, "canceled", "Set to Canceled"),
 }
-POINTS_STAY = " The points stay spent: if they should return, "
 
 
 class Asked(BaseModel):
@@ -132,7 +132,7 @@ def mark_redeemed_reward(visit: Visit, redemption_id: int) -> Answer:
         if asked.delivery == "canceled" and marked.points:
             is_over = endings.are_days_over(marked, visit.now)  # then it keeps its mark
             way = "assign them on" if is_over else "take the mark away, then give it back on"
-            said += f"{POINTS_STAY}{way} the customer’s profile."
+            said += f" The points stay spent: if they should return, {way} the customer’s profile."
     elif asked.use == "used":
         said = f"“{name}” is marked as used." + (" Your team is told to send it." if _is_gift(marked) else "")
     else:
@@ -157,7 +157,7 @@ def mark_redeemed_rewards(visit: Visit) -> Answer:
     for redemption_id in sorted(set(asked.chosen)):
         try:
             with visit.session.begin_nested():
-                marking.mark(visit.session, visit.shop, redemption_id, visit.now, use_state, delivery_status)  # type: ignore[arg-type]
+                marking.mark(visit.session, visit.shop, redemption_id, visit.now, use_state, delivery_status)
             done += 1
         except (Conflict, NotFound) as refusal:
             refusals.append(refusal.detail or "There is no such reward.")
