@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import flaws
 from tests.browser.boutique import Boutique
 from tests.browser.members import ADA, NOVA, OLU, RIA, identity
 from tests.browser.network import away, unanswered
@@ -180,12 +180,6 @@ STATES: list[Arrange] = [
 ]
 
 
-def flaws(page: Page) -> list[str]:
-    """What axe objects to, in a line each."""
-    found = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
-
-
 def test_the_checks_see_into_the_widget(page: Page, boutique: Boutique, widget: Widget) -> None:
     guest(page, boutique, widget)
     assert flaws(page) == []
@@ -195,6 +189,15 @@ def test_the_checks_see_into_the_widget(page: Page, boutique: Boutique, widget: 
     )
     assert [flaw.partition(":")[0] for flaw in flaws(page)] == ["button-name", "color-contrast"]
     assert page.evaluate(SIDEWAYS) == ["DIV scroll scrolls sideways"]
+
+
+def test_the_checks_look_at_what_stands_still(page: Page, boutique: Boutique, widget: Widget) -> None:
+    """A colour halfway through a fade is nobody's to read: nor is one of an animation inside the widget."""
+    guest(page, boutique, widget)
+    fading = "(text) => void text.animate([{ opacity: .2 }, { opacity: 1 }], 60_000)"
+    widget.dialog.locator(".rule p").first.evaluate(fading)
+    page.locator("h1").first.evaluate(fading)
+    assert flaws(page) == []
 
 
 @pytest.mark.parametrize("arrange", STATES, ids=lambda state: state.__name__)

@@ -5,10 +5,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 from tests.browser.running_demo import Demo
 from tests.journeys.running import wait_until
 
@@ -95,7 +95,6 @@ def test_its_pages_fit_a_phone_and_a_desk(admin: Admin, demo: Demo, width: int) 
 
 
 def _is_fine(admin: Admin, name: str) -> None:
-    found = Axe().run(admin.page)
-    assert found.violations_count == 0, found.generate_report()
+    assert flaws(admin.page) == []
     if folder := os.environ.get("LAGNIAPPE_PICTURES"):
         admin.page.screenshot(path=Path(folder) / f"care-{name}.png", full_page=True)

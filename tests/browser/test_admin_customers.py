@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 from tests.browser.chromium import browsing
 from tests.browser.running_demo import Demo
 
@@ -83,14 +83,14 @@ def test_points_above_the_limit_come_when_a_second_person_agrees(
     page.get_by_label("Reason", exact=True).fill("The kiln broke his pots")
     page.get_by_role("button", name="Assign points").click()
     expect(admin.said.first).to_contain_text("waits for a second person")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     demo.shop.await_balance(f"external:{external_id}", available=SIGN_UP)
 
     second.open("/approvals")
     request = second.page.locator(".request", has_text=name)
     expect(request).to_contain_text("The kiln broke his pots")
     expect(request).to_contain_text("+500")
-    _is_accessible(second)
+    assert flaws(second.page) == []
     request.get_by_role("button", name="Approve").click()
     expect(second.said.first).to_contain_text("Done.")
     demo.shop.await_balance(f"external:{external_id}", available=SIGN_UP + 500)
@@ -103,7 +103,7 @@ def test_points_above_the_limit_come_when_a_second_person_agrees(
     expect(log).to_contain_text("The kiln broke his pots")
     page.get_by_label("What").select_option("spent")
     expect(page.locator("#log")).to_contain_text("Nothing here")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
 
 
 def test_a_reward_is_redeemed_marked_and_another_given_back(
@@ -123,7 +123,7 @@ def test_a_reward_is_redeemed_marked_and_another_given_back(
         page.keyboard.press("Enter")
         page.get_by_role("button", name=f"Choose Tile {mark}").click()
         expect(page.get_by_role("heading", name=f"Tile {mark}")).to_be_visible()
-        _is_accessible(admin)
+        assert flaws(admin.page) == []
         page.get_by_label("Reason").fill("On the telephone")
         page.get_by_role("button", name="Redeem for 40 points").click()
         expect(admin.said.first).to_contain_text("was redeemed")
@@ -134,10 +134,10 @@ def test_a_reward_is_redeemed_marked_and_another_given_back(
     expect(admin.said.first).to_contain_text("Marked as used")
     rewards.first.get_by_role("button", name="Shipped").click()
     expect(rewards.first).to_contain_text("Delivery: Shipped")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     rewards.last.get_by_role("link", name=f"Tile {mark}").click()
     expect(page.get_by_role("heading", name="Give back")).to_be_visible()
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     page.get_by_label("Reason").fill("Changed his mind")
     page.get_by_role("button", name="Give back").click()
     expect(admin.said.first).to_contain_text("Given back")
@@ -154,10 +154,5 @@ def test_pages_by_axe(admin: Admin, scheme: str) -> None:
         for width in (360, 1280):
             admin.page.set_viewport_size({"width": width, "height": 860})
             admin.open(path)
-            _is_accessible(admin)
+            assert flaws(admin.page) == []
             assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} at {width}"
-
-
-def _is_accessible(admin: Admin) -> None:
-    found = Axe().run(admin.page)
-    assert found.violations_count == 0, found.generate_report()

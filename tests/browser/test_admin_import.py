@@ -2,27 +2,27 @@
 
 from uuid import uuid4
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Route, expect
 
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 
 
 def test_a_file_is_looked_at_imported_and_reported(admin: Admin) -> None:
     mark = uuid4().hex[:8]
     page = admin.page
     admin.open("/import")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     page.get_by_label("Members").check()
     content = f"Customer ID,First Name\nimport-{mark},Ada\n,Nobody\n".encode()
     page.get_by_label("CSV file").set_input_files([{"name": "people.csv", "mimeType": "text/csv", "buffer": content}])
     page.get_by_role("button", name="Upload and look").click()
     expect(page.get_by_label("Customer ID")).to_have_value("external_id")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("heading", name="What became of it")).to_be_visible()
     expect(page.locator("#way")).to_contain_text("The store's customer id is missing.")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
 
 
 def test_an_export_appears_by_itself(admin: Admin) -> None:
@@ -34,7 +34,7 @@ def test_an_export_appears_by_itself(admin: Admin) -> None:
     with page.expect_download() as download:
         link.click()
     assert download.value.suggested_filename.endswith(".zip")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
 
 
 def test_what_moves_by_itself_goes_on_after_answers_that_were_lost(admin: Admin) -> None:
@@ -57,8 +57,3 @@ def test_what_moves_by_itself_goes_on_after_answers_that_were_lost(admin: Admin)
     expect(page.locator("#way:not([data-poll])")).to_be_visible()
     expect(page.get_by_role("heading", name="Export", exact=True)).to_be_visible()
     assert len(lost) == 2
-
-
-def _is_accessible(admin: Admin) -> None:
-    found = Axe().run(admin.page)
-    assert found.violations_count == 0, found.generate_report()

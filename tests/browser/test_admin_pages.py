@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, RequestRedirect, Rule
@@ -21,6 +20,7 @@ from backend.admin import routes
 from backend.admin.door import DECLARED, PREFIX
 from backend.path_converters import RewardIdConverter, RowIdConverter
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 from tests.browser.chromium import browsing
 from tests.browser.running_demo import Demo
 
@@ -160,6 +160,4 @@ def look(page: Page, name: str, url: str, scheme: str, width: int) -> Iterator[s
         page.screenshot(path=GALLERY / f"{name}-{width}-{scheme}.png", full_page=True)
     if page.evaluate(SIDEWAYS):
         yield f"{name} scrolls sideways"
-    for each in Axe().run(page).response["violations"]:
-        nodes = [node["html"][:160] for node in each["nodes"][:3]]
-        yield f"{name}: {each['id']}: {each['help']}: {nodes}"
+    yield from (f"{name}: {flaw}" for flaw in flaws(page))

@@ -5,10 +5,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 from tests.browser.running_demo import Demo
 
 LONG_AGO = "2026-01-01T00:00:00Z"
@@ -100,6 +100,5 @@ def test_these_pages_by_axe(admin: Admin, path: str, scheme: str) -> None:
         admin.open(path)
         if path == "/preview":
             expect(frame_of(admin.page).get_by_role("dialog")).to_be_visible()
-        found = Axe().run(admin.page)
-        assert not found.response["violations"], found.generate_report()
+        assert flaws(admin.page) == []
         assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"

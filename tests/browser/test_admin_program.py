@@ -8,10 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 from tests.browser.running_demo import Demo
 from tests.journeys.running import LAGNIAPPE
 
@@ -162,6 +162,5 @@ def test_pages_of_the_program_by_axe(admin: Admin, path: str, scheme: str) -> No
     for width in (360, 1280):
         admin.page.set_viewport_size({"width": width, "height": 860})
         admin.open(path)
-        found = Axe().run(admin.page, options={"iframes": False})
-        assert not found.response["violations"], found.generate_report()
+        assert flaws(admin.page, frames=False) == []
         assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"

@@ -3,10 +3,10 @@
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 from tests.browser.running_demo import Demo
 from tests.browser.store import Store
 from tests.browser.widget import Widget
@@ -68,14 +68,14 @@ def test_a_gift_is_redeemed_marked_used_told_of_shipped_and_delivered(
     desk.goto(address)
     expect(desk.get_by_role("heading", level=1)).to_have_text(f"{GIFT} ({code})")
     expect(desk.get_by_label("Address for the delivery")).to_contain_text(email)
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
 
     admin.open(f"/redeemed-rewards?search={code}")
     for status in ("Shipped", "Delivered"):
         line.get_by_role("combobox", name=f"Delivery status of {GIFT}").select_option(status)
         line.get_by_role("button", name="Save the delivery status").click()
         expect(admin.said.first).to_contain_text(f"is {status.lower()} now")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     line.get_by_role("link", name="View the address").click()
     expect(desk.get_by_label("Reward", exact=True)).to_contain_text("Delivered")
 
@@ -96,10 +96,5 @@ def test_pages_are_accessible_and_do_not_scroll_sideways(admin: Admin, path: str
     for width in (360, 768, 1280):
         admin.page.set_viewport_size({"width": width, "height": 900})
         admin.open(path)
-        _is_accessible(admin)
+        assert flaws(admin.page) == []
         assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"
-
-
-def _is_accessible(admin: Admin) -> None:
-    found = Axe().run(admin.page)
-    assert found.violations_count == 0, found.generate_report()

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 from tests.browser.running_demo import Demo
 from tests.browser.widget import Widget
 from tests.journeys.running import wait_until
@@ -140,6 +140,5 @@ def test_pages_of_campaigns_by_axe(admin: Admin, path: str, scheme: str) -> None
     for width in (390, 1280):
         admin.page.set_viewport_size({"width": width, "height": 860})
         admin.open(path)
-        found = Axe().run(admin.page)
-        assert not found.response["violations"], found.generate_report()
+        assert flaws(admin.page) == []
         assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from standardwebhooks import Webhook
 
 from tests.browser.admin import Admin
+from tests.browser.axe import flaws
 from tests.browser.running_demo import Demo
 from tests.jobs.receiver import Receiver, open_receiver
 from tests.journeys.running import wait_until
@@ -39,12 +39,12 @@ def test_an_endpoint_is_added_tested_told_and_told_again(admin: Admin, demo: Dem
     page.get_by_label("Description").fill(f"Stock {mark}")
     page.get_by_role("button", name="Add endpoint").click()
     secret = page.get_by_label("Secret").input_value()
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     page.get_by_role("link", name="I have kept it").click()
     page.get_by_role("button", name="Send a test event").click()
     expect(page.locator("#way")).to_contain_text("Delivered", timeout=SECONDS * 1000)
     expect(page.locator("#way")).to_contain_text("204")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     assert Webhook(secret).verify(receiver.heard[0].body, receiver.heard[0].headers)
 
     before = len(receiver.heard)
@@ -61,7 +61,7 @@ def test_an_endpoint_is_added_tested_told_and_told_again(admin: Admin, demo: Dem
     )  # noted after it is heard
     page.get_by_text("What it answered").click()
     expect(page.locator(".attempts pre")).to_have_text("because")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
 
     page.get_by_role("link", name=f"Stock {mark}").click()
     page.get_by_role("button", name="Remove").click()
@@ -84,10 +84,10 @@ def test_a_refused_delivery_is_found_and_explained(admin: Admin, demo: Demo) -> 
     page.get_by_label("Order number").fill(f"hooks-{mark}")
     page.get_by_role("button", name="Look", exact=True).click()
     expect(page.locator(".verdict")).to_contain_text("was refused")
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     page.get_by_role("link", name="See the delivery").click()
     expect(page.get_by_text('"subtotal": "a lot"')).to_be_visible()
-    _is_accessible(admin)
+    assert flaws(admin.page) == []
     page.get_by_role("button", name="Look at it anew").click()
     expect(admin.said.first).to_contain_text("It is still refused.")
     admin.open("/deliveries/gaps")
@@ -101,10 +101,5 @@ def test_pages_by_axe(admin: Admin, path: str, scheme: str) -> None:
     for width in (390, 1280):
         admin.page.set_viewport_size({"width": width, "height": 860})
         admin.open(path)
-        _is_accessible(admin)
+        assert flaws(admin.page) == []
         assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"
-
-
-def _is_accessible(admin: Admin) -> None:
-    found = Axe().run(admin.page)
-    assert found.violations_count == 0, found.generate_report()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Frame, FrameLocator, Page, Response, expect
 from sqlalchemy import text
@@ -20,6 +19,7 @@ from backend.loyalty.program import programs
 from backend.loyalty.shops import shops
 from backend.models import ShopifyShop
 from backend.platforms.shopify import scopes
+from tests.browser.axe import flaws
 from tests.browser.chromium import browsing
 from tests.conftest import BusinessTime, TestShop
 from tests.shopify.conftest import shopify, token_door  # noqa: F401 - fixtures
@@ -293,8 +293,7 @@ def test_shopify_is_asked_for_a_permission_before_the_form_that_needs_it_is_sent
     expect(desk.app.get_by_role("heading", name="It is on")).to_be_visible()
     for scheme in ("light", "dark"):
         desk.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        found = Axe().run(desk.frame)  # type: ignore[arg-type]
-        assert found.violations_count == 0, found.generate_report()
+        assert flaws(desk.frame) == []
 
 
 def test_nobody_else_can_frame_it__static_frame_ancestors(desk: Desk) -> None:
@@ -313,5 +312,4 @@ def test_a_page_in_the_frame_by_axe(desk: Desk, scheme: str) -> None:
     desk.open()
     desk.follow("Customers")
     desk.shows("Customers")
-    found = Axe().run(desk.frame)  # type: ignore[arg-type]
-    assert found.violations_count == 0, found.generate_report()
+    assert flaws(desk.frame) == []

@@ -19,11 +19,9 @@ _MOMENT = 450
 """Milliseconds into what moves, when the picture is taken."""
 _STILL = """(moment) => {
     const root = document.querySelector("lagniappe-widget").shadowRoot;
-    for (const animation of document.getAnimations()) {
-        const { id, effect } = animation;
-        const isToast = effect?.target?.id === "said";
+    for (const animation of root.getAnimations()) {
         animation.pause();
-        animation.currentTime = isToast ? 1500 : moment;
+        animation.currentTime = animation.effect.target.id === "said" ? 1500 : moment;
     }
 }"""
 _LEFT_BELOW = """() => {

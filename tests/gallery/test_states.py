@@ -5,9 +5,8 @@ import itertools
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
 
+from tests.browser.axe import flaws, stand_still
 from tests.gallery.state import State
 from tests.gallery.states import STATES
 from tests.gallery.test_gallery import IS_WANTED
@@ -22,13 +21,6 @@ LOOKS = list(itertools.product((360, 1280), ("light", "dark")))
 """What axe looks at: all of them for `make gallery`; among all tests the phone in the dark and the desk in the light, which
 are half a minute instead of two."""
 
-_SETTLED = """() => document.getAnimations().every(({ playState, effect }) =>
-    playState !== "running" || effect.target.id === "said" || effect.getTiming().iterations === Infinity)"""
-_STEADY = """() => document.getAnimations().filter(({ effect }) => effect.target.id === "said").forEach((toast) => {
-    toast.pause();
-    toast.currentTime = 1500;
-})"""
-"""What is said for a while is looked at while it is said, and not while it fades."""
 _MEASURE = """() => {
     const root = document.querySelector("lagniappe-widget").shadowRoot;
     const dialog = root.querySelector("dialog:modal");
@@ -64,19 +56,12 @@ _MEASURE = """() => {
 }"""
 
 
-def flaws(page: Page) -> list[str]:
-    """What axe objects to, in a line each."""
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
-
-
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.id)
 def test_every_state_can_be_read_and_used_by_everybody(store: Store, state: State) -> None:
     state.arrange(store)
     page = store.page
     page.emulate_media(reduced_motion="reduce")
-    page.wait_for_function(_SETTLED)
-    page.evaluate(_STEADY)
+    stand_still(page)
     found: dict[Any, list[str]] = {}
     for width, height in [*WIDTHS.items(), ZOOMED]:
         page.set_viewport_size({"width": width, "height": height})

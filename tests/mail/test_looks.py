@@ -1,12 +1,12 @@
 """Mails and the page that unsubscribes as a browser shows them: by axe, in light and dark, on a small telephone."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from tests.browser.axe import flaws
 from tests.browser.chromium import browsing, chromium_running
 from tests.gallery.mails import pages
 
@@ -30,17 +30,13 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
         yield opened
 
 
-def shortcomings(page: Page, *ignored: str) -> list[str]:
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {each['help']}" for each in found if each["id"] not in ignored]
-
-
 @pytest.mark.parametrize("name", sorted(SHOWN))
 def test_nobody_is_kept_from_reading_it(page: Page, name: str) -> None:
     page.set_content(PAGES[name])
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
-        assert shortcomings(page, *(() if "unsubscribe" in name else NOT_OF_MAILS)) == []
+        ignored = () if "unsubscribe" in name else NOT_OF_MAILS
+        assert [flaw for flaw in flaws(page) if not flaw.startswith(ignored)] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 

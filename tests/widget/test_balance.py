@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.widget.conftest import Store
 from tests.widget.rewarding import open_at, panel, tab
-from tests.widget.test_redeem import flaws
+from tests.widget.test_redeem import flaws_on_screens
 
 LEVELS: list[dict[str, Any]] = [
     {
@@ -315,4 +315,4 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
     else:
         store.page.get_by_text("Order #1001").click()
         shown.locator("#ladder summary").click()
-    assert flaws(store) == []
+    assert flaws_on_screens(store) == []

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.widget.conftest import STORE, Store
 from tests.widget.rewarding import open_at, panel, refusal, step, tab
-from tests.widget.test_redeem import flaws
+from tests.widget.test_redeem import flaws_on_screens
 
 FACEBOOK = "https://facebook.example/maison-verte"
 
@@ -305,4 +305,4 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
         card(store, "Follow us on Facebook").get_by_role("link").click()
         expect(card(store, "Follow us on Facebook")).to_contain_text("For Gold members.")
         store.page.bring_to_front()
-    assert flaws(store) == []
+    assert flaws_on_screens(store) == []

@@ -145,7 +145,8 @@ def test_where_less_motion_is_asked_for_there_is_the_sentence_and_a_badge(store:
     expect(store.page.get_by_role("dialog").get_by_role("status")).to_have_text("100\u00a0points added")
     expect(head.locator(".figure")).to_have_text("220")
     expect(store.page.locator(PIECES)).to_have_count(0)
-    moving_parts = "document.getAnimations().filter((one) => one.effect.target.id !== 'said').length"
+    moving_parts = """document.querySelector("lagniappe-widget").shadowRoot.getAnimations()
+        .filter(({ effect }) => effect.target.id !== "said").length"""
     assert store.page.evaluate(moving_parts) == 0
 
 

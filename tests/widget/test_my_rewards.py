@@ -21,7 +21,7 @@ from tests.widget.rewarding import (
     step,
     tab,
 )
-from tests.widget.test_redeem import flaws
+from tests.widget.test_redeem import flaws_on_screens
 
 AGO = "2026-11-10T10:00:00Z"
 OVER: dict[str, Any] = {"can_return": False, "ended_at": AGO}
@@ -248,7 +248,7 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
     if state == "undo":
         mine.get_by_role("button", name="Give it back").first.click()
         expect(step(store)).to_be_visible()
-    assert flaws(store) == []
+    assert flaws_on_screens(store) == []
 
 
 def test_a_visitor_has_none(store: Store) -> None:

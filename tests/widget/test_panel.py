@@ -3,12 +3,10 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
+from tests.browser.axe import flaws
 from tests.widget.conftest import Store
-
-AXE = {"resultTypes": ["violations"]}
 
 
 def tab(store: Store, name: str) -> Locator:
@@ -402,12 +400,10 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
         store.page.wait_for_load_state("networkidle")
     if "unfold" in told:
         store.page.get_by_text("Order #1001").click()
-    store.page.wait_for_function("document.getAnimations().every(({ playState }) => playState !== 'running')")
     for scheme, width in (("light", 1280), ("light", 320), ("dark", 320)):
         store.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         store.page.set_viewport_size({"width": width, "height": 800})
-        found = Axe().run(store.page, options=AXE).response["violations"]
-        assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+        assert flaws(store.page) == []
         scroll = store.page.locator(".scroll")
         sideways = scroll.evaluate("(element) => element.scrollWidth - element.clientWidth")
         assert sideways <= 0  # WCAG 1.4.10

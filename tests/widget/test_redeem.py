@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.axe import flaws
 from tests.widget.conftest import STORE, Store
 from tests.widget.rewarding import (
     CASHBACK,
@@ -743,22 +743,16 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
         expect(step(store).get_by_role("heading")).to_have_text(
             "€5 off is yours" if state == "done" else "Not this time"
         )
-    assert flaws(store) == []
+    assert flaws_on_screens(store) == []
 
 
-def flaws(store: Store) -> list[Any]:
-    """What axe objects to, and what is too wide, in every scheme and width. What is said for a while is looked at while it
-    is said, and not while it fades, whenever it begins."""
+def flaws_on_screens(store: Store) -> list[Any]:
+    """What axe objects to, and what is too wide, in every scheme and width."""
     found: list[Any] = []
-    store.page.locator("#said").evaluate("(said) => { said.style.animation = 'none'; said.style.opacity = 1 }")
-    settled = """document.querySelector("lagniappe-widget").shadowRoot.getAnimations()
-        .every(({ playState }) => playState !== "running")"""
     for scheme, width in (("light", 1280), ("light", 320), ("dark", 320)):
         store.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         store.page.set_viewport_size({"width": width, "height": 800})
-        store.page.wait_for_function(settled)
-        violations = Axe().run(store.page, options={"resultTypes": ["violations"]}).response["violations"]
-        found += [(scheme, width, each["id"], [node["html"] for node in each["nodes"]]) for each in violations]
+        found += [(scheme, width, flaw) for flaw in flaws(store.page)]
         for part in (".scroll", ".step"):
             wide = store.page.locator(part)
             if wide.count() and wide.evaluate("(element) => element.scrollWidth > element.clientWidth"):

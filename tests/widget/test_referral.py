@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.widget.conftest import Store
 from tests.widget.rewarding import had, offer, open_at, panel, redemption, reward, tab
-from tests.widget.test_redeem import flaws, winter
+from tests.widget.test_redeem import flaws_on_screens, winter
 
 LINK = "https://points.example/r/ADA7K2"
 GIVES = {"enabled": True, "reward_when": "registered", "advocate_text": "100 points", "friend_text": "50 points"}
@@ -237,7 +237,7 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
         open_at(store, "دعوة الأصدقاء", locale="ar")
     else:
         referral(store)
-    assert flaws(store) == []
+    assert flaws_on_screens(store) == []
 
 
 # Beside the others -------------------------------------------------------------------------------------------------
