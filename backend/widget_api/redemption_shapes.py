@@ -19,8 +19,11 @@ from backend.platforms.shopify import links
 from backend.widget_api.reward_shapes import Tongue, cleaned, value_text
 
 
-def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, Any]:
-    """One redemption as it now is. What has run out is expired, whether or not it has been swept."""
+def shape(redemption: Redemption, tongue: Tongue, now: datetime, *, has_order: bool = False) -> dict[str, Any]:
+    """One redemption as it now is. What has run out is expired, whether or not it has been swept.
+
+    `has_order`: an order that stands carries its code.
+    """
     reward = next((each for each in rewards.current(tongue.shop.id) if each.id == redemption.reward_id), None)
     frozen = redemption.frozen
     is_gift = frozen["type"] == "gift"
@@ -55,7 +58,7 @@ def shape(redemption: Redemption, tongue: Tongue, now: datetime) -> dict[str, An
         "use_text": tongue.words[f"{given_as}_use"].format(amount=worth)
         if given_as != "code" and _can_be_used(redemption, now)
         else None,
-        "can_return": endings.why_not_returnable(redemption, now) is None,
+        "can_return": endings.why_not_returnable(redemption, now, has_order=has_order) is None,
         "ending": redemption.ending,
         "points_returned": _points_returned(redemption, now),
         "post_confirmation_html": _post_confirmation(redemption, reward, tongue),

@@ -35,7 +35,8 @@ _REDEMPTIONS = HotStatement(
     f"""
     select m.locale, (
         select coalesce(json_agg(page.row), '[]') from (
-            select to_jsonb(r) || jsonb_build_object('discount', r.discount::text) as row
+            select json_build_array(to_jsonb(r) || jsonb_build_object('discount', r.discount::text), exists (
+                select from coupon_use u where u.shop_id = r.shop_id and u.redemption_id = r.id and u.is_valid)) as row
             from redemption r
             where r.shop_id = m.shop_id and r.member_id = m.id and r.id < %(before)s
             order by r.id desc
@@ -101,7 +102,10 @@ def redemptions_of_member() -> Response:
     locale, page = row
     found = orjson.loads(page or "")
     tongue, now = program_document.of(shop, wanted_language() or locale).tongue, clock.now()
-    items = [redemption_shapes.shape(redemptions.from_row(each), tongue, now) for each in found[:wanted_items]]
+    items = [
+        redemption_shapes.shape(redemptions.from_row(each), tongue, now, has_order=has_order)
+        for each, has_order in found[:wanted_items]
+    ]
     more = len(found) > wanted_items
     return own(shop, strict_json.dumps({"items": items, "next": cursor(items[-1]["id"]) if more else None}))
 

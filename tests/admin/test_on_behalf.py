@@ -18,6 +18,7 @@ from tests.loyalty.rewards_world import (
     CASHBACK,
     FIVE_OFF,
     GIFT,
+    buy,
     change,
     entries,
     has,
@@ -182,6 +183,19 @@ def test_what_was_used_is_not_given_back(desk: Desk, shop: TestShop) -> None:
     answer = desk.post(f"/customers/{member}/redemptions/{had.id}/return", key=KEY, reason="Changed her mind")
     assert answer.status_code == 409
     assert has(shop, member).available == 0
+
+
+def test_what_an_order_has_used_is_not_offered_back_though_its_mark_was_taken_away(desk: Desk, shop: TestShop) -> None:
+    member = member_with(shop, 1_000)
+    had = redeem(shop, member, reward(shop, FIVE_OFF))
+    place = f"/customers/{member}/redemptions/{had.id}"
+    buy(shop, had.code)
+    mark(shop, had.id, use_state="delivered")
+    card = desk.page(place).select_one("#return")
+    assert card is not None
+    assert "An order has used this reward" in card.text
+    assert card.form is None
+    assert desk.post(f"{place}/return", key=KEY, reason="Please").status_code == 409
 
 
 def test_a_reward_is_marked_from_the_profile(desk: Desk, shop: TestShop) -> None:

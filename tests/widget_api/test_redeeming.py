@@ -440,6 +440,23 @@ def test_a_used_reward_does_not_go_back(rich: Widget, offer: Callable[..., str])
     assert (refusal.status_code, refusal.json["code"]) == (409, "not_returnable")
 
 
+def test_what_an_order_has_used_is_not_offered_back_though_its_mark_was_taken_away(
+    rich: Widget, offer: Callable[..., str]
+) -> None:
+    had, untouched = redeem(rich, offer()).json, redeem(rich, offer(reward_name="$5 more", reward_id="more")).json
+    bought = world.buy(rich.shop, had["code"])
+    world.mark(rich.shop, int(had["id"]), use_state="delivered")
+
+    def offered_back() -> dict[str, bool]:
+        return {each["id"]: each["can_return"] for each in mine(rich)}
+
+    assert offered_back() == {had["id"]: False, untouched["id"]: True}
+    assert rich.call(f"me/redemptions/{had['id']}/return", "POST").status_code == 409
+    world.tell_again(rich.shop, bought, cancelled_at=bought["created_at"])
+    assert offered_back() == {had["id"]: True, untouched["id"]: True}
+    assert rich.call(f"me/redemptions/{had['id']}/return", "POST").status_code == 200
+
+
 def test_nobody_gives_back_or_sees_what_is_anothers(
     rich: Widget, offer: Callable[..., str], widget_of: Callable[..., Widget]
 ) -> None:

@@ -19,7 +19,7 @@ from backend.ledger.posting import AnySession
 from backend.loyalty import calendar_rules
 from backend.loyalty.program import programs
 from backend.loyalty.program.settings import ProgramSettings
-from backend.loyalty.redemptions import endings
+from backend.loyalty.redemptions import endings, issuing
 from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.tiers import tier_rules
 from backend.loyalty.wording import pick
@@ -284,7 +284,9 @@ def had(session: AnySession, shop_id: int, member_id: int, before: int | None, l
         .order_by(Redemption.id.desc())
         .limit(limit)
     )
-    return [judged(each, now) for each in rows]
+    found = rows.all()
+    carried = issuing.with_orders(session, shop_id, [each.id for each in found])
+    return [_judged(each, now, has_order=each.id in carried) for each in found]
 
 
 def one_had(session: AnySession, shop_id: int, member_id: int, redemption_id: int, now: datetime) -> Had:
@@ -292,10 +294,11 @@ def one_had(session: AnySession, shop_id: int, member_id: int, redemption_id: in
     found = session.get(Redemption, (shop_id, redemption_id))
     if found is None or found.member_id != member_id:
         raise NotFound()
-    return judged(found, now)
+    carried = issuing.with_orders(session, shop_id, [redemption_id])
+    return _judged(found, now, has_order=redemption_id in carried)
 
 
-def judged(redemption: Redemption, now: datetime) -> Had:
+def _judged(redemption: Redemption, now: datetime, *, has_order: bool) -> Had:
     """The redemption, and what may be done about it now."""
     has_run_out = redemption.status == "issued" and endings.has_run_out(redemption, now)
     is_active = redemption.status == "issued" and not has_run_out and redemption.ending is None
@@ -309,7 +312,7 @@ def judged(redemption: Redemption, now: datetime) -> Had:
         and redemption.frozen["type"] != endings.CASHBACK,
         next_step=_NEXT_STEP.get(step or "") if is_active and is_gift else None,
         can_be_canceled=is_active and is_gift and step is not None and step != "canceled",
-        why_not_returnable=endings.why_not_returnable(redemption, now),
+        why_not_returnable=endings.why_not_returnable(redemption, now, has_order=has_order),
     )
 
 

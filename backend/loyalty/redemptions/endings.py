@@ -45,13 +45,18 @@ _REFUSALS = {
 }
 
 
-def why_not_returnable(redemption: Redemption, now: datetime) -> str | None:
-    """Why its owner cannot give it back, in one sentence, or None. Unused rewards go back any time (design section 1)."""
+def why_not_returnable(redemption: Redemption, now: datetime, *, has_order: bool) -> str | None:
+    """Why its owner cannot give it back, in one sentence, or None. Unused rewards go back any time (design section 1).
+
+    `has_order`: an order that stands carries its code. Then it has been used, even if a merchant took its mark away.
+    """
     if redemption.use_state == "used":
         return _REFUSALS["on its way" if redemption.delivery_status == "shipped" else "used"]
     if redemption.status not in ("requested", "issued") or redemption.ending is not None:
         return _REFUSALS["expired" if redemption.status == "expired" or redemption.ending == "expired" else "over"]
-    return _REFUSALS["expired"] if has_run_out(redemption, now) else None
+    if has_run_out(redemption, now):
+        return _REFUSALS["expired"]
+    return _REFUSALS["paid with"] if has_order else None
 
 
 def has_run_out(redemption: Redemption, now: datetime) -> bool:
@@ -84,10 +89,9 @@ def give_back(
     redemption = issuing.locked(session, shop.id, redemption_id)
     if redemption.status == "returned" or redemption.ending == "returned":
         return redemption
-    if (refusal := why_not_returnable(redemption, now)) is not None:
+    has_order = issuing.first_order(session, redemption) is not None
+    if (refusal := why_not_returnable(redemption, now, has_order=has_order)) is not None:
         raise Conflict(refusal, code="not_returnable")
-    if issuing.first_order(session, redemption) is not None:  # a merchant took its mark away; the order stands
-        raise Conflict(_REFUSALS["paid with"], code="not_returnable")
     redemption.returned_by = staff
     begin(session, shop, redemption, "returned", now)
     return redemption

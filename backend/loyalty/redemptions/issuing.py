@@ -4,7 +4,7 @@ Whoever changes a redemption holds its member's account first: `locked` and `loc
 order of accounts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -148,6 +148,18 @@ def first_order(session: AnySession, redemption: Redemption) -> Any:
         ),
         {"shop": redemption.shop_id, "redemption": redemption.id},
     ).one_or_none()
+
+
+def with_orders(session: AnySession, shop_id: int, redemption_ids: Collection[int]) -> set[int]:
+    """Those of them whose code an order carries that stands."""
+    found = session.execute(
+        text(
+            "select distinct redemption_id from coupon_use"
+            " where shop_id = :shop and redemption_id = any(cast(:redemptions as bigint[])) and is_valid"
+        ),
+        {"shop": shop_id, "redemptions": list(redemption_ids)},
+    ).scalars()
+    return set(found)
 
 
 def used_by(redemption: Redemption, order: Any) -> None:
