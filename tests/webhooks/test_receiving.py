@@ -282,6 +282,25 @@ def test_a_delivery_that_fails_stays_alone_is_kept_and_is_tried_again(shop: Test
     assert [state for state, _, _ in kept(shop)] == ["handled", "handled"]
 
 
+def test_a_delivery_that_this_code_cannot_read_stays_alone_and_waits_for_code_that_can(shop: TestShop) -> None:
+    shop.post(body(), "msg_newer")
+    # As newer code has stored it: before a roll-back, or while both versions are at work.
+    db.session.execute(text("update delivery set type = 'order.gift_wrapped' where shop_id = :shop"), {"shop": shop.id})
+    db.session.commit()
+    shop.post(body())
+    inbox.drain()
+    (state, error, _), (other, _, _) = kept(shop)
+    assert (state, other) == ("failed", "handled")
+    assert error == "This version of Lagniappe does not know what it is about, and another one took it."
+    db.session.execute(
+        text("update delivery set type = 'customer.created', next_try_at = :wall where shop_id = :shop"),
+        {"wall": clock.wall(), "shop": shop.id},
+    )
+    db.session.commit()
+    inbox.drain()
+    assert [state for state, _, _ in kept(shop)] == ["handled", "handled"]
+
+
 def test_with_the_database_away_the_platform_is_asked_to_send_it_again(environ: dict[str, str]) -> None:
     away = create_app(environ | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"})
     shops.forget_facts()

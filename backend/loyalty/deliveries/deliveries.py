@@ -56,6 +56,8 @@ GIVE_UP_AFTER_TRIES = 80
 MERGES_ARE_TOLD_WITHIN = timedelta(minutes=5)
 LOOK_FOR_MERGE_EVERY = timedelta(seconds=30)
 
+_ACCEPTED_ELSEWHERE = "This version of Lagniappe does not know what it is about, and another one took it."
+
 Name = tuple[int, str, str]
 """A shop, a kind of thing and what the platform calls it."""
 WHOLE_SHOP = ("shop", "")
@@ -227,16 +229,20 @@ def _note_installation(session: AnySession, shop: ShopFacts, at: datetime, event
 
 
 def _read(delivery: Delivery, wall: datetime) -> Claimed | None:
-    """The delivery with its events. It was checked when it was accepted, so a failure here is ours: it is kept."""
+    """The delivery with its events. It was checked when it was accepted, so a failure here is ours: it is kept, and stays
+    alone."""
     try:
         shop = shops.facts(delivery.shop_id)
         document = strict_json.parse((delivery.body or "").encode())
         events = platform(shop.platform).interpret(delivery.type or "", document, delivery.received_at)
         return Claimed(delivery, shop, tuple(events))
-    except LagniappeError as error:
-        log.error("delivery %s of shop %s cannot be read: %s", delivery.delivery_id, delivery.shop_id, error.detail)
-        _postpone(delivery, error, wall)
-        return None
+    except NotForUs:  # code of another version has accepted it: while a new one is rolled out, or back
+        failure: Exception = LagniappeError(_ACCEPTED_ELSEWHERE)
+    except Exception as error:
+        failure = error
+    log.error("delivery %s of shop %s cannot be read", delivery.delivery_id, delivery.shop_id, exc_info=failure)
+    _postpone(delivery, failure, wall)
+    return None
 
 
 def _may_yet_be_a_merge(session: AnySession, claimed: Claimed, now: datetime) -> bool:
