@@ -22,7 +22,7 @@ _WAITING = {
     "inbox": "select count(*) as waiting, min(next_try_at) as oldest from delivery where next_try_at <= :wall",
     "inbox_failed": "select count(*) as waiting, min(received_at) as oldest from delivery where state = 'failed'",
     "due_awards": "select count(*) as waiting, min(due_at) as oldest from award"
-    " where state = 'pending' and due_at <= :now",
+    " where state = 'pending' and not held and due_at <= :now",
     "holds": "select count(*) as waiting, min(requested_at) as oldest from redemption where status = 'requested'",
     "coupon_refills": "select count(*) as waiting, null::timestamptz as oldest from coupon_refill where due_at <= :wall",
     "outbox": "select count(*) as waiting, min(next_try_at) as oldest from outbox"

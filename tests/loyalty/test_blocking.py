@@ -83,6 +83,15 @@ def test_what_was_promised_before_waits_and_comes_when_the_block_is_lifted(shop:
     assert violations(shop) == []
 
 
+def test_what_waits_for_the_end_of_a_block_is_nothing_to_wake_anybody_for(shop: TestShop, time: BusinessTime) -> None:
+    time.set("2026-03-02T10:00:00+01:00")
+    order(shop, "1", "2026-03-01T10:00:00+01:00")
+    time.advance(days=10)
+    due = shop.client.get("/status").get_json()["due_awards"]["waiting"]
+    block(shop, member_with(shop))
+    assert shop.client.get("/status").get_json()["due_awards"]["waiting"] == due - 1
+
+
 def test_what_waits_of_blocked_members_does_not_keep_others_waiting(shop: TestShop, time: BusinessTime) -> None:
     time.set("2026-03-02T10:00:00+01:00")
     order(shop, "1", "2026-03-01T10:00:00+01:00")
