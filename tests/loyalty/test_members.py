@@ -54,3 +54,16 @@ def test_a_customer_with_an_address_can_be_erased(shop: TestShop) -> None:
             text("select external_id, email, address, status from member where shop_id = :shop"), {"shop": shop.id}
         ).one()
     assert tuple(left) == (None, None, None, "erased")
+
+
+def test_of_who_is_erased_no_address_stays_that_was_theirs_before(shop: TestShop) -> None:
+    """Such as the one under which they had bought as a guest: what told of that order names nobody else."""
+    order = {"id": "o-1", "currency": "EUR", "created_at": "2026-11-20T10:00:00Z", "subtotal": "1"}
+    shop.tell("order.created", order | {"customer": {"email": "ada@old.example"}})
+    shop.tell("customer.created", {"id": "c-1", "email": "ada@old.example", "email_verified": True})
+    shop.tell("customer.updated", {"id": "c-1", "email": "ada@new.example", "email_verified": True})
+    shop.tell("customer.redacted", {"id": "c-1"})
+    with transaction() as session:
+        for table in ("orders", "member", "verified_address", "delivery", "outbox"):
+            rows = session.execute(text(f"select t::text from {table} t where shop_id = :shop"), {"shop": shop.id})
+            assert "ada@" not in " ".join(rows.scalars()), table

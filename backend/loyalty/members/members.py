@@ -196,10 +196,12 @@ def _forget(session: AnySession, shop_id: int, member: Member, external_id: str 
         _close(former)
     if external_id is not None:
         account_metafields.forget(session, shop_id, member.id, external_id)
-    addresses = {a.lower() for a in (member.email,) if a}
-    session.execute(
-        delete(VerifiedAddress).where(VerifiedAddress.shop_id == shop_id, VerifiedAddress.member_id == member.id)
-    )
+    verified = session.execute(
+        delete(VerifiedAddress)
+        .where(VerifiedAddress.shop_id == shop_id, VerifiedAddress.member_id == member.id)
+        .returning(VerifiedAddress.email)
+    ).scalars()
+    addresses = {*verified, *([member.email.lower()] if member.email else [])}
     for name in (
         "external_id",
         "referral_code",
