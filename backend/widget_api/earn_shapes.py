@@ -107,11 +107,12 @@ def _in_words(limit: Limit, words: Mapping[str, str]) -> str:
 
 def _button(rule: Rule, tongue: Tongue) -> dict[str, str | None] | None:
     """The merchant's own. Of what orders bring else one into the shop (S4.5, S4.6); of a sign-up one whose page the widget
-    knows from its script (`data-signup-url`)."""
+    knows from its script (`data-signup-url`); of what members claim one that claims it there and then."""
     if rule.button is None:
         if rule.kind == "first_order" or rule.kind in OF_ORDERS:
             return {"label": tongue.words["purchase"], "url": tongue.shop.address}
-        return {"label": tongue.words["sign_up"], "url": None} if rule.kind == "signup" else None
+        label = "sign_up" if rule.kind == "signup" else "claim" if rule.kind in CLAIMED else None
+        return {"label": tongue.words[label], "url": None} if label is not None else None
     url = rule.button.url
     label = pick(rule.button.label, tongue.language, tongue.shop.locale)
     return {"label": label, "url": f"{tongue.shop.address}{url}" if url.startswith("/") else url}

@@ -91,6 +91,17 @@ def test_what_orders_bring_has_a_button_into_the_shop(shop: TestShop, widget: Wi
     assert second["button"] == {"label": "See the tea", "url": "https://shop.example/tea"}
 
 
+@pytest.mark.parametrize("kind", ["visit", "follow", "share"])
+def test_what_members_claim_has_a_button_that_claims_it(shop: TestShop, widget: Widget, kind: str) -> None:
+    """S4.5: without a page of the merchant's there would be no way to the points."""
+    own = {"label": {"en": "See us there"}, "url": "https://social.example/shop"}
+    claimed = {"kind": kind, "points": 5, "title": {"en": "Look in"}}
+    shop.set_program(rules=[{"id": "one", **claimed}, {"id": "two", "button": own, **claimed}])
+    _, first, second = widget.program().json["earn"]
+    assert first["button"] == {"label": "Claim", "url": None}
+    assert second["button"] == {"label": "See us there", "url": "https://social.example/shop"}
+
+
 @pytest.mark.parametrize(
     ("currency", "step", "points", "locale", "text"),
     [
