@@ -56,6 +56,14 @@ def test_what_a_version_changed_is_said_in_a_merchant_s_words(desk: Desk, shop: 
     ]
 
 
+def test_a_version_s_values_stand_beside_their_names_without_the_page_s_own_blanks(desk: Desk, shop: TestShop) -> None:
+    """Their lines are kept as they were typed, so a blank of the template's would be seen, too."""
+    number = shop.set_program(earn={"spend_step": "20"})
+    values = desk.page(f"/program/versions/{number}").select(".said-facts dd")
+    assert "20 EUR" in [each.get_text() for each in values]
+    assert all(each.get_text() == each.get_text().strip() for each in values)
+
+
 def test_ways_and_levels_that_come_and_go_are_named(desk: Desk, shop: TestShop) -> None:
     gold = {"id": "gold", "from": 100, "name": {"en": "Gold"}}
     signup = {"id": "signup", "kind": "signup", "points": 50, "title": {"en": "Sign up"}}
