@@ -155,7 +155,7 @@ def _summary(visit: Visit, section: str, document: Mapping[str, Any]) -> str:
         case "earning":
             earn = document["earn"]
             if not document["enabled"]:
-                return "Off: orders earn nothing."
+                return "Off: orders earn nothing, nothing is redeemed."
             points = "1 point" if earn["points_per_step"] == 1 else f"{earn['points_per_step']:,} points"
             return f"Every {earn['spend_step']} {visit.shop.currency} earns {points}."
         case "days":

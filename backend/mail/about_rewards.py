@@ -59,7 +59,7 @@ def available(asked: Asked, context: Context) -> Context:
     texts = rewards.texts_in(reward, asked.locale, asked.shop.locale)
     if not texts.push_notification_text:
         raise NothingToTell("the reward has no push text any more")
-    if not rewards.is_available(reward, asked.now) or not rewards.is_left(reward):
+    if not asked.settings.enabled or not rewards.is_available(reward, asked.now) or not rewards.is_left(reward):
         raise NothingToTell("the reward is not to be had any more")
     return replace(
         context,

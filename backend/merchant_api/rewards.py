@@ -16,6 +16,7 @@ from backend.errors import BadInput, Contradiction
 from backend.ledger.posting import AnySession
 from backend.loyalty.coupons import coupons as coupon_stock
 from backend.loyalty.eligibility import eligibility, member_facts
+from backend.loyalty.program import programs
 from backend.loyalty.rewards import campaigns, reward_definition, rewards
 from backend.loyalty.rewards.reward_definition import RewardSubType, RewardType, Unfit
 from backend.loyalty.shops import shops
@@ -23,7 +24,7 @@ from backend.loyalty.shops.shops import ShopFacts
 from backend.merchant_api import rewards_schema
 from backend.merchant_api.members import MemberRef, find
 from backend.merchant_api.operations import Call, DocumentedAs, operation
-from backend.merchant_api.paging import MAX_LIMIT, Page, PageQuery, cut
+from backend.merchant_api.paging import DEFAULT_LIMIT, MAX_LIMIT, Limit, Page, PageQuery, cut
 from backend.merchant_api.shapes import NO_CONTROLS, Given, Query, Shown, example
 
 SHOWN_CODES = 200
@@ -395,7 +396,7 @@ class MemberRewards(Shown):
     """Some of the rewards."""
 
     items: list[MemberReward]
-    next: Annotated[str | None, Field(description="the `start_index` of what follows; null at the end")]
+    next: Annotated[str | None, Field(description="the `after`, or `start_index`, of what follows; null at the end")]
 
 
 class MemberRewardsQuery(Query):
@@ -406,7 +407,12 @@ class MemberRewardsQuery(Query):
     count: Annotated[
         Annotated[Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=True)], BeforeValidator(_read_whole)],
         Field(description="how many at most"),
-    ] = 100
+    ] = DEFAULT_LIMIT
+    limit: Annotated[Limit, Field(description="as in every list: goes before `count`")] = DEFAULT_LIMIT
+    after: Annotated[
+        Annotated[str, Field(pattern="^[0-9]{0,9}$")],
+        Field(description="as in every list, the `next` of the page before: goes before `start_index`"),
+    ] = ""
     language: Annotated[_Text, Field(description="of the texts: a tag such as `pt-BR`, or an English name")] = "english"
     include_ineligible: Annotated[
         AskedFlag, Field(description="also those that the member may not have, with the reason")
@@ -414,12 +420,18 @@ class MemberRewardsQuery(Query):
     sort: Annotated[Sort, Field(description="`-` is descending")] = "rank,points_to_be_redeemed"
     format: Annotated[Format, _FORMAT] = "typed"
 
+    @property
+    def window(self) -> slice:
+        """Which of the rewards, by whichever names it was asked."""
+        start = int(self.after) if self.after else self.start_index
+        return slice(start, start + (self.limit if "limit" in self.model_fields_set else self.count))
+
 
 @operation("GET", "/members/{ref}/rewards", scope="read", tag="Rewards", summary="The rewards that a member may have")
 def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -> MemberRewards:
     """The rewards that are to be had now, that the member is eligible for, and whose rule says
     `include_in_api_response`; whether the points suffice is not asked. A gift of campaigns is to be had while one of them
-    is on. Texts are in `language`, else in the shop's own."""
+    is on, and nothing while the program is switched off. Texts are in `language`, else in the shop's own."""
     shop = _shop(call)
     member_id = find(call.session, call.shop_id, ref)
     there = _to_be_had(call)
@@ -433,9 +445,9 @@ def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -
         if in_api and (refusal is None or query.include_ineligible)
     ]
     ordered = _sorted(wanted, query.sort)
-    page = ordered[query.start_index : query.start_index + query.count]
+    page = ordered[query.window]
     infos = _coupons_infos(call.session, call.shop_id, [reward for reward, _ in page])
-    after = query.start_index + len(page)
+    after = query.window.start + len(page)
     return MemberRewards(
         items=[_for_member(call, each, infos[each.id], refusal, language, query.format) for each, refusal in page],
         next=str(after) if page and after < len(ordered) else None,
@@ -443,7 +455,10 @@ def list_member_rewards(call: Call, ref: MemberRef, query: MemberRewardsQuery) -
 
 
 def _to_be_had(call: Call) -> list[rewards.Reward]:
-    """What is available now; gifts that belong to campaigns only with the one that is on."""
+    """What is available now, nothing while the program is off; gifts of campaigns only with the one that is on."""
+    _, settings = programs.current(call.shop_id)
+    if not settings.enabled:
+        return []
     campaign = campaigns.current(call.shop_id, call.now)
     on = campaign.gifts if campaign is not None else ()
     return [

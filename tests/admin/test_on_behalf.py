@@ -114,6 +114,15 @@ def test_what_a_customer_cannot_have_nobody_can_have_for_them(desk: Desk, shop: 
     assert rows(shop, "select 1 from manual_change where shop_id = :shop") == []
 
 
+def test_nobody_redeems_for_a_customer_while_the_program_is_switched_off(desk: Desk, shop: TestShop) -> None:
+    member, five_off = member_with(shop, 1_000), reward(shop, FIVE_OFF)
+    shop.set_program(enabled=False)
+    answer = redeem_for(desk, member, five_off.public_id)
+    assert answer.status_code == 409
+    assert "switched off" in said(answer)
+    assert has(shop, member).available == 1_000
+
+
 def test_for_an_erased_customer_nothing_is_redeemed(desk: Desk, shop: TestShop) -> None:
     member = member_with(shop, 1_000)
     five_off = reward(shop, FIVE_OFF)

@@ -92,6 +92,24 @@ def test_what_is_edited_later_is_not_announced_again(shop: TestShop, ada: int) -
     assert bob != ada
 
 
+def test_a_program_that_is_off_announces_when_it_is_on_again(shop: TestShop, ada: int, time: BusinessTime) -> None:
+    shop.set_program(enabled=False)
+    made = reward(shop, FIVE_OFF, **PUSH)
+    for _ in range(3):
+        assert told(shop, made) == []
+        time.advance(hours=1, minutes=1)
+    shop.set_program(enabled=True)
+    assert told(shop, made) == [ada]
+
+
+def test_who_comes_to_a_level_while_the_program_is_off_is_told_of_no_reward(shop: TestShop, ada: int) -> None:
+    reward(shop, FIVE_OFF, **PUSH, **GOLD_ONLY)
+    assert told(shop) == []
+    shop.set_program(enabled=False)
+    set_tier(shop, ada, "gold")
+    assert told(shop) == []
+
+
 def test_once_means_once_though_the_outbox_forgets(shop: TestShop, ada: int, time: BusinessTime) -> None:
     made = reward(shop, FIVE_OFF, **PUSH, **GOLD_ONLY)
     set_tier(shop, ada, "gold")

@@ -376,6 +376,14 @@ def test_what_is_kept_out_of_the_api_is_not_in_it_for_who_is_not_eligible_either
     assert names(api.get(f"/members/{member}/rewards", include_ineligible="true")) == ["either"]
 
 
+def test_while_the_program_is_switched_off_a_member_may_have_nothing(api: Api) -> None:
+    member = api.member()
+    make(api, reward_name="Always")
+    assert names(api.get(f"/members/{member}/rewards")) == ["Always"]
+    api.shop.set_program(enabled=False)
+    assert names(api.get(f"/members/{member}/rewards", include_ineligible="true")) == []
+
+
 def test_a_gift_of_campaigns_is_listed_while_one_is_on(api: Api, time: BusinessTime) -> None:
     time.set("2026-11-23T06:50:00Z")
     member = api.member()
@@ -427,11 +435,23 @@ def test_start_index_and_count_cut_the_list(api: Api) -> None:
     assert names(api.get(f"/members/{member}/rewards", start_index=9)) == []
 
 
+def test_the_list_is_paged_by_limit_and_after_like_every_other(api: Api) -> None:
+    member = api.member()
+    for number in range(5):
+        make(api, reward_name=f"Gift {number}", points_to_be_redeemed=number)
+    pages, after = [], ""
+    while after is not None and len(pages) < 5:
+        page = api.get(f"/members/{member}/rewards", limit=2, after=after)
+        pages.append(names(page))
+        after = page.json["next"]
+    assert pages == [["Gift 0", "Gift 1"], ["Gift 2", "Gift 3"], ["Gift 4"]]
+
+
 @pytest.mark.parametrize(
     "query",
     [
         {"start_index": "-1"}, {"start_index": "x"}, {"count": "0"}, {"count": "1001"}, {"sort": "name"},
-        {"sort": "rank,rank"}, {"include_ineligible": "maybe"},
+        {"sort": "rank,rank"}, {"include_ineligible": "maybe"}, {"limit": "0"}, {"limit": "1001"}, {"after": "x"},
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_named(api: Api, query: dict[str, str]) -> None:

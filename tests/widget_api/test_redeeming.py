@@ -356,6 +356,25 @@ def test_each_refusal_has_its_own_code_and_changes_nothing(
     assert not shown["C"]["redeemable"] and not shown["B"]["redeemable"]
 
 
+def test_a_program_that_is_switched_off_offers_nothing_and_refuses_all(
+    rich: Widget, offer: Callable[..., str], shop: TestShop
+) -> None:
+    reward = offer()
+    offer(reward_name="Pay", reward_id="pay", reward_type="cashback", reward_sub_type=None, reward_value=None,
+          points_to_be_redeemed=None, point_value="2")  # fmt: skip
+    had = redeem(rich, reward).json
+    shop.set_program(enabled=False)
+    assert rich.me()["rewards"] == []
+    refusal = redeem(rich, reward)
+    assert (refusal.status_code, refusal.json["code"]) == (409, "reward_inactive")
+    assert refusal.json["detail"] == "This reward is not available at the moment."
+    for door in ("quote", "hold"):
+        refusal = rich.call(f"me/cashback/{door}", "POST", json={"order_total": "10.00"})
+        assert (refusal.status_code, refusal.json["code"]) == (409, "cashback_unavailable")
+    assert [(each["id"], each["can_return"]) for each in mine(rich)] == [(had["id"], True)]
+    assert rich.call(f"me/redemptions/{had['id']}/return", "POST").json["status"] == "returned"
+
+
 def test_a_reward_that_nobody_knows_is_not_found(rich: Widget) -> None:
     for reward in ("0" * 24, "f" * 24, "7", "", "x" * 24):
         assert redeem(rich, reward).status_code == 404

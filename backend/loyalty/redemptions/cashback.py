@@ -23,6 +23,7 @@ from backend.ledger.posting import AnySession, Author
 from backend.loyalty.coupons import coupons
 from backend.loyalty.eligibility import eligibility, member_facts
 from backend.loyalty.orders import awards
+from backend.loyalty.program import programs
 from backend.loyalty.redemptions import issuing, redemptions
 from backend.loyalty.redemptions.endings import CASHBACK
 from backend.loyalty.rewards import rewards
@@ -105,8 +106,11 @@ def best(campaigns: Iterable[Reward]) -> Reward | None:
 def available_to(session: AnySession, shop: ShopFacts, member_id: int, now: datetime) -> Reward:
     """The cashback campaign that this member uses: active, in its dates, for their tier or segment (S0.8), and the best.
 
-    Raises CashbackUnavailable.
+    Raises CashbackUnavailable, also while the program is switched off.
     """
+    _, settings = programs.current(shop.id)
+    if not settings.enabled:
+        raise CashbackUnavailable()
     on = [
         each
         for each in rewards.current(shop.id)

@@ -270,6 +270,9 @@ def _judge(
     facts: Facts | None = None,
 ) -> dict[str, Any]:
     """Refuse what the rules refuse; the attributes as they are kept. Without `facts` the member's are read if needed."""
+    _, settings = programs.current(shop.id)
+    if not settings.enabled:
+        raise Conflict("The program is switched off: nothing can be redeemed.", code="reward_inactive")
     if reward.type == CASHBACK:
         raise Conflict("Cashback is used at the checkout.", code="reward_inactive")
     if not rewards.is_available(reward, now):

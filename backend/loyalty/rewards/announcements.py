@@ -7,7 +7,7 @@ not matter; who joined after the announcement had begun finds it in the widget.
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -26,6 +26,8 @@ from backend.loyalty.shops.shops import ShopFacts
 
 PURPOSE = "reward_available"
 LOOKED_AT_ONCE = 100
+LOOK_AGAIN_WHILE_OFF = timedelta(hours=1)
+"""When to ask anew whether a program that is switched off is on."""
 WAITS = (
     "(select shop_id, reward_id, last_member_id from reward_announcement where due_at <= %(now)s order by due_at limit 1)"
     " union all (select shop_id, member_id, null from reward_look order by at limit 1) limit 1"
@@ -70,8 +72,8 @@ def _announce(session: AnySession, due: Any, now: datetime, limit: int) -> int:
     shop = shops.facts(due.shop_id)
     reward = rewards.find(session, shop.id, due.reward_id)
     _, settings = programs.current(shop.id)
-    if not _is_on_offer(reward, now):
-        until = _next_campaign(reward, now)
+    if not settings.enabled or not _is_on_offer(reward, now):
+        until = _next_campaign(reward, now) if settings.enabled else now + LOOK_AGAIN_WHILE_OFF
         session.execute(_WAIT, {"shop": shop.id, "reward": reward.id, "until": until})
         return 1
     ids: list[int] = []
@@ -111,9 +113,10 @@ def _look_at_changed(session: AnySession, now: datetime) -> int:
         by_shop.setdefault(row.shop_id, []).append(row)
     for shop_id, rows in sorted(by_shop.items()):
         shop = shops.facts(shop_id)
+        _, settings = programs.current(shop_id)
         offered = [
             reward
-            for reward in rewards.current(shop_id)
+            for reward in (rewards.current(shop_id) if settings.enabled else ())
             if has_push_text(reward.definition) and _is_restricted(reward) and _is_on_offer(reward, now)
         ]
         facts = _facts(session, shop, offered, [row.member_id for row in rows], now)
