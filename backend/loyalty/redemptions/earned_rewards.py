@@ -144,8 +144,6 @@ def _have(
         issuing.issue(session, shop, redemption, *free, now)
     elif redemption.status == "issued":
         issuing.tell(session, redemption, "reward_issued")
-    if redemption.status == "issued":
-        issuing.tell(session, redemption, "reward_issued")
     if reward.coupon_source in ("made", "each") and (free is None or free[0] % coupons.TAKEN_PER_LOOK == 0):
         coupons.ask_refill(session, shop.id, reward.id)
     return redemption
