@@ -74,7 +74,7 @@ def install(session: Any, shop: InstalledShop, tokens: Tokens, *, now: datetime)
     known = session.execute(select(ShopifyShop.shop_id).where(ShopifyShop.domain == shop.domain)).scalar()
     shop_id = _make(session, shop, now) if known is None else int(known)
     if known is not None:
-        name_locks.hold(session, shop_id, *deliveries.WHOLE_SHOP)
+        name_locks.hold(session, shop_id, *name_locks.WHOLE_SHOP)
     row = session.execute(
         select(ShopifyShop)
         .where(ShopifyShop.shop_id == shop_id)

@@ -22,7 +22,6 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
@@ -32,6 +31,7 @@ from sqlalchemy import select, text
 from backend import clock, outbox
 from backend.db import RETRIED_SQLSTATES, sqlstate
 from backend.ledger.posting import AnySession
+from backend.loyalty import name_locks
 from backend.loyalty.redemptions import issuing
 from backend.loyalty.shops import shopify_shops
 from backend.loyalty.shops.shops import SHOPIFY, ShopFacts
@@ -281,8 +281,7 @@ def _look_after(session: AnySession, shop: ShopFacts, reward_id: int, now: datet
 
 def _alone(session: AnySession, shop_id: int, reward_id: int) -> None:
     """Be the only one that looks after this reward, for all that have asked by now."""
-    name = blake2b(f"refill|{shop_id}|{reward_id}".encode(), digest_size=8).digest()
-    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": int.from_bytes(name, signed=True)})
+    name_locks.hold(session, shop_id, "refill", str(reward_id))
     session.execute(
         text(
             "delete from coupon_refill r using (select shop_id, id from coupon_refill where shop_id = :shop"

@@ -22,6 +22,7 @@ from backend.loyalty import name_locks
 from backend.loyalty.bonuses import occasions
 from backend.loyalty.coupons import coupons
 from backend.loyalty.members import customer_merges, data_requests, members, redactions
+from backend.loyalty.name_locks import WHOLE_SHOP
 from backend.loyalty.orders import order_looks, orders
 from backend.loyalty.referrals import referral_codes, referrals
 from backend.loyalty.shops import shopify_shops, shops
@@ -60,7 +61,6 @@ _ACCEPTED_ELSEWHERE = "This version of Lagniappe does not know what it is about,
 
 Name = tuple[int, str, str]
 """A shop, a kind of thing and what the platform calls it."""
-WHOLE_SHOP = ("shop", "")
 Tell = Callable[[AnySession, int, DataRequested], None]
 """Lets the team of a shop know, in the same transaction; letters are written above the rules of the business."""
 
@@ -287,15 +287,10 @@ def _lock(session: AnySession, batch: Iterable[Claimed]) -> None:
     for shop_id in {shop_id for shop_id, kind, _ in whole if kind == "customer"}:
         alone |= _other_names(session, shop_id, whole)
     # A code is no such name: who has it is locked below, and popular codes would make all orders wait for each other.
-    keys = {name_locks.key(*name): True for name in alone if name[1] not in ("code", "advocate")}
-    for shop_id in shops_touched:
-        keys.setdefault(name_locks.key(shop_id, *WHOLE_SHOP), False)
-    session.execute(
-        text(
-            "select case when alone then pg_advisory_xact_lock(key) else pg_advisory_xact_lock_shared(key) end"
-            " from unnest(cast(:keys as bigint[]), cast(:alone as boolean[])) as t (key, alone)"
-        ),
-        {"keys": sorted(keys), "alone": [keys[key] for key in sorted(keys)]},
+    name_locks.hold_all(
+        session,
+        alone=[name_locks.key(*name) for name in alone if name[1] not in ("code", "advocate")],
+        shared=[name_locks.key(shop_id, *WHOLE_SHOP) for shop_id in shops_touched],
     )
     for shop_id in sorted(shops_touched):
         _lock_orders(session, shop_id, alone, whole)

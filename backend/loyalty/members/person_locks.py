@@ -13,8 +13,6 @@ from backend.loyalty import name_locks
 from backend.loyalty.members import blocking
 from backend.models import Member
 
-WHOLE_SHOP = ("shop", "")
-
 
 def hold(session: AnySession, shop_id: int, member_ids: Sequence[int], *names: tuple[str, str]) -> list[Member]:
     """Hold these members, first in a transaction, with the accounts that were merged into them and those of everybody whose
@@ -30,14 +28,7 @@ def hold(session: AnySession, shop_id: int, member_ids: Sequence[int], *names: t
         {"shop": shop_id, "members": list(member_ids)},
     ).scalars()
     alone = {name_locks.key(shop_id, *name) for name in (*(("customer", each) for each in external), *names)}
-    keys = dict.fromkeys(alone, True) | {name_locks.key(shop_id, *WHOLE_SHOP): False}
-    session.execute(
-        text(
-            "select case when alone then pg_advisory_xact_lock(key) else pg_advisory_xact_lock_shared(key) end"
-            " from unnest(cast(:keys as bigint[]), cast(:alone as boolean[])) as t (key, alone)"
-        ),
-        {"keys": sorted(keys), "alone": [keys[key] for key in sorted(keys)]},
-    )
+    name_locks.hold_all(session, alone, shared=[name_locks.key(shop_id, *name_locks.WHOLE_SHOP)])
     session.execute(
         text("select 1 from orders where shop_id = :shop and member_id = any(:members) order by id for no key update"),
         {"shop": shop_id, "members": list(member_ids)},
