@@ -5,7 +5,7 @@ and nothing else: the function `drain` of `backend/jobs/inbox.py`, on the queue 
 nothing: the clock process finds what waits. So ringing may fail, but it may never hold up or break what rings: the
 thread of a web request only leaves a note, and the ringer of its process takes the notes to the queue.
 
-What RQ 3.0 does with jobs was measured (reference/reliability.md section 2). From that follows: no retries, no
+What RQ 3.0 does with jobs was measured (reliability, section 2). From that follows: no retries, no
 schedules, no results, no callbacks, JSON instead of pickle, and a job class that runs only what is on our list.
 """
 

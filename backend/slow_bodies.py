@@ -1,4 +1,4 @@
-"""Frees the web server's threads from bodies that never arrive (reference/reliability.md, F-15).
+"""Frees the web server's threads from bodies that never arrive (reliability F-15).
 
 granian gives a request to one of its few threads as soon as its head is there; reading the body then waits in that
 thread, without a limit. A phone that lost its network in the middle of a request would keep the thread for ever, and

@@ -1,7 +1,7 @@
 """Secrets at rest: Fernet with key rotation, each ciphertext bound to its shop and its purpose.
 
 A bare Fernet token is not bound to its row: shop A's ciphertext would decrypt in shop B's row
-(reference/reliability.md section 3). So the plaintext carries both and opening checks them.
+(reliability, section 3). So the plaintext carries both and opening checks them.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a server that was killed left behind: processes, pid files, locks (reference/reliability.md, F-46)."""
+"""What a server that was killed left behind: processes, pid files, locks (reliability F-46)."""
 
 import os
 import signal
