@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import flask_migrate
-import orjson
 
 from backend import clock, queue, strict_json
 from backend.cli_demo import demo
@@ -16,7 +15,7 @@ from backend.cli_machine import up
 from backend.cli_processes import clock as clock_process
 from backend.cli_processes import time_commands, worker
 from backend.cli_staff import staff
-from backend.command import application
+from backend.command import application, print_json, require_shop
 from backend.config import Config
 from backend.db import retrying, transaction
 from backend.errors import BadInput, Conflict, NotFound
@@ -27,7 +26,8 @@ from backend.loyalty.deliveries import deliveries
 from backend.loyalty.program import programs
 from backend.loyalty.rewards import rewards
 from backend.loyalty.shops import shops
-from backend.models import Delivery, Shop
+from backend.models import Delivery
+from backend.platforms.events import time_text
 from backend.shopify import code_audit
 from backend.shopify import orders as shopify_orders
 from backend.staff import invitations
@@ -41,10 +41,6 @@ CODES_AT_ONCE = 10_000
 @click.group()
 def main() -> None:
     """Lagniappe: a loyalty program for any store, on a ledger that can be audited."""
-
-
-def _print(document: Any) -> None:
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
 
 
 @main.command()
@@ -88,7 +84,7 @@ def create_shop(
             rehearsal=config.is_rehearsal,
         )
         programs.start(session, made.shop, now)
-        _print(
+        print_json(
             {
                 "shop_id": str(made.shop.id),
                 "webhook_url": f"{config.base_url}/webhooks/{platform}/{made.shop.id}",
@@ -117,7 +113,7 @@ def export_shop(shop_id: int, file: Path) -> None:
             raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
         finally:
             unfinished.unlink(missing_ok=True)
-        _print({"file": str(file), "bytes": file.stat().st_size})
+        print_json({"file": str(file), "bytes": file.stat().st_size})
 
 
 @shop.command("import")
@@ -146,7 +142,7 @@ def import_shop(shop_id: int | None, domain: str | None, file: Path) -> None:
                 rehearsal=config.is_rehearsal,
             )
             shop_id = made.shop_id
-        _require_shop(session, shop_id)
+        require_shop(session, shop_id)
         secrets = (
             {
                 "webhook_url": f"{config.base_url}/webhooks/{made.shop.platform}/{shop_id}",
@@ -159,7 +155,7 @@ def import_shop(shop_id: int | None, domain: str | None, file: Path) -> None:
             else {}
         )
         rows = exports.bring_in(session, shop_id, opened)
-        _print({"shop_id": str(shop_id), **secrets, "rows": rows})
+        print_json({"shop_id": str(shop_id), **secrets, "rows": rows})
 
 
 def _show_progress(done: int, total: int) -> None:
@@ -181,9 +177,9 @@ def key() -> None:
 def create_key(shop_id: int, label: str, scopes: tuple[str, ...]) -> None:
     """Make a key and print it; it is shown only now. With the scope `read` alone it may look and not touch (S3.26)."""
     with application(), transaction() as session:
-        _require_shop(session, shop_id)
+        require_shop(session, shop_id)
         made = shops.new_api_key(session, shop_id, clock.now(), label=label, scopes=scopes)
-        _print({"shop_id": str(shop_id), "label": label, "scopes": list(scopes), "api_key": made})
+        print_json({"shop_id": str(shop_id), "label": label, "scopes": list(scopes), "api_key": made})
 
 
 @key.command("revoke")
@@ -192,8 +188,8 @@ def create_key(shop_id: int, label: str, scopes: tuple[str, ...]) -> None:
 def revoke_key(shop_id: int, label: str) -> None:
     """Revoke the keys of that label."""
     with application(), transaction() as session:
-        _require_shop(session, shop_id)
-        _print({"revoked": shops.revoke_api_keys(session, shop_id, label, clock.now())})
+        require_shop(session, shop_id)
+        print_json({"revoked": shops.revoke_api_keys(session, shop_id, label, clock.now())})
 
 
 @main.group()
@@ -206,8 +202,8 @@ def program() -> None:
 def show_program(shop_id: int) -> None:
     """Print the settings in force as JSON."""
     with application(), transaction() as session:
-        _require_shop(session, shop_id)
-        _print(programs.version_for(session, shop_id, clock.now()).settings)
+        require_shop(session, shop_id)
+        print_json(programs.version_for(session, shop_id, clock.now()).settings)
 
 
 @program.command("set")
@@ -221,7 +217,7 @@ def set_program(shop_id: int, file: Path) -> None:
         document = strict_json.parse(raw)
         if not isinstance(document, dict):
             raise BadInput("The settings should be a JSON object.")
-        _require_shop(session, shop_id)
+        require_shop(session, shop_id)
         version = programs.set_program(
             session,
             shop_id,
@@ -230,7 +226,7 @@ def set_program(shop_id: int, file: Path) -> None:
             now=clock.now(),
             rehearsal=config.is_rehearsal,
         )
-        _print({"version": version.version, "in_force_from": _text(version.in_force_from)})
+        print_json({"version": version.version, "in_force_from": time_text(version.in_force_from)})
 
 
 @main.group()
@@ -244,7 +240,7 @@ def check_ledger(shop_id: int | None) -> None:
     """Prove the ledger's invariants on the data. Status 1 if there is any violation."""
     with application(), transaction() as session:
         report = ledger_check.check(session, clock.now(), clock.wall(), shop_id)
-        _print(report.as_document())
+        print_json(report.as_document())
     sys.exit(1 if report.violations else 0)
 
 
@@ -265,7 +261,7 @@ def import_codes(shop_id: int, reward: str, file: Path) -> None:
     with application():
         codes = _codes(file)
         with transaction() as session:
-            _require_shop(session, shop_id)
+            require_shop(session, shop_id)
             reward_id = rewards.find_id(session, shop_id, reward)
         reports = [
             _add_codes(shop_id, reward_id, codes[begin : begin + CODES_AT_ONCE], begin + 1)
@@ -274,7 +270,7 @@ def import_codes(shop_id: int, reward: str, file: Path) -> None:
         refused = [
             {"line": each.line, "code": each.code, "reason": each.reason} for one in reports for each in one.refused
         ]
-        _print({"added": sum(each.added for each in reports), "refused": refused})
+        print_json({"added": sum(each.added for each in reports), "refused": refused})
 
 
 def _codes(file: Path) -> list[str]:
@@ -308,9 +304,9 @@ def list_webhooks(shop_id: int | None, state: str | None, limit: int) -> None:
     """Print the newest deliveries as JSON."""
     with application(), transaction() as session:
         if shop_id is not None:
-            _require_shop(session, shop_id)
+            require_shop(session, shop_id)
         found = deliveries.newest(session, shop_id, state, limit)
-        _print({"items": [_delivery(each) for each in found]})
+        print_json({"items": [_delivery(each) for each in found]})
 
 
 @webhooks.command("replay")
@@ -323,10 +319,10 @@ def replay_webhooks(shop_id: int | None, row_id: int | None) -> None:
     with application():
         with transaction() as session:
             if shop_id is not None:
-                _require_shop(session, shop_id)
+                require_shop(session, shop_id)
             replayed = deliveries.replay_failed(session, clock.wall(), shop_id, row_id)
             queue.enqueue_after_commit(deliveries.DRAIN)
-        _print({"replayed": replayed})
+        print_json({"replayed": replayed})
 
 
 @webhooks.command("reconcile")
@@ -335,16 +331,11 @@ def reconcile_webhooks(shop_id: int) -> None:
     """Compare a shop's orders and codes with Shopify's now, instead of when its turn comes: a worker or the clock does it."""
     with application():
         with transaction() as session:
-            _require_shop(session, shop_id)
+            require_shop(session, shop_id)
             if not shopify_orders.ask_now(session, shop_id, clock.wall()):
                 raise Conflict(f"The app is not installed in shop {shop_id}.", code="not_installed")
             code_audit.ask(session, shop_id)
-        _print({"asked": True})
-
-
-def _require_shop(session: Any, shop_id: int) -> None:
-    if session.get(Shop, shop_id) is None:
-        raise NotFound(f"There is no shop {shop_id}.")
+        print_json({"asked": True})
 
 
 def _delivery(delivery: Delivery) -> dict[str, Any]:
@@ -356,12 +347,8 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "state": delivery.state,
         "error": delivery.error,
         "tries": delivery.tries,
-        "received_at": _text(delivery.received_at),
+        "received_at": time_text(delivery.received_at),
     }
-
-
-def _text(at: Any) -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at is not None else None
 
 
 main.add_command(up)

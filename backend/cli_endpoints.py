@@ -3,17 +3,15 @@
 from typing import Any
 
 import click
-import orjson
 
 from backend import clock
-from backend.command import application
+from backend.command import application, print_json, require_shop
 from backend.config import Config
 from backend.db import transaction
 from backend.errors import NotFound
 from backend.loyalty.notifications import endpoints as addresses
 from backend.loyalty.notifications import outgoing_events
 from backend.loyalty.notifications.endpoints import Endpoint
-from backend.models import Shop
 
 
 @click.group()
@@ -30,7 +28,7 @@ def add_endpoint(shop_id: int, url: str, types: tuple[str, ...], description: st
     """Make an endpoint and print it with its secret, which is shown only now."""
     with application() as app, transaction() as session:
         config: Config = app.config["LAGNIAPPE"]
-        _require_shop(session, shop_id)
+        require_shop(session, shop_id)
         made = addresses.add(
             session,
             shop_id,
@@ -40,7 +38,7 @@ def add_endpoint(shop_id: int, url: str, types: tuple[str, ...], description: st
             description=description,
             is_rehearsal=config.is_rehearsal,
         )
-        _print(_endpoint(addresses.find(session, shop_id, made.id)) | {"secret": made.secret})
+        print_json(_endpoint(addresses.find(session, shop_id, made.id)) | {"secret": made.secret})
 
 
 @endpoints.command("list")
@@ -48,8 +46,8 @@ def add_endpoint(shop_id: int, url: str, types: tuple[str, ...], description: st
 def list_endpoints(shop_id: int) -> None:
     """Print a shop's endpoints, without their secrets."""
     with application(), transaction() as session:
-        _require_shop(session, shop_id)
-        _print({"items": [_endpoint(each) for each in addresses.all_of(session, shop_id)]})
+        require_shop(session, shop_id)
+        print_json({"items": [_endpoint(each) for each in addresses.all_of(session, shop_id)]})
 
 
 @endpoints.command("remove")
@@ -58,11 +56,11 @@ def list_endpoints(shop_id: int) -> None:
 def remove_endpoint(shop_id: int, endpoint_id: int) -> None:
     """Send nothing more to an endpoint."""
     with application(), transaction() as session:
-        _require_shop(session, shop_id)
+        require_shop(session, shop_id)
         if all(each.id != endpoint_id for each in addresses.all_of(session, shop_id)):
             raise NotFound(f"Shop {shop_id} has no endpoint {endpoint_id}.")
         outgoing_events.remove_endpoint(session, shop_id, endpoint_id, clock.wall())
-        _print({"removed": str(endpoint_id)})
+        print_json({"removed": str(endpoint_id)})
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
@@ -73,12 +71,3 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "types": endpoint.types,
         "state": endpoint.state,
     }
-
-
-def _require_shop(session: Any, shop_id: int) -> None:
-    if session.get(Shop, shop_id) is None:
-        raise NotFound(f"There is no shop {shop_id}.")
-
-
-def _print(document: Any) -> None:
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())

@@ -11,6 +11,7 @@ from backend import clock as clocks
 from backend import queue, rehearsal
 from backend.command import application
 from backend.errors import BadInput
+from backend.platforms.events import time_text
 
 _STEP = re.compile(r"([0-9]{1,10})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -59,7 +60,7 @@ def advance(step: str) -> None:
         time.sleep(rehearsal.SEEN_AFTER_SECONDS + 0.05)  # every process reads the new time by then
         for job in SCHEDULE:
             queue.bell().ring(job.name)
-        now = clocks.now().replace(microsecond=0).isoformat().replace("+00:00", "Z")
+        now = time_text(clocks.now().replace(microsecond=0))
         click.echo(orjson.dumps({"now": now, "offset_seconds": ahead}).decode())
 
 

@@ -3,15 +3,14 @@
 from typing import Any
 
 import click
-import orjson
 from sqlalchemy import select
 
 from backend import clock
-from backend.command import application
+from backend.command import application, print_json, require_shop
 from backend.config import Config
 from backend.db import transaction
 from backend.errors import NotFound
-from backend.models import Shop, Staff
+from backend.models import Staff
 from backend.staff import accounts, invitations, rights, two_factor
 from backend.staff.invitations import Links
 
@@ -28,8 +27,8 @@ def staff() -> None:
 def list_staff(shop_id: int) -> None:
     """Print who is on the team of a shop."""
     with application(), transaction() as session:
-        _require_shop(session, shop_id)
-        _print(
+        require_shop(session, shop_id)
+        print_json(
             [
                 {
                     "email": each.email,
@@ -51,11 +50,11 @@ def list_staff(shop_id: int) -> None:
 def invite(shop_id: int, email: str, name: str, role: str) -> None:
     """Invite somebody by mail, and print the link as well."""
     with application() as app, transaction() as session:
-        _require_shop(session, shop_id)
+        require_shop(session, shop_id)
         person = invitations.invite(
             session, shop_id, clock.now(), email=email, name=name, rights=rights.ROLES[role], author=AUTHOR
         )
-        _print({"email": person.email, "url": invitations.link_for(session, _links(app), shop_id, person.id)})
+        print_json({"email": person.email, "url": invitations.link_for(session, _links(app), shop_id, person.id)})
 
 
 @staff.command("reset")
@@ -65,7 +64,7 @@ def invite(shop_id: int, email: str, name: str, role: str) -> None:
 def reset(shop_id: int, email: str, two_factor: bool) -> None:
     """Print a link with which somebody chooses a new password; it works for an hour."""
     with application() as app, transaction() as session:
-        _require_shop(session, shop_id)
+        require_shop(session, shop_id)
         person = session.execute(
             select(Staff).where(Staff.shop_id == shop_id, Staff.email == email.lower(), Staff.status == "active")
         ).scalar_one_or_none()
@@ -74,7 +73,7 @@ def reset(shop_id: int, email: str, two_factor: bool) -> None:
         if two_factor:
             _turn_off(session, person)
         url = invitations.reset_link_for(session, _links(app), shop_id, person.id)
-        _print({"email": person.email, "url": url})
+        print_json({"email": person.email, "url": url})
 
 
 def _turn_off(session: Any, person: Staff) -> None:
@@ -84,12 +83,3 @@ def _turn_off(session: Any, person: Staff) -> None:
 def _links(app: Any) -> Links:
     config: Config = app.config["LAGNIAPPE"]
     return Links(config.secret_keys, config.base_url)
-
-
-def _require_shop(session: Any, shop_id: int) -> None:
-    if session.get(Shop, shop_id) is None:
-        raise NotFound(f"There is no shop {shop_id}.")
-
-
-def _print(document: Any) -> None:
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())

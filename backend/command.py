@@ -1,11 +1,13 @@
-"""What every command stands on: the app on the servers of its environment."""
+"""What every command stands on: the app on the servers of its environment, its shop, and how it answers."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 import flask_migrate
+import orjson
 import psycopg
 from flask import Flask
 from sqlalchemy import text
@@ -14,7 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from backend.app import create_app
 from backend.db import is_away, sqlstate, transaction
 from backend.embedded import filled_in
-from backend.errors import LagniappeError
+from backend.errors import LagniappeError, NotFound
+from backend.ledger.posting import AnySession
+from backend.models import Shop
 
 _UNDEFINED_TABLE = "42P01"
 
@@ -45,6 +49,17 @@ def application() -> Iterator[Flask]:
         if sqlstate(error) == _UNDEFINED_TABLE:
             raise click.ClickException("The database has no tables yet: run lagniappe migrate first.") from error
         raise
+
+
+def print_json(document: Any) -> None:
+    """The answer of a command, for people and programs."""
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+def require_shop(session: AnySession, shop_id: int) -> None:
+    """Raises NotFound."""
+    if session.get(Shop, shop_id) is None:
+        raise NotFound(f"There is no shop {shop_id}.")
 
 
 def _make_first_tables() -> None:

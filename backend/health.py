@@ -1,7 +1,6 @@
 """Is it alive, is it ready, what waits: for load balancers, people on call and Prometheus. No personal data."""
 
 import logging
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -14,6 +13,7 @@ from sqlalchemy import text
 from backend import clock, queue
 from backend.config import Config
 from backend.db import db
+from backend.platforms.events import time_text
 
 blueprint = Blueprint("health", __name__)
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def ready() -> Response:
 @blueprint.get("/status")
 def status() -> Response:
     """Counts and ages (seconds) of what waits."""
-    return _json({"now": _text(clock.now()), "queue": "ok" if _queue_answers() else "away"} | _waiting())
+    return _json({"now": time_text(clock.now()), "queue": "ok" if _queue_answers() else "away"} | _waiting())
 
 
 @blueprint.get("/metrics")
@@ -95,7 +95,3 @@ def _json(document: dict[str, Any], status: int = 200) -> Response:
     answer = Response(orjson.dumps(document), status=status, mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def _text(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")

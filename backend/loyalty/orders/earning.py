@@ -8,7 +8,7 @@ examples. Money is exact (`Decimal`, `Fraction`), never a float.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from math import lcm
@@ -32,6 +32,7 @@ from backend.loyalty.orders.order_sums import (
 )
 from backend.loyalty.program.settings import Earn
 from backend.money import quantum
+from backend.platforms.events import time_text
 
 __all__ = [
     "MAX_POINTS",
@@ -180,8 +181,8 @@ def why(
             ],
             "excluded": [{"what": what, "amount": amount(value)} for what, value in made.excluded],
             "note": made.note,
-            "due_at": _time_text(due_at),
-            "expires_at": _time_text(expires_at),
+            "due_at": time_text(due_at) if due_at else None,
+            "expires_at": time_text(expires_at) if expires_at else None,
             **({"rules": list(made.rules)} if made.rules else {}),
         }
 
@@ -397,7 +398,3 @@ def _amount_text(amount: Decimal, currency: str) -> str:
 def _factor_text(factor: Fraction) -> str:
     """ "1.5", to four places."""
     return f"{(Decimal(factor.numerator) / factor.denominator).quantize(Decimal('0.0001')).normalize():f}"
-
-
-def _time_text(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

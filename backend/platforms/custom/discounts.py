@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import requests
@@ -18,6 +18,7 @@ from backend.errors import MalformedJson
 from backend.platforms import outgoing
 from backend.platforms.base import Never, TryAgain
 from backend.platforms.custom.signature import sign
+from backend.platforms.events import time_text
 
 Kind = Literal["fixed_amount", "percentage", "free_shipping", "gift"]
 
@@ -69,7 +70,7 @@ def create(
         "minimum_subtotal": minimum_subtotal,
         "usage_limit": 1,
         "customer_id": customer_id,
-        "expires_at": None if expires_at is None else expires_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "expires_at": None if expires_at is None else time_text(expires_at),
     }
     answer = _send(call, "discount.create", data, wall, session)
     if answer.status == 409:
