@@ -4,12 +4,13 @@ they were held for or spent on ends, and codes are kept in stock."""
 from backend import clock
 from backend.db import transaction
 from backend.jobs.draining import in_batches
+from backend.ledger import posting
 from backend.loyalty.bonuses import birthdays as birthday_rules
 from backend.loyalty.coupons import coupons
 from backend.loyalty.orders import awards
 from backend.loyalty.points import expiry
 from backend.loyalty.redemptions import endings
-from backend.loyalty.referrals import referral_judging, referral_rewards
+from backend.loyalty.referrals import referral_facts, referral_rewards
 from backend.loyalty.rewards import announcement_plan, announcements
 from backend.loyalty.segments import segment_due, segment_judging
 from backend.loyalty.shops import shops
@@ -17,7 +18,7 @@ from backend.loyalty.tiers import tier_due, tier_settling
 
 
 def post_due() -> int:
-    return in_batches("points.post_due", _post)
+    return in_batches(posting.POST_DUE, _post)
 
 
 def expire() -> int:
@@ -45,7 +46,7 @@ def tiers() -> int:
 
 
 def reward_referrals() -> int:
-    return in_batches(referral_judging.REWARD, _reward_referrals)
+    return in_batches(referral_facts.REWARD, _reward_referrals)
 
 
 def announce_rewards() -> int:

@@ -26,6 +26,8 @@ Actor = Literal["system", "staff", "customer", "platform"]
 Why = Mapping[str, Any]
 
 NOT_ENOUGH_POINTS = "LG001"
+POST_DUE = "points.post_due"
+"""The doorbell of what posts due awards (`post_due`)."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def give(
             expires_at=expires_at,
         )
         if due <= now:
-            enqueue_after_commit(awards.POST_DUE)
+            enqueue_after_commit(posting.POST_DUE)
     session.add(bonus)
     session.flush()
     return bonus

@@ -14,13 +14,11 @@ from backend.errors import Conflict, NotFound
 from backend.ledger import posting
 from backend.ledger.posting import AnySession, Author
 from backend.loyalty.members import care_log
+from backend.loyalty.referrals import referral_facts
 from backend.loyalty.segments import segment_due
 from backend.loyalty.tiers import tier_due
 from backend.models import Member
 from backend.queue import enqueue_after_commit
-
-POST_DUE = "points.post_due"
-REWARD_REFERRALS = "points.reward_referrals"
 
 
 def block(session: AnySession, shop_id: int, member_id: int, reason: str, author: Author, now: datetime) -> None:
@@ -64,8 +62,8 @@ def unblock(session: AnySession, shop_id: int, member_id: int, reason: str, auth
     tier_due.mark(session, [(shop_id, member_id)], now)
     segment_due.note(session, shop_id, [member_id])
     care_log.note(session, shop_id, member_id, "unblock", author, now, reason=reason)
-    enqueue_after_commit(POST_DUE)
-    enqueue_after_commit(REWARD_REFERRALS)
+    enqueue_after_commit(posting.POST_DUE)
+    enqueue_after_commit(referral_facts.REWARD)
 
 
 def is_blocked(session: AnySession, shop_id: int, member_id: int) -> bool:

@@ -395,7 +395,7 @@ def _look_again(session: AnySession, shop: ShopFacts, kept_id: int, gone_id: int
     tier_due.mark(session, [(shop.id, kept_id)], now)
     tier_settling.settle(session, shop, [kept_id], now)
     segment_due.note(session, shop.id, [kept_id])
-    enqueue_after_commit("points.post_due")
+    enqueue_after_commit(posting.POST_DUE)
 
 
 def accounts_of(session: AnySession, shop_id: int, member_id: int) -> list[Any]:

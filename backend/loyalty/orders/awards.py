@@ -32,7 +32,6 @@ from backend.platforms.events import OrderState, RefundState, refund_from_docume
 from backend.platforms.known_orders import KnownOrder
 from backend.queue import enqueue_after_commit
 
-POST_DUE = "points.post_due"
 MOST_SWEPT_LOTS = 1000
 """Of how many lots that ended together a member hears one by one."""
 _REASONS = {
@@ -63,7 +62,7 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
     the sum as expected. Takes the member's account lock. Running it again changes nothing.
     """
     settings = _settings(session, row)
-    refunds = [refund_of(each) for each in _refunds(session, row)]
+    refunds = [refund_of(each) for each in refunds_of(session, row)]
     made = _outcome(session, shop, row, known.order, refunds, settings)
     received_at = received(known, settings.assign)
     row.received_at = received_at
@@ -81,7 +80,7 @@ def reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, 
 
 def explain(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) -> tuple[int, dict[str, Any]]:
     """What the order should have brought by now, in points, and the sum behind it, also if that is nothing."""
-    refunds = [refund_of(each) for each in _refunds(session, row)]
+    refunds = [refund_of(each) for each in refunds_of(session, row)]
     made = _outcome(session, shop, row, known.order, refunds, _settings(session, row))
     return made.target, _why(row, known, made)
 
@@ -261,7 +260,8 @@ def refund_of(state: RefundState) -> earning.Refund:
     )
 
 
-def _refunds(session: AnySession, row: Order) -> list[RefundState]:
+def refunds_of(session: AnySession, row: Order) -> list[RefundState]:
+    """What was told of the order's refunds."""
     documents = session.execute(
         text("select document from refund where shop_id = :shop and order_external_id = :order"),
         {"shop": row.shop_id, "order": row.external_id},
@@ -324,7 +324,7 @@ def _promise(
         order_id=row.id,
     )
     if row.due_at <= now:
-        enqueue_after_commit(POST_DUE)
+        enqueue_after_commit(posting.POST_DUE)
 
 
 def _take_back(

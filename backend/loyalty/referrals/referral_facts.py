@@ -9,6 +9,8 @@ from sqlalchemy import text
 from backend.ledger.posting import AnySession
 from backend.loyalty.members import members
 
+REWARD = "points.reward_referrals"
+"""The doorbell of what judges again and pays what is due."""
 NEW_FOR = timedelta(days=30)
 """Somebody whose account is older than that when they come by a friend's link was here before."""
 CHECKOUT = timedelta(hours=1)

@@ -19,7 +19,6 @@ from backend.loyalty.shops.shops import ShopFacts
 from backend.models import ProgramVersion, Referral
 from backend.queue import enqueue_after_commit
 
-REWARD = "points.reward_referrals"
 _SETTLED = ("qualified", "rewarded")
 
 
@@ -161,7 +160,7 @@ def _bring_to(
         wanted = referral_rules.parts(terms, advocate, friend, found, orders)
     referral_payouts.bring_to(session, shop, row, wanted, settings, "referral", now)
     if row.due_at <= now:
-        enqueue_after_commit(REWARD)
+        enqueue_after_commit(referral_facts.REWARD)
 
 
 def _within_caps(

@@ -15,7 +15,7 @@ from backend.ledger.posting import AnySession
 from backend.loyalty import name_locks
 from backend.loyalty.referrals import referral_codes, referral_facts, referral_visits
 from backend.loyalty.referrals.referral_facts import Claim
-from backend.loyalty.referrals.referral_judging import REWARD, judge
+from backend.loyalty.referrals.referral_judging import judge
 from backend.loyalty.shops.shops import ShopFacts
 from backend.models import Member, Order
 from backend.platforms.events import CustomerSeen
@@ -80,7 +80,7 @@ def claim(session: AnySession, shop: ShopFacts, friend_id: int, code: str, now: 
     came = Claim(friend_id, advocate_id, now)
     if not name_locks.try_hold(session, shop.id, *LINKS):  # a page does not wait for a batch of sign-ups
         referral_facts.note(session, shop.id, came, "widget", waits=True)
-        enqueue_after_commit(REWARD)
+        enqueue_after_commit(referral_facts.REWARD)
         return
     hold_link(session, shop.id, [friend_id, advocate_id])
     referral_facts.note(session, shop.id, came, "widget")
@@ -169,4 +169,4 @@ def _look_again(session: AnySession, friends: str, **given: object) -> None:
         given,
     )
     if marked.first() is not None:
-        enqueue_after_commit(REWARD)
+        enqueue_after_commit(referral_facts.REWARD)

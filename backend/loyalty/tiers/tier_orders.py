@@ -20,7 +20,7 @@ from backend.loyalty.program import programs
 from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.tiers import tier_due
 from backend.models import Order
-from backend.platforms.events import Line, OrderState, RefundState, refund_from_document
+from backend.platforms.events import Line, OrderState, RefundState
 from backend.platforms.known_orders import KnownOrder, known_from_document
 from backend.queue import enqueue_after_commit
 
@@ -102,7 +102,7 @@ def _of(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) -> 
     if received_at is None:
         return None
     tz = ZoneInfo(shop.timezone)
-    left = money_left(known.order, _refunds(session, row))
+    left = money_left(known.order, awards.refunds_of(session, row))
     is_ours = known.order.currency == shop.currency
     made = Count(
         row.member_id,
@@ -112,14 +112,6 @@ def _of(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder) -> 
         expired_points=row.expired_taken_back,
     )
     return made if made.spend or made.orders or made.expired_points else None
-
-
-def _refunds(session: AnySession, row: Order) -> list[RefundState]:
-    documents = session.execute(
-        text("select document from refund where shop_id = :shop and order_external_id = :order"),
-        {"shop": row.shop_id, "order": row.external_id},
-    ).scalars()
-    return [refund_from_document(document) for document in documents]
 
 
 def _counted(session: AnySession, row: Order) -> tuple[bool, Count | None]:
