@@ -149,8 +149,11 @@ def test_again_waits_1_2_4_seconds_and_succeeds_later(
         assert send_some(KIND, sender(refuse)) == 1
         found = row(shop, "a")
         assert (found.state, found.attempts, found.last_error) == ("waiting", attempt, "busy")
-        assert wait <= (found.next_try_at - before).total_seconds() < wait * 1.2 + 1
+        assert wait <= (found.next_try_at - before).total_seconds()
+        assert (found.next_try_at - clock.wall()).total_seconds() <= wait * 1.2
+        let_pass(shop, seconds=-10)  # a busy machine may take longer to look than it waits
         assert send_some(KIND, sender(refuse)) == 0
+        let_pass(shop, seconds=10)
         let_pass(shop, seconds=10)
     assert noted == []
     send_some(KIND, sender(lambda call: None))
