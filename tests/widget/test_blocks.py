@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.journeys.running import wait_until
 from tests.widget.conftest import Store
 from tests.widget.rewarding import redemption, reward, too_dear
 from tests.widget.test_launcher import WATCH
@@ -128,9 +129,9 @@ class TestAProduct:
         expect(line).to_contain_text("Earn 12 points")
         held: list[Any] = []
         store.page.route("**/points?**", lambda route: held.append(route))
-        for price in ("100", "200"):
-            with store.page.expect_request("**/points?**"):
-                line.evaluate("(block, price) => block.setAttribute('price', price)", price)
+        for count, price in enumerate(("100", "200"), 1):
+            line.evaluate("(block, price) => block.setAttribute('price', price)", price)
+            wait_until(lambda count=count: store.page.evaluate("true") and len(held) == count, 60)  # type: ignore[misc]
         cors = {"Access-Control-Allow-Origin": "*"}
         held[-1].fulfill(json=points(20), headers=cors)
         expect(line).to_contain_text("Earn 20 points")

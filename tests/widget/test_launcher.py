@@ -2,6 +2,8 @@
 
 import json
 
+from playwright.sync_api import expect
+
 from tests.widget.conftest import Store
 
 WATCH = """
@@ -89,6 +91,7 @@ def test_the_page_is_told(store: Store) -> None:
     store.visit()
     assert store.page.evaluate("heard") == ["ready"]
     store.open()
+    store.page.wait_for_function("heard.length > 1")
     assert store.page.evaluate("heard") == ["ready", "opened"]
 
 
@@ -130,7 +133,7 @@ def test_when_the_panel_cannot_be_loaded_it_says_so_and_the_next_click_tries_aga
     store.page.context.set_offline(False)
     store.page.unroute("**/assets/**")
     store.open()
-    assert store.page.get_by_text("Please try again.").count() == 0
+    expect(store.page.get_by_text("Please try again.")).to_have_count(0)
 
 
 def test_it_works_where_scripts_and_styles_are_held_on_a_short_lead(store: Store) -> None:

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.axe import flaws
+from tests.gallery.state import settle
 from tests.widget.conftest import Store
 
 
@@ -393,11 +394,11 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
         name: told[name] for name in ("identity",) if name in told
     })  # fmt: skip
     store.open()
-    store.page.wait_for_load_state("networkidle")
+    settle(store)
     if "tab" in told:
         tab(store, told["tab"]).click()
         store.page.get_by_role("heading", name="Activity").wait_for()
-        store.page.wait_for_load_state("networkidle")
+        settle(store)
     if "unfold" in told:
         store.page.get_by_text("Order #1001").click()
     for scheme, width in (("light", 1280), ("light", 320), ("dark", 320)):

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import flaws
+from tests.gallery.state import settle
 from tests.widget.conftest import STORE, Store
 from tests.widget.rewarding import (
     CASHBACK,
@@ -733,7 +734,7 @@ def test_every_state_is_accessible(store: Store, state: str) -> None:
         store.answers["POST me/redemptions"] = refusal("limit_reached", "You have had this one already.")
     data = {"cart_total": "100.00"} if state in ("cart", "yellow") else {}
     open_at(store, "Redeem points", identity=None if state == "visitor" else "jwt", **data)
-    store.page.wait_for_load_state("networkidle")
+    settle(store)
     if state in ("confirm", "done", "refused"):
         card(store, "€5 off").get_by_role("button", name="Redeem").click()
         expect(step(store)).to_be_visible()
