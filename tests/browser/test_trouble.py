@@ -91,16 +91,20 @@ def test_activity_that_does_not_come_is_said_where_it_would_be(page: Page, widge
 def test_somebody_who_asks_too_often_is_told_to_wait_and_how_long(
     page: Page, widget: Widget, boutique: Boutique
 ) -> None:
-    page.goto(boutique.page("/busy", identity=identity(boutique, "cus_hasty")))
     address = f"{boutique.shop.lagniappe.base_url}/widget/v1/{boutique.shop.made['widget_key']}/session"
     who = {"identity": identity(boutique, "cus_hasty")}
-    with requests.Session() as session:
-        statuses = [session.post(address, json=who, timeout=60).status_code for _ in range(62)]
-    assert statuses.count(429) >= 1, set(statuses)  # the limit: 60 writes a minute (contract section 5)
-
-    widget.open()
-    expect(widget.dialog).to_contain_text("One moment, please")
-    expect(widget.dialog).to_contain_text(re.compile(r"Trying again in (a second|\d+ seconds)\."))
+    told = re.compile(r"One moment, please.*Trying again in (a second|\d+ seconds)\.", re.DOTALL)
+    is_told, is_let_in = widget.dialog.filter(has_text=told), widget.dialog.filter(has_text="Hello, Hasty")
+    for _ in range(10):  # as the minute slides on, one more is let in now and then: it may be the widget
+        with requests.Session() as session:
+            statuses = [session.post(address, json=who, timeout=60).status_code for _ in range(62)]
+        assert statuses.count(429) >= 1, set(statuses)  # the limit: 60 writes a minute (contract section 5)
+        page.goto(boutique.page("/busy", identity=identity(boutique, "cus_hasty")))
+        widget.open()
+        expect(is_told.or_(is_let_in)).to_be_visible()
+        if is_told.is_visible():
+            return
+    raise AssertionError("the widget was let in ten times")
 
 
 def test_what_is_owed_is_explained_without_alarm(page: Page, widget: Widget, boutique: Boutique) -> None:
