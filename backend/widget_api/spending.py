@@ -19,6 +19,7 @@ from backend.loyalty.redemptions.redemptions import MustExpireFirst, Redeemer
 from backend.loyalty.rewards import rewards
 from backend.loyalty.shops.shops import ShopFacts
 from backend.models import Redemption
+from backend.path_converters import LARGEST_ID
 from backend.widget_api import program_document, reading, redemption_shapes, reward_shapes
 from backend.widget_api.door import blueprint, json_body, member_session, own, wanted_language
 from backend.widget_api.pages import cursor, page_length, place_of
@@ -26,8 +27,8 @@ from backend.widget_api.program_document import ProgramDocument
 from backend.widget_api.tokens import Session
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_ID = re.compile(r"[0-9]{1,19}")
 _MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
-LARGEST_ORDER_ID = 2**63 - 1
 _REFUSALS = {"limit_reached": "had_enough", "out_of_stock": "sold_out", "reward_inactive": "not_available"}
 """The sentence that shoppers read, by the code of a refusal. Whom the rules refuse reads what they lack."""
 
@@ -130,7 +131,7 @@ def return_redemption(redemption_id: str) -> Response:
     """Give an unused reward back: its code is disabled first, then the points come back."""
     shop, session = member_session("writes")
     reading.refuse_revoked(session)
-    if not (redemption_id.isascii() and redemption_id.isdigit()) or int(redemption_id) > LARGEST_ORDER_ID:
+    if not _ID.fullmatch(redemption_id) or int(redemption_id) > LARGEST_ID:
         raise NotFound()
     with db.transaction() as transaction:
         given_back = endings.give_back(transaction, shop, session.member_id, int(redemption_id), clock.now())

@@ -137,6 +137,12 @@ def test_no_text_in_any_place_of_any_request_makes_a_500(app: Flask, widget: Wid
                 assert status < 500, (method, url[:60], options, status)
 
 
+@pytest.mark.parametrize("redemption_id", ["0", "9" * 19, "9" * 5000, "1.5", "٣"], ids=lambda text: text[:20])
+def test_what_can_be_no_id_is_not_found_however_long_it_is(widget: Widget, redemption_id: str) -> None:
+    widget.begin()
+    assert widget.call(f"me/redemptions/{redemption_id}/return", "POST").status_code == 404
+
+
 def test_no_page_of_the_widget_is_found_beside_those_of_the_contract(shop: TestShop) -> None:
     for path in ("", "me/rewards", "me/cashback", "me/referrals", "me/redemptions/1", "sessions", "me/me"):
         answer = shop.client.get(f"/widget/v1/{path}")
