@@ -89,7 +89,10 @@ class TierChanges(Page[TierChange]):
     """A page of changes."""
 
 
-_REFUSALS = {"erased": "the member has been erased"}
+_REFUSALS = {
+    "erased": "the member has been erased",
+    "member_merged": "the account was merged into another one",
+}
 
 
 @operation("GET", "/members/{ref}/tier", scope="read", tag="Members", summary="Where a member stands")

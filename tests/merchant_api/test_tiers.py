@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from backend import clock
+from backend.db import transaction
+from backend.ledger.posting import Author
+from backend.loyalty.members import merging
 from backend.merchant_api.shapes import utc_text
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.tiers_world import earn, program, settle
@@ -74,3 +77,12 @@ def test_an_erased_member_is_given_nothing(tiered: Api) -> None:
     tiered.shop.tell("customer.redacted", {"id": "c1"})
     refused = tiered.put(f"/members/{member}/tier", {"level": "gold", "reason": "x"})
     assert (refused.status_code, refused.json["code"]) == (409, "erased")
+
+
+def test_an_account_that_was_merged_is_given_nothing_and_is_not_called_erased(tiered: Api) -> None:
+    kept, gone = tiered.member("c1"), tiered.member("c2")
+    with transaction() as session:
+        merging.merge(session, tiered.shop.facts, int(kept), int(gone), "a test", Author("staff", "Ada"), clock.now())
+    refused = tiered.put(f"/members/{gone}/tier", {"level": "gold", "reason": "x"})
+    assert (refused.status_code, refused.json["code"]) == (409, "member_merged")
+    assert tiered.put(f"/members/{kept}/tier", {"level": "gold", "reason": "x"}).status_code == 200

@@ -38,7 +38,7 @@ def give_by_hand(session: AnySession, shop: ShopFacts, member_id: int, given: By
     """A merchant gives a level, until a moment or for ever, or (a level of None) takes back that one was given.
 
     It holds even if less counts; a higher level that is reached goes above it. Takes the member's account lock. Raises
-    Conflict `no_such_level`, `is_past`, `erased`.
+    Conflict `no_such_level`, `is_past`, `erased`, `member_merged`.
     """
     settings = programs.settings_of(programs.version_for(session, shop.id, now + tier_due.AT_ONCE))
     if given.level is not None:
@@ -47,8 +47,11 @@ def give_by_hand(session: AnySession, shop: ShopFacts, member_id: int, given: By
         if given.until is not None and given.until <= now:
             raise Conflict("A level cannot be given until a time that is past.", code="is_past")
     posting.lock_accounts(session, shop.id, [member_id])
-    if session.get_one(Member, (shop.id, member_id), populate_existing=True).status in ("erased", "merged"):
+    status = session.get_one(Member, (shop.id, member_id), populate_existing=True).status
+    if status == "erased":
         raise Conflict("This member has been erased.", code="erased")
+    if status == "merged":
+        raise Conflict("This account was merged into another one: give the level there.", code="member_merged")
     tier_due.mark(session, [(shop.id, member_id)], now)
     # What was reached so far first, so that only what the merchant decides is written down as theirs.
     tier_settling.settle(session, shop, [member_id], now)
