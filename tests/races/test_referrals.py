@@ -4,14 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from backend import clock
-from backend.db import transaction
-from backend.loyalty.members import members
+from backend.db import db, transaction
+from backend.ledger import posting
+from backend.ledger.posting import Author
+from backend.loyalty.members import members, merging
 from backend.loyalty.program import programs
+from backend.loyalty.referrals import referrals
 from backend.loyalty.shops import shops
 from tests.races.crew import Crew
 from tests.races.test_drains import receive
+from tests.races.test_interleavings import Meanwhile, paid_order
 from tests.races.test_one_balance import assert_proved, one
 from tests.races.test_redeeming import rows
 
@@ -70,6 +75,29 @@ def test_twenty_friends_at_once_are_ten_over_a_cap_of_ten(crew: Crew, shop: int)
     crew.together([("reward_referrals", 10)] * 2)
     assert states(shop) == {"rewarded": 10, "cap": 10}
     assert one("select sum(points) from bonus where shop_id = :shop and state = 'given'", shop=shop) == 10 * 150
+    assert_proved(shop)
+
+
+def test_an_order_of_who_came_by_another_name_takes_all_accounts_in_their_order(shop: int) -> None:
+    """The friend was merged into the customer since: that referral, too, is judged by what the customer orders."""
+    (advocate, code), (kept, _), (gone, _) = people(shop, ["ada", "bob", "bob-before"])
+    facts = shops.facts(shop)
+    with transaction() as session:
+        referrals.claim(session, facts, gone, code, clock.now())
+    with transaction() as session:
+        merging.merge(session, facts, kept, gone, "One person", Author("staff", "Ada Admin"), clock.now())
+    receive(shop, 1, paid_order(1, customer={"id": "bob"}))
+    with transaction() as session:
+        posting.lock_accounts(session, shop, [advocate])
+        order = Meanwhile()
+        with db.engine.begin() as another:
+            free = another.execute(
+                text("select member_id from account where shop_id = :shop order by 1 for no key update skip locked"),
+                {"shop": shop},
+            ).scalars()
+            assert free.all() == [kept, gone]
+    order.ends()
+    assert one("select count(*) from delivery where shop_id = :shop and state = 'handled'", shop=shop) == 1
     assert_proved(shop)
 
 

@@ -375,7 +375,7 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name], whole: set[
     rows = session.execute(
         text(
             """
-            with named as (
+            with said as (
             select id from member where shop_id = :shop and external_id = any(cast(:customers as text[]))
             union select id from member where shop_id = :shop and referral_code = any(cast(:advocates as text[]))
             union select member_id from orders where shop_id = :shop and external_id = any(cast(:orders as text[]))
@@ -393,6 +393,9 @@ def _member_ids(session: AnySession, shop_id: int, names: set[Name], whole: set[
                 join referral_payout p on p.shop_id = o.shop_id and p.order_id = o.id
                 join referral r on r.shop_id = p.shop_id and r.id = p.referral_id
                 where o.shop_id = :shop and o.external_id = any(cast(:orders as text[]))
+            ), named as (  -- who came by a friend's link before they were merged is judged as well
+                select id from said
+                union select g.id from said s join member g on g.shop_id = :shop and g.merged_into = s.id
             )
             select coalesce(a.merged_into, a.id) as id from (
                 select id from named
