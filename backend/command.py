@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend.app import create_app
-from backend.db import is_away, sqlstate, transaction
+from backend.db import db, is_away, sqlstate, transaction
 from backend.embedded import filled_in
 from backend.errors import LagniappeError, NotFound
 from backend.ledger.posting import AnySession
@@ -27,15 +27,19 @@ _UNDEFINED_TABLE = "42P01"
 def application() -> Iterator[Flask]:
     """The app on the servers that the environment names, or on the embedded ones for this command's duration.
 
-    An error of ours ends the command with its sentence and status 1.
+    An error of ours ends the command with its sentence and status 1. Either way it leaves no connection open.
     """
     try:
         with filled_in(os.environ) as environ:
             app = create_app(environ)
             with app.app_context():
-                if not os.environ.get("DATABASE_URL"):
-                    _make_first_tables()
-                yield app
+                try:
+                    if not os.environ.get("DATABASE_URL"):
+                        _make_first_tables()
+                    yield app
+                finally:
+                    db.session.remove()
+                    db.engine.dispose()
     except LagniappeError as error:
         several = getattr(error, "errors", [])
         if len(several) > 1:  # one alone is in the sentence

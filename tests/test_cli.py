@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from backend import clock
 from backend.cli import main
@@ -51,6 +53,29 @@ def test_a_new_shop_prints_its_addresses_and_secrets(run: Run) -> None:
     }
     assert made["webhook_url"].endswith(f"/webhooks/custom/{made['shop_id']}")
     assert made["webhook_secret"].startswith("whsec_")
+
+
+def test_a_command_leaves_no_connection_to_the_database_behind(run: Run) -> None:
+    """Nor does one that is refused."""
+    opened: list[object] = []
+    closed: list[object] = []
+
+    def note_opened(connection: object, _: object) -> None:
+        opened.append(connection)
+
+    def note_closed(connection: object, _: object) -> None:
+        closed.append(connection)
+
+    event.listen(Pool, "connect", note_opened)
+    event.listen(Pool, "close", note_closed)
+    try:
+        run(*CREATE)
+        run("program", "show", "--shop", "999999999", status=1)
+    finally:
+        event.remove(Pool, "connect", note_opened)
+        event.remove(Pool, "close", note_closed)
+    assert len(opened) >= 2
+    assert closed == opened
 
 
 @pytest.mark.parametrize(
