@@ -11,7 +11,6 @@ from backend.admin.door import Visit, form
 from backend.errors import BadInput
 from backend.loyalty import calendar_rules
 from backend.loyalty.points import approvals
-from backend.loyalty.points.adjustments import MAX_POINTS
 from backend.loyalty.points.approvals import Person
 from backend.models import ManualChange
 from backend.staff import letters
@@ -23,7 +22,7 @@ Key = Annotated[str, Field(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-
 
 class Assigned(BaseModel):
     key: Key
-    points: Annotated[int, Field(ge=-MAX_POINTS, le=MAX_POINTS)]
+    points: int
     reason: Annotated[str, Field(max_length=approvals.MAX_REASON_CHARACTERS)] = ""
     expires_on: date | None = None
     tell: bool = False

@@ -102,6 +102,13 @@ def test_points_that_are_none_are_refused_at_the_field(desk: Desk, shop: TestSho
     assert has(shop, member).available == 5
 
 
+@pytest.mark.parametrize("points", [0, 10**9 + 1, -(10**9) - 1])
+def test_how_many_there_may_be_is_said_in_one_sentence(desk: Desk, shop: TestShop, points: int) -> None:
+    member = member_with(shop)
+    answer = desk.post(f"/customers/{member}/points", key=form_key(desk, member), points=points, reason="A late parcel")
+    assert wrong(answer, "points") == "should be 1 to 1,000,000,000, or as many below zero"
+
+
 def test_more_than_is_there_cannot_be_taken(desk: Desk, shop: TestShop) -> None:
     member = member_with(shop, 5)
     answer = desk.post(f"/customers/{member}/points", key=form_key(desk, member), points="-6", reason="Given twice")
