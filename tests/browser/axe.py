@@ -21,8 +21,10 @@ _STAND_STILL = """() => {
 def stand_still(page: Page | Frame) -> None:
     """Brings all that moves to its end; what the widget says for a while stays said, whenever it begins.
 
-    A colour halfway through a fade has a contrast that nobody is to read at.
+    A colour halfway through a fade has a contrast that nobody is to read at, and a page that is still being read has no
+    heading yet.
     """
+    page.wait_for_load_state()
     page.evaluate(_STAND_STILL)
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from tests.journeys.running import LAGNIAPPE, PATIENCE_SECONDS, STOP_SECONDS, Ru
 START_SECONDS = 300
 DUE_SECONDS = 60
 """What is due happens within 10 seconds (contract section 1), which tests/jobs times; the rest is for a busy machine."""
+LONG_AGO = (datetime.now(UTC) - timedelta(days=60)).isoformat(timespec="seconds")
+"""When somebody signed up whose points for it are there, and for long."""
+SIGN_UP = 50
+"""What the demo's program gives for it."""
 _OURS = ("DATABASE_URL", "REDIS_URL", "BASE_URL", "MAIL_URL", "SECRET_KEY", "ENCRYPTION_KEY", "LAGNIAPPE_RATE_LIMITS")
 
 
@@ -54,13 +59,18 @@ class Demo:
         self.store_url = known["store_url"]
 
     def await_deliveries(self) -> None:
-        """Wait until the store has no webhook left to send."""
+        """Wait until the store has no webhook left to send, and Lagniappe none to handle."""
         wait_until(lambda: self.state()["waiting"] == 0, DUE_SECONDS)
+        wait_until(lambda: self._left_to_handle() == 0, DUE_SECONDS)
 
     def state(self) -> dict[str, Any]:
         """The store's counts: waiting, letters, …"""
         found: dict[str, Any] = requests.get(f"{self.store_url}/state", timeout=PATIENCE_SECONDS).json()
         return found
+
+    def _left_to_handle(self) -> int:
+        status = requests.get(f"{self.lagniappe.base_url}/status", timeout=PATIENCE_SECONDS).json()
+        return int(status["inbox"]["waiting"])
 
 
 @contextmanager

@@ -9,10 +9,9 @@ from playwright.sync_api import expect
 
 from tests.browser.admin import Admin
 from tests.browser.axe import flaws
-from tests.browser.running_demo import Demo
+from tests.browser.running_demo import LONG_AGO, Demo
 from tests.journeys.running import wait_until
 
-LONG_AGO = "2026-01-01T00:00:00Z"
 SECONDS = 60
 
 

@@ -9,12 +9,9 @@ from playwright.sync_api import Browser, expect
 from tests.browser.admin import Admin
 from tests.browser.axe import flaws
 from tests.browser.chromium import browsing
-from tests.browser.running_demo import Demo
+from tests.browser.running_demo import LONG_AGO, SIGN_UP, Demo
 
 PASSWORD = "a few words that nobody guesses"
-SIGN_UP = 50
-"""What the demo gives for it."""
-LONG_AGO = "2026-01-01T00:00:00Z"
 PAGES = (
     "/customers",
     "/customers?search=nobody-at-all",

@@ -9,11 +9,8 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.browser.admin import Admin
 from tests.browser.axe import flaws
-from tests.browser.running_demo import Demo
+from tests.browser.running_demo import LONG_AGO, SIGN_UP, Demo
 
-LONG_AGO = "2026-01-01T00:00:00Z"
-SIGN_UP = 50
-"""What the demo's program gives for it, at once to who signed up so long ago."""
 TABS = ("Earn points", "Redeem points", "My rewards", "Referral program", "My balance")
 
 
@@ -54,6 +51,7 @@ def test_seen_as_a_customer_at_a_later_date_tabs_work_and_redeeming_is_refused(
         expect(widget.get_by_role("heading", name="That did not work")).to_have_count(0)
     widget.get_by_role("tab", name="Redeem points").click()
     widget.locator("button[data-do=choose]:enabled").first.click()
+    expect(widget.locator(".sheet").get_by_role("button", name="Confirm")).to_be_visible()
     attribute = widget.locator(".sheet input:required")
     for at in range(attribute.count()):
         attribute.nth(at).fill("a test")

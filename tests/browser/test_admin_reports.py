@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.admin import Admin
 from tests.browser.axe import flaws
-from tests.browser.running_demo import Demo
+from tests.browser.running_demo import LONG_AGO, SIGN_UP, Demo
 
 PAGES = ("", "/reports/points", "/reports/liability", "/reports/program")
 
@@ -28,21 +28,23 @@ def number(page: Page, label: str) -> int:
 
 
 def test_what_a_member_gets_is_in_the_report_to_the_point(admin: Admin, demo: Demo) -> None:
-    page = admin.page
+    page, mark = admin.page, uuid4().hex[:8]
+    told = {"id": f"reports-{mark}"}
+    assert demo.shop.send("customer.created", told, f"reports-{mark}", LONG_AGO) == 202
+    demo.shop.await_balance(f"external:reports-{mark}", available=SIGN_UP)
     admin.open("/reports/points")
     closing = number(page, "Closing")
     issued = number(page, "Issued")
-    member = demo.shop.get("/members?limit=1")["items"][0]["id"]
-    balance = demo.shop.get(f"/members/{member}/balance")["available"]
-    demo.shop.adjust(member, 37, f"for the report {uuid4().hex[:6]}")
-    assert demo.shop.get(f"/members/{member}/balance")["available"] == balance + 37
+    member = f"external:reports-{mark}"
+    demo.shop.adjust(member, 37, f"for the report {mark}")
+    demo.shop.await_balance(member, available=SIGN_UP + 37)
     page.reload()
     assert number(page, "Closing") >= closing + 37
     assert number(page, "Issued") >= issued + 37
     page.get_by_role("link", name="Add up every account to compare").click()
     expect(page.get_by_text(": the same.")).to_be_visible()
     admin.open("/reports/liability")
-    assert number(page, "Available") >= balance + 37
+    assert number(page, "Available") >= SIGN_UP + 37
     admin.open("")
     page.get_by_role("link", name="Points outstanding").click()
     expect(page.get_by_role("heading", level=1, name="Liability")).to_be_visible()

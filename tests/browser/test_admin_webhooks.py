@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 from tests.browser.admin import Admin
 from tests.browser.axe import flaws
-from tests.browser.running_demo import Demo
+from tests.browser.running_demo import LONG_AGO, Demo
 from tests.jobs.receiver import Receiver, open_receiver
 from tests.journeys.running import wait_until
 
@@ -22,7 +22,6 @@ PAGES = (
     "/missing-points?order=4711-never",
 )
 SECONDS = 60
-LONG_AGO = "2026-01-01T00:00:00Z"
 
 
 @pytest.fixture
@@ -34,6 +33,7 @@ def receiver() -> Iterator[Receiver]:
 def test_an_endpoint_is_added_tested_told_and_told_again(admin: Admin, demo: Demo, receiver: Receiver) -> None:
     mark = uuid4().hex[:8]
     page = admin.page
+    demo.await_deliveries()  # nobody else becomes a member meanwhile
     admin.open("/webhooks/new")
     page.get_by_label("Address").fill(receiver.url)
     page.get_by_label("Description").fill(f"Stock {mark}")
