@@ -15,6 +15,7 @@ import psycopg
 from flask import Flask
 
 from backend import clock
+from backend.jobs import leaps
 from backend.jobs.draining import Bounds, bounded
 from backend.jobs.schedule import SCHEDULE, Periodic
 from backend.platforms import outgoing
@@ -32,9 +33,6 @@ OWN_CALL_SECONDS = 5.0
 longer has to wait for a worker."""
 TICK_SECONDS = 0.25
 STANDBY_SECONDS = 1.0
-LEAP_SECONDS = 24 * 60 * 60
-"""No correction of a clock that works goes so far."""
-ALARM_SECONDS = 60.0
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout=5s -c idle_session_timeout=10s"
 """The last one makes a leader that hangs lose the lock: PostgreSQL closes its idle session."""
@@ -45,13 +43,12 @@ log = logging.getLogger(__name__)
 def run(app: Flask, stopping: threading.Event | None = None) -> None:
     """Keep time until SIGTERM or SIGINT, or until `stopping` is set."""
     stopping = stopping or _asked_to_stop()
-    leaps = Leaps()
     while not stopping.is_set():
         try:
             with app.app_context(), _connect(app) as line:
                 if _becomes_leader(line, stopping):
                     log.info("this clock leads")
-                    _lead(app, line, leaps, stopping)
+                    _lead(app, line, stopping)
         except psycopg.Error as error:
             log.warning("the clock has lost the database: %s", str(error).strip())
             stopping.wait(STANDBY_SECONDS)
@@ -89,7 +86,7 @@ def _becomes_leader(line: psycopg.Connection[Any], stopping: threading.Event) ->
     return False
 
 
-def _lead(app: Flask, line: psycopg.Connection[Any], leaps: "Leaps", stopping: threading.Event) -> None:
+def _lead(app: Flask, line: psycopg.Connection[Any], stopping: threading.Event) -> None:
     watches = [Watch(app, job) for job in SCHEDULE]
     while not stopping.is_set():
         has_leapt = leaps.have_happened()
@@ -161,33 +158,3 @@ class Watch:
                 self._door()
         except Exception:
             log.exception("the clock could not do %s", self.job.name)
-
-
-class Leaps:
-    """Notices that the machine's clock was set to another day while this process ran.
-
-    The kernel's count of seconds since the machine started goes on through sleep and is never set. As long as the two
-    disagree nothing expires and nobody is reminded: one wrong answer of a time server must not cost anybody points.
-    """
-
-    def __init__(self) -> None:
-        self._origin = self._gap()
-        self._alarm_at = 0.0
-
-    def have_happened(self) -> bool:
-        leap = self._gap() - self._origin
-        if abs(leap) < LEAP_SECONDS:
-            return False
-        if time.monotonic() >= self._alarm_at:
-            self._alarm_at = time.monotonic() + ALARM_SECONDS
-            log.critical(
-                "the machine's clock has leapt by %d seconds: nothing expires until it is right again;"
-                " if it is right now, restart `lagniappe clock`",
-                leap,
-            )
-        return True
-
-    @staticmethod
-    def _gap() -> float:
-        since_boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-        return clock.wall().timestamp() - time.clock_gettime(since_boot)

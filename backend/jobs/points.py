@@ -1,8 +1,13 @@
 """What happens to points when their day comes: they become available, they expire, and members hear of it before; what
 they were held for or spent on ends, and codes are kept in stock."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
 from backend import clock
 from backend.db import transaction
+from backend.jobs import leaps
 from backend.jobs.draining import in_batches
 from backend.ledger import posting
 from backend.loyalty.bonuses import birthdays as birthday_rules
@@ -22,11 +27,11 @@ def post_due() -> int:
 
 
 def expire() -> int:
-    return in_batches("points.expire", _expire)
+    return in_batches("points.expire", _in_sane_time(expiry.expire_due))
 
 
 def remind() -> int:
-    return in_batches("points.remind", _remind)
+    return in_batches("points.remind", _in_sane_time(expiry.remind))
 
 
 def release_holds() -> int:
@@ -34,15 +39,15 @@ def release_holds() -> int:
 
 
 def expire_rewards() -> int:
-    return in_batches("points.expire_rewards", _expire_rewards)
+    return in_batches("points.expire_rewards", _in_sane_time(endings.expire_due))
 
 
 def birthdays() -> int:
-    return in_batches("points.birthdays", _birthdays)
+    return in_batches("points.birthdays", _in_sane_time(_birthdays))
 
 
 def tiers() -> int:
-    return in_batches(tier_due.SETTLE, _tiers)
+    return in_batches(tier_due.SETTLE, _in_sane_time(tier_settling.settle_due))
 
 
 def reward_referrals() -> int:
@@ -57,19 +62,22 @@ def refill_coupons() -> int:
     return in_batches(coupons.REFILL, _refill)
 
 
+def _in_sane_time(verb: Callable[[Any, datetime], int]) -> Callable[[], int]:
+    """A batch that does nothing once the machine's clock has leapt, though it leapt in the midst of a drain."""
+
+    def batch() -> int:
+        now = clock.now()
+        if leaps.have_happened():
+            return 0
+        with transaction() as session:
+            return verb(session, now)
+
+    return batch
+
+
 def _post() -> int:
     with transaction() as session:
         return awards.post_due(session, clock.now())
-
-
-def _expire() -> int:
-    with transaction() as session:
-        return expiry.expire_due(session, clock.now())
-
-
-def _remind() -> int:
-    with transaction() as session:
-        return expiry.remind(session, clock.now())
 
 
 def _release_holds() -> int:
@@ -77,23 +85,12 @@ def _release_holds() -> int:
         return endings.release_holds(session, clock.now())
 
 
-def _expire_rewards() -> int:
-    with transaction() as session:
-        return endings.expire_due(session, clock.now())
-
-
-def _birthdays() -> int:
-    with transaction() as session:
-        return birthday_rules.give_next(session, shops.facts, clock.now())
+def _birthdays(session: Any, now: datetime) -> int:
+    return birthday_rules.give_next(session, shops.facts, now)
 
 
 def segments() -> int:
     return in_batches(segment_due.JUDGE, _segments)
-
-
-def _tiers() -> int:
-    with transaction() as session:
-        return tier_settling.settle_due(session, clock.now())
 
 
 def _segments() -> int:

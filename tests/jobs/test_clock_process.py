@@ -5,7 +5,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -14,7 +13,7 @@ from flask import Flask
 
 from backend import clock
 from backend.jobs import clock_process
-from backend.jobs.clock_process import LEADER_LOCK, SESSION_NAME, Leaps, Watch
+from backend.jobs.clock_process import LEADER_LOCK, SESSION_NAME, Watch
 from backend.jobs.outbox import FIRST_PAUSE_SECONDS
 from backend.jobs.schedule import SCHEDULE, Periodic
 from backend.platforms import outgoing
@@ -309,18 +308,3 @@ def test_each_question_is_answered_from_an_index(job: Periodic, line: psycopg.Co
     assert "Index" in plan
     assert "Seq Scan" not in plan
     assert "Sort" not in plan
-
-
-def test_while_the_machines_clock_has_leapt_nothing_expires(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    leaps = Leaps()
-    assert not leaps.have_happened()
-    wall = clock.wall
-    monkeypatch.setattr(clock, "wall", lambda: wall() + timedelta(days=365))
-    assert leaps.have_happened()
-    assert "nothing expires" in caplog.text
-    monkeypatch.setattr(clock, "wall", wall)
-    assert not leaps.have_happened()
-    sane = {"points.birthdays", "points.expire", "points.expire_rewards", "points.remind", "points.tiers"}
-    assert {job.name for job in SCHEDULE if job.needs_sane_time} == sane
