@@ -13,6 +13,7 @@ from backend.loyalty.calendar_rules import timezone
 from backend.loyalty.redemptions import redemption_grid
 from backend.loyalty.redemptions.redemption_grid import Redeemed, Wanted
 from backend.loyalty.shops.shops import ShopFacts
+from backend.spreadsheets import harmless
 
 CHUNK = 1_000
 COLUMNS = (
@@ -32,7 +33,6 @@ COLUMNS = (
     "Unused / Used",
 )
 """S1.24 to S1.39, in their order."""
-_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def redeemed_file(shop: ShopFacts, wanted: Wanted, now: datetime) -> Response:
@@ -73,7 +73,7 @@ def _line(shop: ShopFacts, each: Redeemed) -> list[str]:
         moment(each.used_at),
         str(each.points),
         "" if each.tax_value is None else str(each.tax_value),
-        *(f"'{text}" if text.startswith(_BEGINS_A_FORMULA) else text for text in texts),
+        *map(harmless, texts),
         str(each.points_after),
         (each.delivery_status or "").capitalize(),
         each.cashback_status,

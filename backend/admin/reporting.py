@@ -17,16 +17,14 @@ from backend.loyalty.calendar_rules import local_day, timezone
 from backend.money import quantize
 from backend.reports import liability, movements, program
 from backend.reports.movements import COLUMNS, Movements, Step
+from backend.spreadsheets import BYTE_ORDER_MARK, harmless
 from backend.staff.rights import Right
-from backend.transfer.outcomes import harmless
 
 USUAL_DAYS = 30
 USUAL_MONTHS = 12
 MOST_DAYS = 3660
 MOST_ROWS = 400
 _STEPS: tuple[tuple[Step, int], ...] = (("day", 1), ("week", 7), ("month", 30))
-_BYTE_ORDER_MARK = "\ufeff"
-"""Without it spreadsheets read names in another encoding."""
 
 
 class Asked(BaseModel):
@@ -231,7 +229,7 @@ def program_csv(visit: Visit, name: str) -> Response:
     found = {each.name: each for each in program_tables.tables(visit, first, last, today)}
     if name not in found:
         raise NotFound()
-    return _file(f"{name}-{first}-{last}", _rows_of(found[name]), _BYTE_ORDER_MARK)
+    return _file(f"{name}-{first}-{last}", _rows_of(found[name]), BYTE_ORDER_MARK)
 
 
 def _rows_of(table: Table) -> Iterator[tuple[object, ...]]:

@@ -13,12 +13,12 @@ from backend.loyalty.coupons import coupons, stock_health
 from backend.loyalty.coupons.coupons import LOW_STOCK
 from backend.loyalty.rewards import rewards
 from backend.loyalty.rewards.reward_definition import MAX_UPLOADED
+from backend.spreadsheets import harmless
 from backend.staff.rights import Right
 
 LARGEST_UPLOAD = 8 * 1024 * 1024
 SAMPLE_SIZE = 50
 """So many refused codes are shown."""
-_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def typed_codes(visit: Visit, name: str) -> list[str]:
@@ -126,5 +126,5 @@ def _csv(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     writer = csv.writer(written)
     writer.writerow(heading)
     for row in rows:
-        writer.writerow([f"'{cell}" if cell.startswith(_BEGINS_A_FORMULA) else cell for cell in row])
+        writer.writerow([harmless(cell) for cell in row])
     return written.getvalue()

@@ -18,11 +18,11 @@ from psycopg import sql
 
 from backend.errors import NotFound
 from backend.platforms.events import time_text
+from backend.spreadsheets import FORMULA_SIGNS
 from backend.transfer.tables import SHOP_COLUMNS, TAKEN, Taken
 
 FORMAT = 1
 BLOCK = 256 * 1024
-_FORMULA = "^[=+\\-@\\t\\r\\n＝＋－＠]"
 _NUMBERS = frozenset({"bigint", "integer", "smallint", "numeric", "boolean", "date", "timestamp with time zone"})
 
 Progress = Callable[[int, int], None]
@@ -108,8 +108,8 @@ class _Writer:
             value: sql.Composable = sql.SQL(instead[name]) if name in instead else sql.Identifier(name)
             if form == "csv" and kind not in _NUMBERS:
                 plain = sql.SQL("cast({} as text)").format(value)
-                value = sql.SQL("case when {0} ~ {1} then '''' || {0} else {0} end").format(
-                    plain, sql.Literal(_FORMULA)
+                value = sql.SQL("case when left({0}, 1) = any ({1}) then '''' || {0} else {0} end").format(
+                    plain, sql.Literal(list(FORMULA_SIGNS))
                 )
             shown.append(sql.SQL("{} as {}").format(value, sql.Identifier(name)))
         chosen = sql.SQL("select {} from {} where shop_id = {} and ({}) order by {}").format(

@@ -10,7 +10,6 @@ from backend.loyalty.shops.shops import ShopFacts
 from backend.transfer.fields import Reading
 
 What = Literal["made", "changed", "same", "refused"]
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,3 @@ class Run:
     reading: Reading
     people: tuple[int, ...] = ()
     """Who of the team brings it, and who agreed."""
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet reads as a formula."""
-    return f"'{text}" if text.startswith(_FORMULAS) else text

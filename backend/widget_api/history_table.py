@@ -12,16 +12,13 @@ from zoneinfo import ZoneInfo
 
 from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.wording import pick_language
+from backend.spreadsheets import BYTE_ORDER_MARK, harmless
 from backend.widget_api import history
 from backend.widget_api.history_words import WORDS
 from backend.widget_api.tokens import Session
 
 PAGE = 500
-BYTE_ORDER_MARK = "\ufeff"
-"""Spreadsheets take a table without it for one in the encoding of their country."""
 COLUMNS = ("at", "what", "kind", "points", "after", "until")
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""The wide ones are read as the others by spreadsheets in Chinese and Japanese."""
 
 
 def table(shop: ShopFacts, session: Session, wanted: str | None) -> Iterator[bytes]:
@@ -38,11 +35,6 @@ def table(shop: ShopFacts, session: Session, wanted: str | None) -> Iterator[byt
             yield _written(_row(item, words, zone) for item in more)
 
     return pieces()
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet reads as a formula."""
-    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 def _row(item: dict[str, Any], words: Any, zone: ZoneInfo) -> list[str | int]:

@@ -530,7 +530,7 @@ def test_s1_22_controls_of_pages_are_there_only_when_there_are_more(
 
 def test_the_file_has_what_the_grid_shows(desk: Desk, shop: TestShop, time: BusinessTime) -> None:
     time.set("2026-06-15T10:00:00Z")
-    evil = known(shop, email="=cmd|' /C calc'!A0", first_name="@Ada", phone="+33 6 12", last_name='Di"az')
+    evil = known(shop, email="=cmd|' /C calc'!A0", first_name="＠Ada", phone="+33 6 12", last_name='Di"az')
     gift = redeem(shop, evil, reward(shop, GIFT))
     redeem(shop, evil, reward(shop, coupons=["-1+2"]))
     answer = desk.get("/redeemed-rewards.csv", type="gift")
@@ -548,7 +548,7 @@ def test_the_file_has_what_the_grid_shows(desk: Desk, shop: TestShop, time: Busi
             "'+33 6 12",
             "Water bottle",
             "Gift",
-            "'@Ada",
+            "'＠Ada",
             'Di"az',
             str(gift.points_after),
             "",
