@@ -25,6 +25,7 @@ from backend.loyalty import calendar_rules
 from backend.loyalty.points.approvals import Person
 from backend.loyalty.shops import shops
 from backend.queue import enqueue_after_commit
+from backend.spreadsheets import BYTE_ORDER_MARK, harmless
 from backend.transfer import (
     csv_files,
     fields,
@@ -34,7 +35,7 @@ from backend.transfer import (
     importing_members,
     second_person,
 )
-from backend.transfer.outcomes import Outcome, Run, harmless
+from backend.transfer.outcomes import Outcome, Run
 
 JOB = "upkeep.import_rows"
 BATCH = 1000
@@ -43,7 +44,6 @@ MAX_SHOP_BYTES = 2_000_000_000
 KEPT = timedelta(days=30)
 """How long a file that is not being imported is kept."""
 KINDS = ("members", "balances", "codes")
-ENCODINGS = ("utf-8", "cp1252")
 TRIED = ("checking", "checked", "waiting")
 """In these states all that a report can be of is a trial."""
 
@@ -455,7 +455,7 @@ def report(shop_id: int, transfer: Transfer) -> Iterator[bytes]:
 
     Each piece is read in a transaction of its own: whoever downloads it slowly holds nothing.
     """
-    yield "\ufeff".encode() + _csv([["line", "result", "about", "note"]])
+    yield BYTE_ORDER_MARK.encode() + _csv([["line", "result", "about", "note"]])
     after = -1
     while True:
         with transaction() as session:
