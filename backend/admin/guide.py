@@ -152,10 +152,7 @@ def _show(visit: Visit, step: str, steps: list[Step]) -> str:
 def _reward(visit: Visit, shared: dict[str, Any]) -> str:
     known = program_editing.standing(visit)
     if visit.refusal is not None:
-        errors = [
-            {**each, "label": _REWARD_LABELS.get(each["field"], each["field"])}
-            for each in getattr(visit.refusal, "errors", None) or visit.refusal.extra.get("errors", [])
-        ]
+        errors = [{**each, "label": _REWARD_LABELS.get(each["field"], each["field"])} for each in visit.refusal.errors]
         if errors:
             said = visit.refusal.detail
             if isinstance(visit.refusal, BadInput):

@@ -18,6 +18,7 @@ from werkzeug.datastructures import MultiDict
 from backend.admin import program_fields
 from backend.admin.door import Answer, Visit, is_rehearsal
 from backend.admin.program_fields import Fields
+from backend.admin.reward_fields import RULES, rows_of
 from backend.errors import BadInput, LagniappeError
 from backend.loyalty import merchant_html
 from backend.loyalty.program import drafts, program_changes, program_example
@@ -211,12 +212,6 @@ def seen(visit: Visit, refused: LagniappeError | None, document: Mapping[str, An
     return kept if kept and not is_told else drafts.mark(document, keys)
 
 
-def rows_of(fields: Fields, name: str) -> int:
-    """How many numbered rows of that name there are."""
-    numbers = [key.removeprefix(f"{name}.").split(".")[0] for key in fields if key.startswith(f"{name}.")]
-    return max((int(number) + 1 for number in numbers if number.isdecimal() and len(number) < 5), default=0)
-
-
 def languages_with(tags: Iterable[str], own: str, added: str) -> list[str]:
     """The shop's own first, and the one that is being added last."""
     found = [own, *sorted(set(tags) - {own})]
@@ -301,7 +296,7 @@ def refusal(refused: LagniappeError, own: Mapping[str, str], locale: str, prefix
     `own` is the language in which the shop's own texts of a name stand. `prefix` is what the form leaves out.
     """
     errors = []
-    for each in getattr(refused, "errors", None) or refused.extra.get("errors", []):
+    for each in refused.errors:
         name, message = _at_field(each["field"].removeprefix(prefix), each["message"], own, locale)
         errors.append({"field": name, "message": message, "label": label_of(name, "rules" if prefix else "")})
     if not errors:
@@ -332,8 +327,8 @@ def _at_field(place: str, message: str, own: Mapping[str, str], locale: str) -> 
         return f"{place}.other", message
     if place.startswith("eligibility"):
         if found := _CONDITION.search(message):
-            return f"member_eligibility_rules.{found[1]}", found[2]
-        return "member_eligibility_rules", message
+            return f"{RULES}.{found[1]}", found[2]
+        return RULES, message
     if place.isdecimal() or place == "":  # of a way to earn as a whole
         first, _, rest = message.partition(" ")
         return (_WITHIN[first], rest) if first in _WITHIN else ("id", message)
@@ -346,7 +341,7 @@ def _at_field(place: str, message: str, own: Mapping[str, str], locale: str) -> 
 def label_of(name: str, of: str = "") -> str:
     """What people call a field: "Level 2: Name (de)"."""
     parts = name.split(".")
-    if parts[0] == "member_eligibility_rules":
+    if parts[0] == RULES:
         return LABELS["rules.eligibility"]
     plain = [part for part in parts if not part.isdecimal()]
     known = ".".join(filter(None, [of, *plain]))

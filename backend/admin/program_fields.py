@@ -27,8 +27,6 @@ MEMBER_POINTS = ("enabled", "earn", "assign", "expiry", "rules_text")
 """What is set on the page Member Points (S3.3 to S3.6)."""
 KEYS: Mapping[str, tuple[str, ...]] = {section.name: section.keys for section in SECTIONS}
 _WHOLE = re.compile("[0-9]{1,15}")
-_ELIGIBILITY = "member_eligibility_rules"
-"""What the fields of conditions are called in every form."""
 
 
 # From the form to the document
@@ -199,7 +197,7 @@ def way(typed: Fields, kind: str, tz: ZoneInfo) -> dict[str, Any]:
         "network": _text(form, "network") or None,
         "delay_days": _as_number(_text(form, "delay_days") or "0") if way_has(kind, "delay_days") else 0,
         "limit": {"times": _as_number(times), "per": per} if times else None,
-        "eligibility": reward_fields.eligibility(whole.get(_ELIGIBILITY)),
+        "eligibility": reward_fields.eligibility(whole.get(reward_fields.RULES)),
         "active_from": _moment(form, "active_from", tz),
         "active_to": _moment(form, "active_to", tz),
         "button": {"label": label, "url": url} if label or url else None,
@@ -271,7 +269,7 @@ def way_shown(rule: Mapping[str, Any], tz: ZoneInfo) -> Fields:
             if value is not None:
                 fields[key], fields[f"{key}.was"] = reading(value, tz), value
         elif key == "eligibility":
-            fields.update(dict(reward_fields.flat(value, _ELIGIBILITY)))
+            fields.update(dict(reward_fields.flat(value, reward_fields.RULES)))
         else:
             fields.update(dict(flat(value, key)))
     return fields

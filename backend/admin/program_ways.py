@@ -9,7 +9,7 @@ from backend.admin import program_editing, program_fields, reward_fields
 from backend.admin.door import Answer, Visit, form, is_rehearsal, page
 from backend.admin.program_fields import Fields
 from backend.errors import BadInput, Conflict, NotFound
-from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES, OPERATORS
+from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES
 from backend.loyalty.program import drafts
 from backend.loyalty.program import settings as program_settings
 from backend.loyalty.program.program_words import CHOICES
@@ -136,16 +136,16 @@ def _edit(visit: Visit, kind: str, way: dict[str, Any] | None) -> str:
         do=do,
         own=own,
         languages=program_editing.languages_with(tags, own, added),
-        rules=_rules(fields, do),
+        rules=reward_fields.places_of_conditions(fields, do),
         attributes=[(each, each) for each in ATTRIBUTES],
-        operators=[(each, each) for each in dict.fromkeys(name for known in OPERATORS.values() for name in known)],
+        operators=[(each, each) for each in reward_fields.ALL_OPERATORS],
         preview=_preview(visit, kind, fields, tz),
     )
 
 
 def _prefix(refused: Any) -> str:
     """Where in the list of ways the refused one stands: the form leaves it out."""
-    for each in getattr(refused, "errors", None) or refused.extra.get("errors", []):
+    for each in refused.errors:
         parts = each["field"].split(".")
         if len(parts) > 1 and parts[0] == "rules" and parts[1].isdecimal():
             return f"rules.{parts[1]}" + ("." if len(parts) > 2 else "")
@@ -154,22 +154,10 @@ def _prefix(refused: Any) -> str:
 
 def _with_conditions_numbered(typed: Fields, way: dict[str, Any]) -> Fields:
     fields: Fields = type(typed)(
-        (name, value) for name, value in typed.items(multi=True) if not name.startswith("member_eligibility_rules.")
+        (name, value) for name, value in typed.items(multi=True) if not name.startswith(f"{reward_fields.RULES}.")
     )
-    fields.update(dict(reward_fields.flat(way["eligibility"], "member_eligibility_rules")))
+    fields.update(dict(reward_fields.flat(way["eligibility"], reward_fields.RULES)))
     return fields
-
-
-def _rules(fields: Fields, do: str) -> list[list[int]]:
-    """The places of the conditions of each rule, empty ones that were asked for included."""
-    name = "member_eligibility_rules"
-    count = program_editing.rows_of(fields, name)
-    shown = []
-    for number in range(count + (do == "add_rule")):
-        conditions = (program_editing.rows_of(fields, f"{name}.{number}.conditions") + 1) // 2
-        more = number == count or do == f"add_condition.{number}"
-        shown.append([2 * each for each in range(conditions + more)])
-    return shown
 
 
 def _preview(visit: Visit, kind: str, fields: Fields, tz: ZoneInfo) -> dict[str, str] | None:

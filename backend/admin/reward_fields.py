@@ -32,6 +32,8 @@ CAMPAIGN_TYPES: Mapping[str, tuple[RewardType, str | None, str]] = {
 }
 """The eight types of S1.31 by what the form calls them: type, sub type, label. The first is preselected (S0.11)."""
 FIRST_TYPE = "fixed_amount_discount"
+ALL_OPERATORS = tuple(dict.fromkeys(name for known in OPERATORS.values() for name in known))
+"""Of conditions, whatever they are about."""
 
 PLAIN = (
     "reward_name", "reward_id", "enduser_reward_short_description", "enduser_reward_confirmation_html",
@@ -48,7 +50,8 @@ TRANSLATED = (
 BRAND = ("name", "description", "image_url")
 _NOT_OF_MONEY = {"gift_card": ("minimum_subtotal",), "store_credit": ("minimum_subtotal", "code_prefix")}
 _ATTRIBUTE = ("attribute_name", "attribute_type", "attribute_id", "is_attribute_mandatory")
-_RULES = "member_eligibility_rules"
+RULES = "member_eligibility_rules"
+"""What the fields of conditions are called in every form."""
 _ATTRIBUTES = "custom_transaction_attributes"
 
 
@@ -94,7 +97,7 @@ def document(form: Fields, tz: ZoneInfo) -> dict[str, Any]:
         "translations": _translations(whole.get("translations")),
         "target": _target(form),
         _ATTRIBUTES: _attributes(whole.get(_ATTRIBUTES)),
-        _RULES: eligibility(whole.get(_RULES)),
+        RULES: eligibility(whole.get(RULES)),
     }
     for name in OF_SOME_TYPES - FITS[reward_type]:
         if name in said:
@@ -108,10 +111,10 @@ def document(form: Fields, tz: ZoneInfo) -> dict[str, Any]:
 
 def tidied(form: Fields, tz: ZoneInfo) -> Fields:
     """The form with its rows numbered as in the document; all else as it was typed."""
-    of_rows = ("labels.", f"{_ATTRIBUTES}.", f"{_RULES}.", "translations.")
+    of_rows = ("labels.", f"{_ATTRIBUTES}.", f"{RULES}.", "translations.")
     fields: Fields = MultiDict((name, value) for name, value in form.items(multi=True) if not name.startswith(of_rows))
     said = document(form, tz)
-    for name in ("labels", _ATTRIBUTES, _RULES, "translations"):
+    for name in ("labels", _ATTRIBUTES, RULES, "translations"):
         for key, value in flat(said[name] or {}, name):
             fields[key] = value
     return fields
@@ -233,7 +236,7 @@ def _condition(item: Mapping[str, Any]) -> dict[str, Any]:
     operator = item.get("operator", "")
     said: dict[str, Any] = {"attribute": item["attribute"], "operator": operator}
     if value := item.get("value"):
-        many = operator in {name for known in OPERATORS.values() for name in known} and shape(operator) == "many"
+        many = operator in ALL_OPERATORS and shape(operator) == "many"
         said["value"] = split(value) if many else _yes_no(value)
     return said
 
@@ -266,7 +269,7 @@ def shown(definition: RewardDefinition, tz: ZoneInfo) -> Fields:
     if said["target"] is not None:
         kind = fields["target.type"] = said["target"]["type"]
         fields.setlist(f"target.{kind}s", said["target"][f"{kind}s"])
-    for name in ("labels", _ATTRIBUTES, _RULES, "translations", "brand"):
+    for name in ("labels", _ATTRIBUTES, RULES, "translations", "brand"):
         for key, value in flat(said[name] or {}, name):
             fields[key] = value
     return fields
@@ -298,7 +301,18 @@ def flat(value: Any, name: str) -> Iterable[tuple[str, str]]:
 def rows_of(fields: Fields, name: str) -> int:
     """How many numbered rows of that name there are."""
     numbers = [key.removeprefix(f"{name}.").split(".")[0] for key in fields if key.startswith(f"{name}.")]
-    return max((int(number) + 1 for number in numbers if number.isdecimal()), default=0)
+    return max((int(number) + 1 for number in numbers if number.isdecimal() and len(number) < 5), default=0)
+
+
+def places_of_conditions(fields: Fields, do: str) -> list[list[int]]:
+    """Where in each rule its conditions stand, with an empty one where a button asks for it. Between them are AND and OR."""
+    count = rows_of(fields, RULES)
+    shown = []
+    for number in range(count + (do == "add_rule")):
+        conditions = (rows_of(fields, f"{RULES}.{number}.conditions") + 1) // 2
+        more = number == count or do == f"add_condition.{number}"
+        shown.append([2 * each for each in range(conditions + more)])
+    return shown
 
 
 def languages_of(fields: Fields) -> list[str]:

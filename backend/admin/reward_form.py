@@ -16,7 +16,7 @@ from backend.admin.reward_fields import CAMPAIGN_TYPES, Fields
 from backend.errors import BadInput, Conflict, LagniappeError
 from backend.loyalty import merchant_html
 from backend.loyalty.coupons import stock_health
-from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES, OPERATORS
+from backend.loyalty.eligibility.eligibility_terms import ATTRIBUTES
 from backend.loyalty.program import programs
 from backend.loyalty.rewards import images, reward_definition, reward_list, rewards
 from backend.loyalty.rewards.rewards import Reward
@@ -222,10 +222,10 @@ def _render(visit: Visit, fields: Fields, reward: Reward | None) -> str:
         placeholders=_PLACEHOLDERS,
         levels=_levels(visit, fields.getlist("target.levels")),
         segments=_segments(visit, fields.getlist("target.segments")),
-        rules=_rules(fields, do),
+        rules=reward_fields.places_of_conditions(fields, do),
         rows_of=reward_fields.rows_of,
         attributes=[(each, each) for each in ATTRIBUTES],
-        operators=[(each, each) for each in dict.fromkeys(name for known in OPERATORS.values() for name in known)],
+        operators=[(each, each) for each in reward_fields.ALL_OPERATORS],
         preview=_preview(fields, visit),
         free=_free(visit, reward) if reward else None,
         ways_to_pay=_ways_to_pay(visit, reward),
@@ -310,18 +310,6 @@ def _segments(visit: Visit, chosen: list[str]) -> list[tuple[str, str]]:
 def _with_chosen(known: list[tuple[str, str]], chosen: list[str]) -> list[tuple[str, str]]:
     there = {each for each, _ in known}
     return known + [(each, f"{each} (there is none of this name now)") for each in chosen if each not in there]
-
-
-def _rules(fields: Fields, do: str) -> list[list[int]]:
-    """The places of the conditions of each rule, empty ones that were asked for included."""
-    name = "member_eligibility_rules"
-    count = reward_fields.rows_of(fields, name)
-    shown = []
-    for number in range(count + (do == "add_rule")):
-        conditions = (reward_fields.rows_of(fields, f"{name}.{number}.conditions") + 1) // 2
-        more = number == count or do == f"add_condition.{number}"
-        shown.append([2 * each for each in range(conditions + more)])
-    return shown
 
 
 def _preview(fields: Fields, visit: Visit) -> dict[str, Any]:
