@@ -12,6 +12,7 @@ from importlib import import_module
 from backend import queue
 from backend.jobs import upkeep
 from backend.loyalty.notifications import outgoing_events
+from backend.loyalty.points import expiry
 from backend.loyalty.referrals import referral_rewards
 from backend.loyalty.rewards import announcements
 from backend.loyalty.shops import shop_redaction
@@ -62,10 +63,10 @@ SCHEDULE = (
     Periodic(
         "points.remind",
         every=5,
-        waits="(select shop_id, id from lot where open and reminder = 'waiting'"
-        " and expires_at <= %(now)s + interval '7 days' order by expires_at limit 1)"
+        waits="(select shop_id, id from lot where open and reminder = 'waiting'"  # noqa: S608 - our own words
+        f" and expires_at <= %(now)s + interval '{expiry.LAST_DAYS} days' order by expires_at limit 1)"
         " union all (select shop_id, id from lot where open and reminder = 'waiting' and not reminded_early"
-        " and expires_at <= %(now)s + interval '30 days' order by expires_at limit 1) limit 1",
+        f" and expires_at <= %(now)s + interval '{expiry.EARLY_DAYS} days' order by expires_at limit 1) limit 1",
         needs_sane_time=True,
     ),
     Periodic(

@@ -36,42 +36,49 @@ ANSWERS_KEPT = timedelta(days=30)
 VISITORS_KEPT = timedelta(days=30)
 """How long salted hashes of visitors are kept: who opened a friend's link, and where members come from. So long, too,
 it is known where somebody of the team was signed in."""
+ENDPOINTS_KEPT = outgoing_events.KEPT + timedelta(days=1)
+"""How long a removed endpoint is kept: its log has gone by then."""
 
 log = logging.getLogger(__name__)
 
-OLDEST = """
+
+def _ago(kept: timedelta) -> str:
+    return f"%(wall)s - interval '{int(kept.total_seconds())} seconds'"
+
+
+OLDEST = f"""
     (select shop_id, id::text from delivery
      where body is not null and state in ('handled', 'ignored', 'rejected')
-        and received_at < %(wall)s - interval '30 days'
+        and received_at < {_ago(BODIES_KEPT)}
      order by received_at limit 1)
     union all
-    (select shop_id, id::text from outbox where state = 'done' and done_at < %(wall)s - interval '90 days'
+    (select shop_id, id::text from outbox where state = 'done' and done_at < {_ago(SENT_KEPT)}
      order by done_at limit 1)
     union all
-    (select shop_id, key from remembered_answer where created_at < %(wall)s - interval '30 days'
+    (select shop_id, key from remembered_answer where created_at < {_ago(ANSWERS_KEPT)}
      order by created_at limit 1)
     union all
-    (select shop_id, day::text from referral_visit where at < %(wall)s - interval '30 days' order by at limit 1)
+    (select shop_id, day::text from referral_visit where at < {_ago(VISITORS_KEPT)} order by at limit 1)
     union all
-    (select shop_id, member_id::text from member_connection where at < %(wall)s - interval '30 days'
+    (select shop_id, member_id::text from member_connection where at < {_ago(VISITORS_KEPT)}
      order by at limit 1)
     union all
-    (select shop_id, id::text from outgoing_event where published_at < %(wall)s - interval '30 days'
+    (select shop_id, id::text from outgoing_event where published_at < {_ago(outgoing_events.KEPT)}
      order by published_at limit 1)
     union all
-    (select shop_id, id::text from endpoint where removed_at < %(wall)s - interval '31 days' order by removed_at limit 1)
+    (select shop_id, id::text from endpoint where removed_at < {_ago(ENDPOINTS_KEPT)} order by removed_at limit 1)
     union all
-    (select 0, t.since::text as id from sign_in_try t where t.since < %(wall)s - interval '1 hour' order by t.since limit 1)
+    (select 0, t.since::text as id from sign_in_try t where t.since < {_ago(throttle.KEPT)} order by t.since limit 1)
     union all
-    (select shop_id, id::text from staff_session where expires_at < %(wall)s - interval '30 days'
+    (select shop_id, id::text from staff_session where expires_at < {_ago(VISITORS_KEPT)}
      order by expires_at limit 1)
     union all
-    (select shop_id, f.erased_at::text as id from former_address f where f.erased_at < %(wall)s - interval '730 days'
+    (select shop_id, f.erased_at::text as id from former_address f where f.erased_at < {_ago(FORMER_ADDRESSES_KEPT)}
      order by f.erased_at limit 1)
     union all
     (select shop_id, id::text from transfer where expires_at <= %(wall)s order by expires_at limit 1)
     limit 1
-    """
+    """  # noqa: S608 - our own words
 """The question whether there is anything to purge, for the schedule."""
 
 _PURGES = (
@@ -161,7 +168,7 @@ _PURGES = (
                order by removed_at limit :chunk for update skip locked) old
         where p.shop_id = old.shop_id and p.id = old.id
         """,
-        outgoing_events.KEPT + timedelta(days=1),  # its log has gone by then
+        ENDPOINTS_KEPT,
     ),
 )
 

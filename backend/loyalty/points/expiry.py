@@ -61,7 +61,7 @@ def reminder_went_out(session: AnySession, shop_id: int, payload: dict[str, Any]
         text(
             """
             update lot set reminder = case when open then 'sent' else 'waiting' end,
-                expires_at = case when open then greatest(expires_at, :at + interval '7 days') else expires_at end
+                expires_at = case when open then greatest(expires_at, :no_sooner) else expires_at end
             where shop_id = :shop and member_id = :member and id = any(cast(:lots as bigint[])) and reminder = 'queued'
             """
         ),
@@ -69,7 +69,7 @@ def reminder_went_out(session: AnySession, shop_id: int, payload: dict[str, Any]
             "shop": shop_id,
             "member": payload["member_id"],
             "lots": payload["lot_ids"],
-            "at": at,
+            "no_sooner": at + timedelta(days=LAST_DAYS),
         },
     )
 
