@@ -15,7 +15,8 @@ from backend.loyalty.deliveries import delivery_log, gap_report
 from backend.loyalty.deliveries.delivery_log import Wanted
 from backend.loyalty.shops import shops
 from backend.models import Delivery
-from backend.platforms.shopify import payloads
+from backend.platforms.custom import payloads
+from backend.platforms.shopify import payloads as shopify_payloads
 from backend.queue import enqueue_after_commit
 from backend.shopify import code_audit
 from backend.shopify import orders as shopify_orders
@@ -29,24 +30,6 @@ STATES = {
     "rejected": ("Refused", "warn"),
     "failed": ("Failed", "bad"),
 }
-TYPES = (
-    "customer.created",
-    "customer.updated",
-    "customer.deleted",
-    "customer.redacted",
-    "order.created",
-    "order.updated",
-    "order.paid",
-    "order.shipped",
-    "order.arrived",
-    "order.collected",
-    "order.returned",
-    "order.cancelled",
-    "order.refunded",
-    "app.installed",
-    "app.uninstalled",
-)
-"""Suggested in the filter; others may be typed."""
 
 
 class Asked(BaseModel):
@@ -79,7 +62,7 @@ def deliveries(visit: Visit) -> str:
         most_counted=delivery_log.MOST_COUNTED,
         looked_at=delivery_log.LOOKED_AT,
         states=STATES,
-        types=tuple(payloads.BODIES) if visit.shop.platform == shops.SHOPIFY else TYPES,
+        types=tuple(shopify_payloads.BODIES if visit.shop.platform == shops.SHOPIFY else payloads.DELIVERIES),
     )
 
 

@@ -7,10 +7,10 @@ from flask import Response, stream_with_context
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
+from backend.admin.assigning import me
 from backend.admin.door import Visit, form, page
 from backend.errors import BadInput, Conflict, Forbidden
 from backend.loyalty import calendar_rules
-from backend.loyalty.points.approvals import Person
 from backend.staff import letters
 from backend.staff.rights import Right
 from backend.transfer import csv_files, exports, fields, files, second_person
@@ -137,14 +137,14 @@ def set_columns(visit: Visit, transfer_id: int) -> Response:
 @form("/import/<row_id:transfer_id>/try", right=Right.EXPORT, again=import_file)
 def try_import(visit: Visit, transfer_id: int) -> Response:
     _set(visit, transfer_id)
-    bringing.begin(visit.session, visit.shop_id, transfer_id, visit.wall, trial=True, person=_person(visit))
+    bringing.begin(visit.session, visit.shop_id, transfer_id, visit.wall, trial=True, person=me(visit))
     return visit.go("import_file", transfer_id=transfer_id)
 
 
 @form("/import/<row_id:transfer_id>/start", right=Right.EXPORT, again=import_file)
 def start_import(visit: Visit, transfer_id: int) -> Response:
     _set(visit, transfer_id)
-    if bringing.begin(visit.session, visit.shop_id, transfer_id, visit.wall, trial=False, person=_person(visit)):
+    if bringing.begin(visit.session, visit.shop_id, transfer_id, visit.wall, trial=False, person=me(visit)):
         return visit.go("import_file", transfer_id=transfer_id)
     letters.tell(
         visit.session,
@@ -161,7 +161,7 @@ def start_import(visit: Visit, transfer_id: int) -> Response:
 @form("/import/<row_id:transfer_id>/approve", right=Right.EXPORT, again=import_file)
 def approve_import(visit: Visit, transfer_id: int) -> Response:
     _require_right(visit, _find(visit, transfer_id).kind)
-    bringing.approve(visit.session, visit.shop_id, transfer_id, _person(visit), visit.wall)
+    bringing.approve(visit.session, visit.shop_id, transfer_id, me(visit), visit.wall)
     return visit.done("You have let it in.", "import_file", transfer_id=transfer_id)
 
 
@@ -179,10 +179,6 @@ def import_report(visit: Visit, transfer_id: int) -> Response:
     answer = Response(stream_with_context(bringing.report(visit.shop_id, transfer)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="import-{transfer.id}-report.csv"'
     return answer
-
-
-def _person(visit: Visit) -> Person:
-    return Person(visit.who.staff_id, visit.who.name)
 
 
 def _find(visit: Visit, transfer_id: int) -> Transfer:
