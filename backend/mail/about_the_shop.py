@@ -22,15 +22,13 @@ from backend.loyalty.notifications import endpoints
 from backend.loyalty.rewards import rewards
 from backend.loyalty.shops.shops import ShopFacts
 from backend.mail.asking import NothingToTell
-from backend.mail.messages import DEFAULT_ACCENT, Message, one_line, readable_on, templates
+from backend.mail.messages import DEFAULT_ACCENT, LONGEST_SUBJECT, Message, one_line, readable_on, templates
 from backend.models import ManualChange, Member, Redemption
 from backend.platforms.base import Never
 from backend.staff import invitations
 from backend.staff.invitations import Links
 from backend.transfer import imports
 from backend.transfer.imports import Transfer
-
-LONGEST_SUBJECT = 150
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ Kind = Literal[
     "referral_rewarded",
 ]
 DEFAULT_ACCENT = "#4a3aff"
-_LONGEST_SUBJECT = 150
+LONGEST_SUBJECT = 150
 _ONE_MOMENT = timedelta(microseconds=1)
 
 
@@ -117,7 +117,7 @@ def compose(kind: Kind, locale: str | None, context: Context) -> Message:
     shown = {
         "language": language,
         "is_rtl": is_rtl(language),
-        "subject": one_line(own["subject"].format_map(blanks))[:_LONGEST_SUBJECT],
+        "subject": one_line(own["subject"].format_map(blanks))[:LONGEST_SUBJECT],
         "shop_name": one_line(context.shop_name),
         "shop_url": context.shop_url,
         "headline": own["headline"].format_map(blanks),

@@ -14,7 +14,3 @@ def platform(name: str) -> Platform:
         return _PLATFORMS[name]
     except KeyError:
         raise NotFound("There is no such platform.") from None
-
-
-def names() -> tuple[str, ...]:
-    return tuple(_PLATFORMS)

@@ -183,10 +183,7 @@ def moment(value: str, reading: Reading, *, ends: bool = False) -> datetime:
     text = value.strip()
     found = _TIME.fullmatch(text)
     if found is None:
-        try:
-            on = day(text, reading)
-        except _Ambiguous:
-            raise
+        on = day(text, reading)
         if ends:
             on = date.fromordinal(min(on.toordinal() + 1, date.max.toordinal() - 1))
         return _safe(first_instant(on, reading.zone))

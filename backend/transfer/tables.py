@@ -117,7 +117,6 @@ LEFT = frozenset(
         "endpoint_attempt",
     }
 )
-SECRET_COLUMNS = {"shop": ("widget_key", "webhook_secret", "identity_secret")}
 REPLACED = ("program_version", "birthday_round", "installation", "program_draft")
 """What a new shop has by itself, and what comes in its place."""
 SHOP_COLUMNS = ("platform", "name", "domain", "currency", "timezone", "locale", "discounts_url", "created_at")

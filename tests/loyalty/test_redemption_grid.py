@@ -7,14 +7,14 @@ makes the page, and few blocks are touched, whatever the order, the filter, and 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from backend.loyalty.redemptions import redemption_grid
-from backend.loyalty.redemptions.redemption_grid import FEW, SORTS, Page, Sort, Wanted
+from backend.loyalty.redemptions.redemption_grid import FEW, Page, Sort, Wanted
 from tests.loyalty.grid_world import (
     COMMON,
     FIRST,
@@ -150,7 +150,7 @@ def test_there_are_a_million(session: Session) -> None:
     assert session.execute(text("select count(*) from redemption where shop_id = 1")).scalar_one() == REDEMPTIONS
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", get_args(Sort))
 @pytest.mark.parametrize("name", FILTERS)
 def test_the_first_the_next_and_the_last_page_read_an_index_for_a_while(
     session: Session, name: str, sort: Sort
@@ -170,7 +170,7 @@ def test_the_first_the_next_and_the_last_page_read_an_index_for_a_while(
         is_cheap(explained, PAGE, most)
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", get_args(Sort))
 @pytest.mark.parametrize("name", SELECTIVE)
 def test_what_few_have_is_picked_and_sorted(session: Session, name: str, sort: Sort) -> None:
     explained = Explained(session)
@@ -183,7 +183,7 @@ def test_what_few_have_is_picked_and_sorted(session: Session, name: str, sort: S
         is_cheap(explained, PAGE, PICKED_BLOCKS)
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", get_args(Sort))
 def test_a_page_in_the_middle_costs_what_the_first_does(session: Session, sort: Sort) -> None:
     explained = Explained(session)
     explained.page(Wanted(sort=sort))
@@ -199,7 +199,7 @@ def test_a_page_in_the_middle_costs_what_the_first_does(session: Session, sort: 
     assert is_cheap(explained, PAGE, FEW_BLOCKS) <= 3 * at_the_beginning + 100
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", get_args(Sort))
 @pytest.mark.parametrize("name", ["nothing", "used", "gifts", "shipped"])
 def test_a_chunk_of_the_file_reads_an_index_for_a_while(session: Session, name: str, sort: Sort) -> None:
     explained = Explained(session)
@@ -243,7 +243,7 @@ def in_order(session: Session, sort: Sort, descending: bool) -> list[int]:
 @pytest.mark.parametrize("few", [FEW, 0], ids=["picked", "walked"])
 @pytest.mark.parametrize("kind", [None, "gift"])
 @pytest.mark.parametrize("descending", [True, False])
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", get_args(Sort))
 def test_pages_follow_each_other_without_gaps_in_both_directions(
     session: Session, sort: Sort, descending: bool, kind: str | None, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

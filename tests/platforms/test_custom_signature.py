@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import Headers
 
-from backend.errors import BadInput, Unauthorized
-from backend.platforms.custom.signature import checked_secret, new_secret, sign, verify
+from backend.errors import Unauthorized
+from backend.platforms.custom.signature import new_secret, sign, verify
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "standard_webhooks.json").read_text())
 SECRET = VECTORS["secret"]
@@ -208,35 +208,4 @@ def test_a_new_secret_holds_32_random_bytes():
     secret = new_secret()
     assert secret.startswith("whsec_")
     assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
-    assert checked_secret(secret) == secret
     assert secret != new_secret()
-
-
-def secret_of(size):
-    return "whsec_" + base64.b64encode(bytes(size)).decode()
-
-
-@pytest.mark.parametrize("size", [24, 25, 32, 64])
-def test_a_secret_of_24_to_64_bytes_may_be_stored(size):
-    assert checked_secret(secret_of(size)) == secret_of(size)
-    assert checked_secret(secret_of(size).rstrip("=")) == secret_of(size).rstrip("=")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "whsec_",
-        secret_of(23),
-        secret_of(65),
-        secret_of(32).removeprefix("whsec_"),
-        "whsec_correct horse battery staple",
-        "whsec_" + "é" * 40,
-        "whsec_" + "-_" * 20,
-        "whsec_" + "A" * 41,
-        secret_of(32) + "\n",
-    ],
-)
-def test_a_text_that_is_no_secret_is_not_stored(text):
-    with pytest.raises(BadInput):
-        checked_secret(text)

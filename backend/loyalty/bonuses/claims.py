@@ -30,8 +30,9 @@ def claim(
 
     Of a birthday rule it is the birthday that is given; its points come with the day.
 
-    Raises NotFound for a rule that is not in force; Conflict `not_claimable`, `not_eligible` with the sentence in
-    `language`, `already_claimed`, `limit_reached`, `already_known`; BadInput for a birthday that is missing or not meant.
+    Raises MemberBlocked; NotFound for a rule that is not in force; Conflict `not_claimable`, `not_eligible` with the
+    sentence in `language`, `already_claimed`, `limit_reached`, `already_known`; BadInput for a birthday that is missing
+    or not meant.
     """
     if rule_id == ORDER_RULE:
         raise _not_claimable()

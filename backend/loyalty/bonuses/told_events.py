@@ -39,7 +39,7 @@ def tell(
 
     An `external_id` makes it once for the member: the same one again is answered the same, and gives nothing more.
 
-    Raises NotFound; Conflict `member_erased`, `in_the_future`, `no_such_event`.
+    Raises NotFound; MemberBlocked; Conflict `member_erased`, `member_merged`, `in_the_future`, `no_such_event`.
     """
     posting.lock_accounts(session, shop.id, [member_id])
     status = session.execute(select(Member.status).where(Member.shop_id == shop.id, Member.id == member_id)).scalar()

@@ -39,7 +39,6 @@ MOST = 20
 """Endpoints of one shop."""
 OVERLAP = timedelta(hours=24)
 """How long the former secret goes on signing after a rotation."""
-GONE_KEPT = timedelta(days=30)
 LONGEST_DESCRIPTION = 200
 _PURPOSE = "endpoint"
 

@@ -28,7 +28,6 @@ from backend.loyalty.redemptions.endings import CASHBACK
 from backend.loyalty.redemptions.marks import DeliveryStatus, UseState
 
 Sort = Literal["redeemed", "used", "delivery", "cost"]
-SORTS: tuple[Sort, ...] = ("redeemed", "used", "delivery", "cost")
 TYPES: Mapping[str, str] = {
     "percentage_discount": "Percentage discount code",
     "cashback": "Cashback",
