@@ -118,8 +118,7 @@ def test_an_order_in_the_tea_weeks_says_by_which_rules_it_earned(
     points = 20  # 77 euros are 7 points, of which the tea has 3, and 3 more; and 10 for the mug
     expect(page.locator("lagniappe-cart-points")).to_contain_text(f"{points} points")
     store.visit("/checkout")
-    page.locator("#content").get_by_role("button", name="Place the order").click()
-    order = page.get_by_role("heading", level=1).inner_text().removeprefix("Order ")
+    order = store.place_the_order()
     demo.shop.await_balance(f"email:{email}", expected_points=points)
     store.collect(order)
     demo.shop.await_balance(f"email:{email}", pending_points=points + FIRST_ORDER_POINTS)

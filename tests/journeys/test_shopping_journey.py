@@ -195,8 +195,7 @@ def test_a_member_redeems_uses_the_code_cancels_and_uses_it_again_and_gives_anot
     widget.step().get_by_role("link", name="Use it now").click()
     expect(page.get_by_text(f"The code {code} is in your cart: €10 off.")).to_be_visible()
     store.visit("/checkout")
-    page.locator("#content").get_by_role("button", name="Place the order").click()
-    first = page.get_by_role("heading", level=1).inner_text().removeprefix("Order ").split()[0]
+    store.place_the_order()
     demo.shop.await_balance(f"email:{email}", expected_points=JAR_POINTS * 5 // 4)  # at Celadon
     mine = eventually_mine(widget, "€10 off", "Used on")
     expect(mine.get_by_role("button", name="Give it back")).to_have_count(0)
@@ -210,7 +209,6 @@ def test_a_member_redeems_uses_the_code_cancels_and_uses_it_again_and_gives_anot
     widget.step().get_by_role("button", name="Give it back").click()
     demo.shop.await_balance(f"email:{email}", available=have)
     expect(widget.reward("€10 off")).to_contain_text("Given back")
-    assert first.isdigit()
 
 
 def eventually_mine(widget: Widget, reward: str, state: str) -> Locator:
