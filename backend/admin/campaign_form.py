@@ -11,7 +11,7 @@ from sqlalchemy import text
 from werkzeug.datastructures import MultiDict
 
 from backend.admin.door import Answer, Visit, form, page
-from backend.admin.points_campaigns import name_of, state_of
+from backend.admin.points_campaigns import name_of
 from backend.errors import BadInput, LagniappeError
 from backend.loyalty.rewards import campaigns, images, rewards
 from backend.loyalty.rewards.campaigns import Campaign
@@ -154,7 +154,7 @@ def _render(visit: Visit, fields: Fields, campaign: Campaign | None, in_the_way:
         fields=fields,
         campaign=campaign,
         title=name_of(visit, campaign) if campaign else None,
-        state=campaign and state_of(campaign, visit.now),
+        state=campaign and campaign.state(visit.now),
         languages=languages,
         gifts=gifts,
         more_gifts=more,

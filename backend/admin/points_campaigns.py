@@ -1,6 +1,6 @@
 """Points campaigns: gifts between two moments (S3.9 to S3.19): the list, and the calendar."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,7 @@ def points_campaigns(visit: Visit) -> str:
         older=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else None,
         is_first=asked.before is None,
         name_of=lambda campaign: name_of(visit, campaign),
-        state_of=lambda campaign: state_of(campaign, visit.now),
+        state_of=lambda campaign: campaign.state(visit.now),
     )
 
 
@@ -61,7 +61,7 @@ def points_calendar(visit: Visit) -> str:
         earlier=campaign_calendar.later(first, -count),
         later=campaign_calendar.later(first, count),
         name_of=lambda campaign: name_of(visit, campaign),
-        state_of=lambda campaign: state_of(campaign, visit.now),
+        state_of=lambda campaign: campaign.state(visit.now),
     )
 
 
@@ -70,7 +70,7 @@ def publish_campaign(visit: Visit, campaign_id: int) -> Answer:
     """Begin a planned campaign now, or end the one that is on (S3.11)."""
     found = campaigns.find(visit.session, visit.shop_id, campaign_id)
     now = visit.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    match state_of(found, visit.now), visit.form.get("do"):
+    match found.state(visit.now), visit.form.get("do"):
         case "planned", "publish":
             campaigns.update(visit.session, visit.shop, campaign_id, {"starts_at": now}, visit.now)
             said = "is published"
@@ -85,8 +85,3 @@ def publish_campaign(visit: Visit, campaign_id: int) -> Answer:
 def name_of(visit: Visit, campaign: Campaign) -> str:
     """The campaign's name in the shop's own language."""
     return pick(campaign.names, None, visit.shop.locale) or f"Campaign {campaign.id}"
-
-
-def state_of(campaign: Campaign, now: datetime) -> Literal["planned", "on", "over"]:
-    """Whether it is on at `now`."""
-    return "planned" if now < campaign.starts_at else "on" if campaign.is_on(now) else "over"

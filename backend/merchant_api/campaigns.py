@@ -110,7 +110,6 @@ def _shown(call: Call, campaign: campaigns.Campaign) -> Campaign:
     shop = shops.facts(call.shop_id)
     base_url = current_app.config["LAGNIAPPE"].base_url
     banner = campaign.banner_id and base_url + images.path(shop.widget_key, campaign.banner_id)
-    is_planned = call.now < campaign.starts_at
     return Campaign(
         id=str(campaign.id),
         names=dict(campaign.names),
@@ -118,7 +117,7 @@ def _shown(call: Call, campaign: campaigns.Campaign) -> Campaign:
         starts_at=campaign.starts_at,
         ends_at=campaign.ends_at,
         timezone=shop.timezone,
-        state="planned" if is_planned else "on" if campaign.is_on(call.now) else "over",
+        state=campaign.state(call.now),
         gifts=[rewards.public_id(each) for each in campaign.gifts],
         banner_url=banner,
         created_at=campaign.created_at,

@@ -115,7 +115,7 @@ def replay_delivery(call: Call, id: int) -> DeliveryWithBody:
     if delivery.state != "failed" or delivery.body is None:
         raise Conflict(f"This delivery is {delivery.state}: only what failed is handled again.", code="not_failed")
     call.session.flush()
-    enqueue_after_commit("inbox.drain")
+    enqueue_after_commit(deliveries.DRAIN)
     return show_delivery(call, id)
 
 

@@ -21,6 +21,7 @@ from backend.loyalty import calendar_rules, merchant_html
 from backend.loyalty.rewards import campaigns, images, rewards
 from backend.loyalty.rewards.campaigns import Campaign
 from tests.conftest import BusinessTime, TestShop
+from tests.widget_api.conftest import Widget
 
 DECEMBER: dict[str, Any] = {"names": {"en": "December"}, "starts_at": "2026-12-01", "ends_at": "2026-12-31"}
 
@@ -435,10 +436,12 @@ def test_a_gift_of_a_campaign_stays_one_when_it_is_over(shop: TestShop, new_shop
 # The cart at the bottom
 
 
-def test_what_was_used_is_of_this_member_and_this_campaign(shop: TestShop) -> None:
+def test_what_was_used_is_of_this_member_and_of_the_campaign_that_is_on(shop: TestShop) -> None:
     gift = make_gift(shop)
-    campaign = make(shop, gifts=[gift.public_id])
-    other = make(shop, starts_at="2027-01-01", ends_at="2027-01-31", gifts=[gift.public_id])
+    today = clock.now()
+    begins, ends, later = (today + timedelta(days=days) for days in (-1, 1, 2))
+    campaign = make(shop, starts_at=begins.isoformat(), ends_at=ends.isoformat(), gifts=[gift.public_id])
+    other = make(shop, starts_at=ends.isoformat(), ends_at=later.isoformat(), gifts=[gift.public_id])
     one, two = member(shop, "c1"), member(shop, "c2")
     had(shop, one, gift.id, campaign.id, "Bottle", 300, "issued")
     had(shop, one, gift.id, campaign.id, "Mug", 200, "requested")
@@ -448,11 +451,14 @@ def test_what_was_used_is_of_this_member_and_this_campaign(shop: TestShop) -> No
     had(shop, one, gift.id, other.id, "Ball", 1000, "issued")
     had(shop, one, gift.id, None, "Pen", 1000, "issued")
     had(shop, two, gift.id, campaign.id, "Bottle", 300, "issued")
-    assert campaigns.used_in(shop.id, campaign.id, one) == (
-        550,
-        [{"name": "Bottle", "points": 300}, {"name": "Mug", "points": 200}, {"name": "Hat", "points": 50}],
-    )
-    assert campaigns.used_in(shop.id, other.id, two) == (0, [])
+    shown = Widget(shop, "c1").me()["campaign"]
+    assert (shown["id"], shown["used_points"]) == (str(campaign.id), 550)
+    assert shown["taken"] == [
+        {"name": "Bottle", "points": 300},
+        {"name": "Mug", "points": 200},
+        {"name": "Hat", "points": 50},
+    ]
+    assert Widget(shop, "c2").me()["campaign"]["used_points"] == 300
 
 
 def member(shop: TestShop, external_id: str) -> int:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, insert, select, text
@@ -45,7 +45,12 @@ class Campaign:
     modified_at: datetime
 
     def is_on(self, now: datetime) -> bool:
-        return self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
+        return self.state(now) == "on"
+
+    def state(self, now: datetime) -> Literal["planned", "on", "over"]:
+        if now < self.starts_at:
+            return "planned"
+        return "on" if self.ends_at is None or now < self.ends_at else "over"
 
 
 # Making and changing
@@ -168,24 +173,6 @@ def in_the_way(session: AnySession, shop: ShopFacts, document: object, *, but: i
     what is wrong with gifts and banner."""
     wanted = _checked(document, shop)
     return between(session, shop.id, wanted.starts_at, wanted.ends_at, but=but)
-
-
-def used_in(shop_id: int, campaign_id: int, member_id: int) -> tuple[int, list[dict[str, Any]]]:
-    """The points that the member has used in the campaign, and for what: `{"name", "points"}`, oldest first (S3.19).
-
-    What came back or failed is not among them.
-    """
-    row = db.one_statement(
-        """
-        select coalesce(sum(points), 0)::bigint as points,
-            coalesce(jsonb_agg(jsonb_build_object('name', frozen ->> 'name', 'points', points) order by id), '[]') as taken
-        from redemption
-        where shop_id = %(shop)s and member_id = %(member)s and campaign_id = %(campaign)s
-            and status = any(%(counted)s)
-        """,
-        {"shop": shop_id, "member": member_id, "campaign": campaign_id, "counted": list(rewards.COUNTED)},
-    )
-    return (row["points"], row["taken"]) if row is not None else (0, [])
 
 
 # What a process knows
