@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
+import requests
 from flask import current_app
 
 from backend.config import Config
@@ -50,7 +50,7 @@ def each(tell: Tell) -> Iterator[Send]:
     yield send
 
 
-def opened() -> Any:
-    """A session for calls to Shopify. Inside an app's context."""
+def opened() -> requests.Session:
+    """A session for calls to Shopify, to be closed. Inside an app's context."""
     config: Config = current_app.config["LAGNIAPPE"]
     return outgoing.open_session(is_rehearsal=config.is_rehearsal)

@@ -8,15 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import requests
-from flask import current_app
 from sqlalchemy import text
 
 from backend import clock
-from backend.config import Config
 from backend.db import retrying, transaction
 from backend.jobs.calls import Call, Send
 from backend.jobs.draining import has_time_left, in_batches
-from backend.platforms import outgoing
+from backend.jobs.shopify_lines import opened
 from backend.platforms.base import Never, NotNow, TryAgain
 from backend.shopify import metafield_calls, metafields
 from backend.shopify.metafields import Shown, Task
@@ -39,7 +37,7 @@ def _write_one() -> int:
     task = _begin()
     if task is None:
         return 0
-    with _line() as session:
+    with opened() as session:
         try:
             _end(task, session) if task.is_ending else _write(task, session)
         except TryAgain as failure:
@@ -80,7 +78,7 @@ def _end(task: Task, session: requests.Session) -> None:
 @contextmanager
 def forgetting() -> Iterator[Send]:
     """A line to Shopify for taking away what customers see of members who were erased."""
-    with _line() as session:
+    with opened() as session:
 
         def send(call: Call) -> None:
             too_early = FORGET_AFTER - (clock.wall() - call.created_at)
@@ -144,10 +142,3 @@ def _fail(task: Task, reason: str, pause_seconds: float | None, *, for_good: boo
 def _ended(task: Task) -> None:
     with transaction() as session:
         metafields.end(session, task)
-
-
-@contextmanager
-def _line() -> Iterator[requests.Session]:
-    config: Config = current_app.config["LAGNIAPPE"]
-    with outgoing.open_session(is_rehearsal=config.is_rehearsal) as session:
-        yield session

@@ -3,8 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -16,7 +15,7 @@ from backend import clock
 from backend.config import Config
 from backend.db import retrying, transaction
 from backend.jobs.draining import has_time_left, in_batches
-from backend.platforms import outgoing
+from backend.jobs.shopify_lines import opened
 from backend.platforms.base import Never, TryAgain
 from backend.shopify import asking, looks, orders, storefront, topics, whole_orders
 from backend.shopify.looks import Look
@@ -60,7 +59,7 @@ def _reconcile_one() -> int:
     reading = _begin()
     if reading is None:
         return 0
-    with _line() as session:
+    with opened() as session:
         try:
             _read(reading, session)
         except TryAgain as failure:
@@ -137,7 +136,7 @@ def _look() -> int:
     began = time.monotonic()
     of_shops = [(shop_id, list(of_shop)) for shop_id, of_shop in groupby(claimed, key=lambda look: look.shop_id)]
     random.shuffle(of_shops)  # a slow one must not always come before the same others
-    with _line() as session:
+    with opened() as session:
         for shop_id, of_shop in of_shops:
             rest = _resting.get(shop_id, 0.0) - time.monotonic()
             if rest > 0:
@@ -266,10 +265,3 @@ def _note_scopes(shop_id: int, scopes: Sequence[str]) -> None:
 def _watch_again(shop_id: int) -> None:
     with transaction() as session:
         storefront.tell_later(session, shop_id, clock.wall())
-
-
-@contextmanager
-def _line() -> Iterator[requests.Session]:
-    config: Config = current_app.config["LAGNIAPPE"]
-    with outgoing.open_session(is_rehearsal=config.is_rehearsal) as session:
-        yield session

@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from backend.platforms.base import Never
+from backend.platforms.shopify.discounts import CUSTOMER
 from backend.shopify import asking
 from backend.shopify.metafields import Shown
 
@@ -15,7 +16,6 @@ MOST = 25
 """Metafields that `metafieldsSet` takes at a time (its description in the schema)."""
 POINTS = "points"
 LEVEL = "tier"
-_CUSTOMER = "gid://shopify/Customer/"
 _TYPES = {POINTS: "number_integer", LEVEL: "single_line_text_field"}
 _NAMES = {POINTS: "Loyalty points", LEVEL: "Loyalty level"}
 
@@ -90,7 +90,7 @@ def write(shop_id: int, members: Sequence[Shown], *, session: requests.Session |
 
 def forget(shop_id: int, customer_id: str, *, session: requests.Session | None = None) -> None:
     """Take them away from one customer; nothing, if there is no such customer any more. Raises TryAgain, Never."""
-    owner = f"{_CUSTOMER}{customer_id}"
+    owner = f"{CUSTOMER}{customer_id}"
     metafields = [{"ownerId": owner, "namespace": NAMESPACE, "key": key} for key in _TYPES]
     said = asking.ask(shop_id, "customer_metafields_delete", {"metafields": metafields}, session=session)
     error = asking.first_user_error(said["metafieldsDelete"])
@@ -134,4 +134,4 @@ def _key(member: Shown, key: str) -> dict[str, str]:
 
 
 def _owner(member: Shown) -> str:
-    return f"{_CUSTOMER}{member.customer_id}"
+    return f"{CUSTOMER}{member.customer_id}"

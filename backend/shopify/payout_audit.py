@@ -22,7 +22,6 @@ from backend.platforms.shopify.discounts import MOST_CODES, Reference
 from backend.shopify import gift_cards
 from backend.shopify.discounts import Line
 
-GONE = "Shopify does not know this gift card any more."
 SWITCHED_OFF = "The gift card was deactivated in Shopify: nobody can pay with it."
 TAKEN_BACK = (
     "We have taken the money off it, and were not told so: give the reward back once more, then its points return."
@@ -84,7 +83,7 @@ def _compare_some(line: Line, cards: list[Any]) -> None:
     there = {node["id"]: node for node in nodes if node}
     for card in cards:
         node = there.get(card.gid)
-        problem = GONE if node is None else None if node["enabled"] else SWITCHED_OFF
+        problem = gift_cards.GONE if node is None else None if node["enabled"] else SWITCHED_OFF
         if node is not None and Decimal(node["balance"]["amount"]) < Decimal(node["initialValue"]["amount"]):
             reference = Reference(line.shop_id, coupon_id=card.coupon_id)
             if not (card.had_trouble and gift_cards.was_taken_back(line, card.gid, reference)):

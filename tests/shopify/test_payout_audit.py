@@ -12,7 +12,7 @@ from backend.db import transaction
 from backend.jobs import upkeep
 from backend.loyalty.deliveries import gap_report
 from backend.loyalty.deliveries.gap_report import Finding, Looking
-from backend.shopify import code_audit, payout_audit
+from backend.shopify import code_audit, gift_cards, payout_audit
 from tests.conftest import TestShop
 from tests.loyalty.rewards_world import give_back, has, member_with, redemption, reward, rows, violations
 from tests.shopify.money_world import (
@@ -114,7 +114,7 @@ def test_a_card_that_does_not_work_is_shown_until_it_is_settled(
         card.is_enabled = False
     compare(shop)
     (finding,) = report(shop)
-    said = payout_audit.GONE if how == "gone" else payout_audit.SWITCHED_OFF
+    said = gift_cards.GONE if how == "gone" else payout_audit.SWITCHED_OFF
     assert (finding.kind, finding.subject, finding.said) == ("code_lost", f"{had.code}, 10 for you", said)
     if how == "gone":
         cards.cards[card.gid] = card

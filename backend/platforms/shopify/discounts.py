@@ -90,8 +90,8 @@ def creation(
         "title": title,
         "code": code,
         # A machine whose clock is a little ahead must not make codes that begin later.
-        "startsAt": _instant(made_at - _AHEAD),
-        "endsAt": None if ends_at is None else _instant(ends_at),
+        "startsAt": instant(made_at - _AHEAD),
+        "endsAt": None if ends_at is None else instant(ends_at),
         "usageLimit": 1,
         "appliesOncePerCustomer": customer_id is not None,
         "context": {"all": "ALL"} if customer_id is None else {"customers": {"add": [CUSTOMER + customer_id]}},
@@ -154,5 +154,6 @@ def said(error: Mapping[str, Any], *hidden: str) -> str:
     return f"Shopify refused: {words[:200]}"
 
 
-def _instant(at: datetime) -> str:
+def instant(at: datetime) -> str:
+    """As Shopify writes moments: whole seconds of UTC."""
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,12 +6,13 @@ the money. Store credit has neither code nor note (`shopify/store_credit.py`).
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend.platforms.base import Never
+from backend.platforms.shopify.discounts import instant
 
 NO_FIGURE = "The reward does not say in figures what it is worth."
 SHOWN_OF_A_CODE = 4
@@ -65,8 +66,3 @@ def credit(worth: Mapping[str, Any], expires_at: datetime | None) -> dict[str, A
 def credit_debit(worth: Mapping[str, Any]) -> dict[str, Any]:
     """A `StoreCreditAccountDebitInput`."""
     return {"debitAmount": money(worth)}
-
-
-def instant(at: datetime) -> str:
-    """As Shopify writes moments: whole seconds of UTC."""
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
