@@ -71,6 +71,15 @@ def test_a_reward_is_used_right_from_here(store: Store) -> None:
     expect(mine.get_by_role("button", name="Copy")).to_be_visible()
 
 
+def test_a_worth_in_words_does_not_stand_in_a_figures_place(store: Store) -> None:
+    """On a phone a long word of it would break, and the name says it already."""
+    free = redemption(13, "Versand geschenkt", sub_type="free_shipping", value_text="Kostenloser Versand")
+    had(store, redemption(), free)
+    mine = open_at(store, "My rewards")
+    expect(mine.locator("h4")).to_have_text(["€5 off", "Versand geschenkt"])
+    expect(mine.locator(".worth")).to_have_text(["€5"])
+
+
 def test_a_gift_card_is_a_code_to_copy_and_words_that_say_where_it_is_used(store: Store) -> None:
     had(store, gift_card())
     mine = open_at(store, "My rewards")

@@ -21,7 +21,7 @@ function said(one, state, format) {
 
 function head(one, state, format) {
   const { reward, value_text: value, discount, points } = one;
-  const worth = discount ? format.money(discount) : value;
+  const worth = discount ? format.money(discount) : reward.sub_type !== "free_shipping" && value; // in words, which are no figure
   return html`<div class="top">${picture(reward)}<div><h4>${reward.name}</h4><p class="cost">${format.points(points)}</p></div>${worth && html`<b class="worth">${worth}</b>`}</div>
     <p class="state ${state}">${state === "shipped" ? pictured("free_shipping") : icon(DRAWN[state] ?? "clock")}<span>${said(one, state, format)}</span></p>`;
 }
