@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from backend.errors import NotFound
 from backend.ledger.posting import AnySession
-from backend.loyalty.redemptions import endings
+from backend.loyalty.redemptions import endings, marks
 from backend.loyalty.redemptions.cashback_status import cashback_status
 from backend.loyalty.redemptions.marks import DeliveryStatus, UseState
 from backend.loyalty.rewards.reward_definition import RewardSubType, RewardType
@@ -184,6 +184,14 @@ class RedemptionsQuery(PageQuery):
     ] = "newest"
 
 
+class Payout(Given):
+    """What a provider that pays the cashback out has said of it, such as PayTM: shown as it came."""
+
+    provider: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_CONTROLS)]
+    code: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_CONTROLS)]
+    message: Annotated[str, Field(max_length=500, pattern=NO_CONTROLS)] = ""
+
+
 class MarkRedemption(Given):
     """What became of it. What is left out stays as it is."""
 
@@ -193,6 +201,10 @@ class MarkRedemption(Given):
     delivery_status: Annotated[
         DeliveryStatus | None,
         Field(description="of a used gift: on from ordered to shipped and delivered, or canceled at any time"),
+    ] = None
+    payout: Annotated[
+        Payout | None,
+        Field(description="of cashback, whatever its status: `cashback_status` is `code: message` from then on"),
     ] = None
 
 
@@ -270,17 +282,23 @@ def show_redemption(call: Call, id: int) -> Redemption:
     "/redemptions/{id}",
     scope="write",
     tag="Redemptions",
-    summary="Mark a redemption used or unused, or tell of its delivery",
+    summary="Mark a redemption used or unused, or tell of its delivery or payout",
     refusals={
         "not_active": "it is not `issued`: waiting, given back, expired or failed; or its days are over; cashback is marked"
         " by its order alone",
         "delivery_status_not_allowed": "it is not used, or not a gift, or its delivery is further already",
+        "not_cashback": "nobody pays it out",
     },
 )
 def update_redemption(call: Call, id: int, body: MarkRedemption) -> Redemption:
     """Marks a reward as used, such as a gift that is sent off, or takes the mark away; tells how far a gift's delivery is.
-    Only while the reward is active: neither is possible once it has expired."""
-    marking.mark(call.session, shops.facts(call.shop_id), id, call.now, body.use_state, body.delivery_status)
+    Only while the reward is active: neither is possible once it has expired. Of cashback it notes what a provider that
+    pays it out has said."""
+    shop = shops.facts(call.shop_id)
+    if body.payout is not None:
+        marks.note_payout(call.session, shop, id, body.payout.provider, body.payout.code, body.payout.message)
+    if body.payout is None or body.use_state is not None or body.delivery_status is not None:
+        marking.mark(call.session, shop, id, call.now, body.use_state, body.delivery_status)
     return show_redemption(call, id)
 
 

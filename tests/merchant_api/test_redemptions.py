@@ -165,6 +165,36 @@ def test_a_reward_keeps_the_name_that_it_was_had_by(api: Api, ada: int) -> None:
     assert one(api, redemption)["reward_text"] == "Water bottle"
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "shown"),
+    [
+        ("0", "INIT: INIT", "0: INIT: INIT"),
+        ("2", "GE_1: Wallet not found", "2: GE_1: Wallet not found"),
+        ("3", "402: Pending at the bank", "3: 402: Pending at the bank"),
+        ("7", "", "7"),
+    ],
+)
+def test_cashback_shows_what_its_provider_said_last_as_it_came(
+    api: Api, ada: int, code: str, message: str, shown: str
+) -> None:  # S1.38, A8
+    world.reward(api.shop, CASHBACK)
+    held = str(world.hold(api.shop, ada, "100.00", 20).id)
+    for payout in ({"provider": "PayTM", "code": "1"}, {"provider": "PayTM", "code": code, "message": message}):
+        answer = api.call("PATCH", f"/redemptions/{held}", json={"payout": payout})
+        assert answer.status_code == 200, answer.text
+    assert (answer.json["cashback_status"], answer.json["status"]) == (shown, "requested")
+    assert one(api, held)["cashback_status"] == shown
+
+
+def test_nobody_pays_out_what_is_no_cashback(api: Api, ada: int) -> None:  # S1.37
+    code = had(api, ada)
+    refused = api.call("PATCH", f"/redemptions/{code}", json={"payout": {"provider": "PayTM", "code": "0"}})
+    assert (refused.status_code, refused.json["code"]) == (409, "not_cashback")
+    assert one(api, code)["cashback_status"] == "-"
+    for wrong in ({}, {"provider": "PayTM"}, {"provider": "", "code": "0"}, {"provider": "PayTM", "code": 0}):
+        assert api.call("PATCH", f"/redemptions/{code}", json={"payout": wrong}).status_code == 422
+
+
 def test_cashback_tells_its_money_and_its_state_in_words(api: Api, ada: int, at_noon: BusinessTime) -> None:
     world.reward(api.shop, CASHBACK)
     held = str(world.hold(api.shop, ada, "100.00", 20).id)

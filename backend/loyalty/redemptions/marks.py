@@ -1,4 +1,5 @@
-"""What a merchant marks on a redemption: that it was used, and how far the delivery of a gift is (S1.10 to S1.16, S1.42)."""
+"""What a merchant marks on a redemption: that it was used, how far the delivery of a gift is (S1.10 to S1.16, S1.42), and
+what whoever pays a cashback out has said (S1.38)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -53,6 +54,24 @@ def mark(
         redemption.delivery_status = "ordered" if use_state == "used" else None  # S1.14
     if delivery_status is not None and delivery_status != redemption.delivery_status:
         _deliver(redemption, delivery_status)
+    session.flush()
+    return redemption
+
+
+def note_payout(
+    session: AnySession, shop: ShopFacts, redemption_id: int, provider: str, code: str, message: str
+) -> Redemption:
+    """A provider that pays the cashback out has said this of it, in place of what it said before. It is kept as it came
+    and decides nothing (A8), so it may come at any time.
+
+    Raises NotFound; Conflict `not_cashback`: everything else has a dash (S1.37).
+    """
+    if session.get(Redemption, (shop.id, redemption_id)) is None:
+        raise NotFound()
+    redemption = issuing.locked(session, shop.id, redemption_id)
+    if redemption.frozen["type"] != CASHBACK:
+        raise Conflict("Only cashback is paid out by a provider.", code="not_cashback")
+    redemption.frozen = {**redemption.frozen, "payout": {"provider": provider, "code": code, "message": message}}
     session.flush()
     return redemption
 
