@@ -127,9 +127,14 @@ def factor_text(names: Mapping[str, Mapping[str, str]], factor: Decimal, wanted:
     return f"{_number(factor.normalize(), language)}× {names[language]['other']}"
 
 
+def locale_of(language: str) -> Locale:
+    """How that language writes numbers, money and days; as English does where Unicode CLDR does not know it."""
+    return _babel_locale(language) or Locale("en")
+
+
 @lru_cache(_REMEMBERED)
 def _number(number: int | Decimal, language: str) -> str:
-    return str(format_decimal(number, locale=_babel_locale(language) or Locale("en")))
+    return str(format_decimal(number, locale=locale_of(language)))
 
 
 def _closest(available: Iterable[str], tag: str) -> str | None:

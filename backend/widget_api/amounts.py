@@ -4,9 +4,9 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
-from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency
 
+from backend.loyalty.wording import locale_of
 from backend.money import quantum
 
 _LETTER_BESIDE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")  # Unicode CLDR wants "KWD 1.250", Babel writes "KWD1.250"
@@ -30,10 +30,7 @@ def _decimals(amount: Decimal) -> int:
 
 
 def _written(amount: Decimal, decimals: int, currency: str, language: str) -> str:
-    try:
-        locale = Locale.parse(language, sep="-")
-    except (ValueError, UnknownLocaleError):
-        locale = Locale("en")
+    locale = locale_of(language)
     pattern = locale.currency_formats["standard"].pattern
     digits = f"0.{decimals * '0'}" if decimals and amount != amount.to_integral_value() else "0"
     text = format_currency(

@@ -12,8 +12,9 @@ from flask import Response
 from backend import db
 from backend.errors import Forbidden
 from backend.loyalty.shops.shops import ShopFacts
+from backend.widget_api import signing
 
-_EXPOSED = ("Access-Control-Expose-Headers", "Lagniappe-Signature, ETag, Retry-After")
+_EXPOSED = ("Access-Control-Expose-Headers", f"{signing.HEADER}, ETag, Retry-After")
 FOR_EVERYONE = (("Access-Control-Allow-Origin", "*"), _EXPOSED)
 """The headers of a public answer: any page may read it."""
 

@@ -27,12 +27,11 @@ from backend.platforms.events import time_text
 from backend.staff import looks
 from backend.staff.looks import Look
 from backend.visitor_address import visitor_address
-from backend.widget_api import assets, reading, routes, spending
+from backend.widget_api import assets, reading, routes, signing, spending
 from backend.widget_api.door import configured, json_body, own, wanted_language
 from backend.widget_api.tokens import Session
 
 BASE = "/preview/<token>"
-SIGNED = "Lagniappe-Signature"
 SENTENCE = "Preview: nothing is changed."
 NOT_KEPT = "Preview: what points would have paid on that day is not kept."
 _WIDGET = "/widget/v1"
@@ -187,7 +186,7 @@ def _me(shop: ShopFacts, session: Session) -> dict[str, Any]:
 
 
 def _unsigned(answer: Response) -> Response:
-    for name in (SIGNED, "Access-Control-Expose-Headers", "Access-Control-Allow-Origin", "ETag"):
+    for name in (signing.HEADER, "Access-Control-Expose-Headers", "Access-Control-Allow-Origin", "ETag"):
         del answer.headers[name]
     return answer
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_timedelta
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,7 +17,7 @@ from backend.loyalty.orders import quotes
 from backend.loyalty.orders.order_sums import OrderLine
 from backend.loyalty.orders.quotes import Cart
 from backend.loyalty.program.settings import Assign
-from backend.loyalty.wording import points_text
+from backend.loyalty.wording import locale_of, points_text
 from backend.money import is_currency
 from backend.widget_api.amounts import money
 from backend.widget_api.block_words import words_in
@@ -116,11 +115,9 @@ def when_text(assign: Assign, language: str, words: Mapping[str, str]) -> str:
     """ "about 3 days after you receive it"."""
     if not assign.delay_days:
         return words[f"at_once_{assign.on}"]
-    try:
-        locale = Locale.parse(language, sep="-")
-    except (ValueError, UnknownLocaleError):
-        locale = Locale("en")
-    days = format_timedelta(timedelta(days=assign.delay_days), granularity="day", threshold=_NEVER_WEEKS, locale=locale)
+    days = format_timedelta(
+        timedelta(days=assign.delay_days), granularity="day", threshold=_NEVER_WEEKS, locale=locale_of(language)
+    )
     return words[f"later_{assign.on}"].format(days=days)
 
 

@@ -16,7 +16,7 @@ from backend.errors import Unauthorized
 from backend.hot_statement import HotStatement
 from backend.loyalty.eligibility import eligibility, member_facts
 from backend.loyalty.eligibility.eligibility import Facts
-from backend.loyalty.rewards.rewards import Reward
+from backend.loyalty.rewards.rewards import COUNTED, Reward
 from backend.loyalty.shops.shops import ShopFacts
 from backend.widget_api import earn_shapes, program_document, reward_shapes, tier_shape
 from backend.widget_api.program_document import ProgramDocument
@@ -33,6 +33,8 @@ WHO = """
     m.shop_id = %(shop)s and m.id = %(member)s and m.token_version = %(version)s and m.status = 'active'
 """
 
+_COUNTS = f"r.status in {COUNTED}"  # a tuple of names reads the same in SQL
+
 ME_SQL = f"""
 select m.locale, m.referral_code, m.birthday is not null,
     case when %(rules)s <> '{{}}' then (
@@ -48,7 +50,7 @@ select m.locale, m.referral_code, m.birthday is not null,
     case when %(limited)s <> '{{}}' then (
         select json_object_agg(h.reward_id, h.times) from (
             select r.reward_id, count(*) as times from redemption r
-            where r.shop_id = m.shop_id and r.member_id = m.id and r.status in ('requested', 'issued', 'expired')
+            where r.shop_id = m.shop_id and r.member_id = m.id and {_COUNTS}
                 and r.reward_id = any(cast(%(limited)s as bigint[]))
             group by r.reward_id
         ) h) end,
@@ -57,7 +59,7 @@ select m.locale, m.referral_code, m.birthday is not null,
         select json_agg(json_build_object('name', r.frozen ->> 'name', 'points', r.points) order by r.id)
         from redemption r
         where r.shop_id = m.shop_id and r.member_id = m.id and r.campaign_id = %(campaign)s
-            and r.status in ('requested', 'issued', 'expired')) end,
+            and {_COUNTS}) end,
     json_build_object(
     'member', json_build_object('id', m.id::text, 'first_name', m.first_name, 'tier', m.tier),
     'tier', {tier_shape.STANDING_SQL},

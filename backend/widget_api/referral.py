@@ -1,20 +1,18 @@
 """Referrals in the widget: what both sides get, the member's own link, and how far each friend is, in plain words."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton
 
 from backend.errors import NotFound
 from backend.hot_statement import HotStatement
 from backend.loyalty.program.settings import ReferralSide
 from backend.loyalty.shops.shops import ShopFacts
-from backend.loyalty.wording import pick, points_text
+from backend.loyalty.wording import locale_of, pick, points_text
 from backend.widget_api import program_document
 from backend.widget_api.pages import cursor, page_length, place_of
 from backend.widget_api.program_document import ProgramDocument
@@ -150,10 +148,7 @@ def _sentence(document: ProgramDocument, friend: Mapping[str, Any], gift: str | 
 
 def _day(day: date, language: str) -> str:
     """ "3 December", as the language writes it."""
-    locale = None
-    with suppress(ValueError, UnknownLocaleError):
-        locale = Locale.parse(language, sep="-")
-    return str(format_skeleton("MMMMd", day, locale=locale or Locale("en")))
+    return str(format_skeleton("MMMMd", day, locale=locale_of(language)))
 
 
 def _visits(document: ProgramDocument, seen: Mapping[str, Any]) -> Iterable[dict[str, Any]]:

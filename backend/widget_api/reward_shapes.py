@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
 from backend.errors import BadInput
@@ -14,11 +13,11 @@ from backend.loyalty.eligibility import eligibility
 from backend.loyalty.eligibility.eligibility import Facts
 from backend.loyalty.program.settings import ProgramSettings
 from backend.loyalty.redemptions.endings import CASHBACK
-from backend.loyalty.rewards import rewards
+from backend.loyalty.rewards import images, rewards
 from backend.loyalty.rewards.campaigns import Campaign
 from backend.loyalty.rewards.rewards import Reward
 from backend.loyalty.shops.shops import ShopFacts
-from backend.loyalty.wording import pick, points_text
+from backend.loyalty.wording import locale_of, pick, points_text
 from backend.platforms.events import time_text
 from backend.widget_api.amounts import money, rate
 
@@ -133,7 +132,7 @@ def campaign_shape(campaign: Campaign, tongue: Tongue, base_url: str) -> dict[st
         "id": str(campaign.id),
         "name": pick(campaign.names, tongue.language, tongue.shop.locale),
         "terms_html": cleaned(pick(campaign.terms, tongue.language, tongue.shop.locale)),
-        "banner_url": f"{base_url}/widget/v1/images/{tongue.shop.widget_key}/{campaign.banner_id}"
+        "banner_url": base_url + images.path(tongue.shop.widget_key, campaign.banner_id)
         if campaign.banner_id is not None
         else None,
         "starts_at": time_text(campaign.starts_at),
@@ -177,10 +176,7 @@ def _points(points: int, tongue: Tongue) -> str:
 
 
 def _percent(value: Decimal, language: str) -> str:
-    try:
-        locale = Locale.parse(language, sep="-")
-    except (ValueError, UnknownLocaleError):
-        locale = Locale("en")
+    locale = locale_of(language)
     pattern = locale.percent_formats[None].pattern
     number = format_decimal(value.normalize(), locale=locale)
     return str(pattern).replace("#,##,##0", number).replace("#,##0", number)
