@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Cookie, Page
 
 from tests.browser import members
 from tests.browser.admin import Admin
 from tests.browser.boutique import LABEL, Boutique, boutique_open
-from tests.browser.chromium import browsing, chromium_running
+from tests.browser.chromium import PATIENCE, browsing, chromium_running
 from tests.browser.running_demo import Demo, demo_running
 from tests.browser.widget import Widget
 
@@ -45,9 +45,17 @@ def widget(page: Page) -> Widget:
     return Widget(page, LABEL)
 
 
+@pytest.fixture(scope="package")
+def owners_cookies(demo: Demo, chromium: Browser) -> list[Cookie]:
+    """Of a browser in which the demo's owner has logged in: once for all tests, none of which logs them out."""
+    with chromium.new_context() as context:
+        context.set_default_timeout(PATIENCE)
+        Admin(context.new_page(), demo).sign_in()
+        return context.cookies()
+
+
 @pytest.fixture
-def admin(page: Page, demo: Demo) -> Admin:
-    """The demo's admin, signed in as its owner."""
-    desk = Admin(page, demo)
-    desk.sign_in()
-    return desk
+def admin(page: Page, demo: Demo, owners_cookies: list[Cookie]) -> Admin:
+    """The demo's admin, signed in as its owner, at no page yet."""
+    page.context.add_cookies(owners_cookies)  # type: ignore[arg-type]
+    return Admin(page, demo)
