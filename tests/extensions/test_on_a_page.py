@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.browser.chromium import PATIENCE
 from tests.browser.test_manners import WATCH_SHIFTS
 from tests.extensions.theme import CART, CDN, EXTENSION, MUG, Theme
+from tests.journeys.running import wait_until
 from tests.widget.conftest import ASSETS, SERVER, STORE, _serve_static, loader
 
 PROGRAM: dict[str, Any] = {
@@ -110,6 +111,7 @@ def test_nothing_of_ours_is_asked_for_before_the_page_has_been_loaded(storefront
         lambda route: held.append(route) if route.request.url.endswith("mug.png") else storefront._answer(route, body),
     )
     storefront.page.goto(f"{STORE}/products/mug", wait_until="domcontentloaded")
+    wait_until(lambda: storefront.page.evaluate("true") and bool(held), 60)
     assert storefront.asked("/loader.js") == []
     with storefront.page.expect_request("**/loader.js?**"):
         held[0].fulfill(body="", content_type="image/png")
