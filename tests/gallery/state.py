@@ -85,6 +85,15 @@ def click(selector: str) -> Step:
     return step
 
 
+def see(selector: str) -> Step:
+    """Until such a thing can be seen: what the click set going has code to load, and ends with this."""
+
+    def step(store: Store) -> None:
+        store.page.locator(f"dialog {selector}").locator("visible=true").first.wait_for()
+
+    return step
+
+
 def say(name: str, value: Any) -> Step:
     """The API's answer to `name`."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.gallery.redeeming import NONE, REDEEMING
-from tests.gallery.state import GONE, SLOW, State, Step, balance, bottom, click, member, say, unique
+from tests.gallery.state import GONE, SLOW, State, Step, balance, bottom, click, member, say, see, unique
 from tests.gallery.texts import TEXTS
 from tests.gallery.world import LEVELS, referral, rewards, tier
 from tests.widget.conftest import Store
@@ -128,7 +128,12 @@ STATES: list[State] = list(
                 (say("me/referral", referral(friends=[], counts=dict.fromkeys(NOBODY, 0), earned_text=None)),),
             ),
             State("Referral", "failed", "It cannot be had right now", "referral", (say("me/referral", (500, {}, {})),)),
-            State("Earn", "birthday", "The birthday is asked for", steps=(click(".birthday [data-do=claim]"),)),
+            State(
+                "Earn",
+                "birthday",
+                "The birthday is asked for",
+                steps=(click(".birthday [data-do=claim]"), see(".sheet")),
+            ),
             State(
                 "Earn",
                 "refused",
@@ -136,7 +141,7 @@ STATES: list[State] = list(
                 before=(
                     say("POST me/earn/5", (409, {"code": "limit_reached", "detail": "You have had these points."}, {})),
                 ),
-                steps=(click(".follow [data-do=claim]"),),
+                steps=(click(".follow [data-do=claim]"), see(".follow :text('You have had these points.')")),
             ),
             State("Levels", "none", "A shop without levels", before=(member(tier=None),)),
             State(
