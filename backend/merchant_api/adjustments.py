@@ -90,6 +90,8 @@ class Adjusted(Transaction):
         "not_enough_points": "a deduction over what is available; `missing_points` says by how many",
         "already_expired": "`expires_at` has passed",
         "member_erased": "the member was erased: the account is closed",
+        "member_merged": "the account was merged into another one",
+        "member_blocked": "the member is blocked: points can be taken, and none added",
     },
 )
 def create_adjustment(call: Call, ref: MemberRef, body: Adjustment) -> Adjusted:

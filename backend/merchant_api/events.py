@@ -80,6 +80,8 @@ class ToldEvent(Shown):
         "no_such_event": "no rule of the program in force at that time is about such an event",
         "in_the_future": "`at` is yet to come",
         "member_erased": "the member was erased: the account is closed",
+        "member_merged": "the account was merged into another one",
+        "member_blocked": "the member is blocked: nothing is earned",
     },
 )
 def tell_member_event(call: Call, ref: MemberRef, body: MemberEvent) -> ToldEvent:

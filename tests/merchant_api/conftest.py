@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from backend import clock, db
 from backend.db import transaction
 from backend.loyalty.shops import shops
+from backend.merchant_api.operations import OPERATIONS
 from tests.conftest import TestShop
 
 
@@ -24,7 +25,16 @@ class Api:
 
     def call(self, method: str, path: str, **given: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.key}", **given.pop("headers", {})}
-        return self.shop.client.open(f"/api/v1{path}", method=method, headers=headers, **given)
+        answer = self.shop.client.open(f"/api/v1{path}", method=method, headers=headers, **given)
+        if answer.status_code == 409:
+            assert answer.json["code"] in self._documented_refusals(method, path), (
+                "the document does not name this refusal"
+            )
+        return answer
+
+    def _documented_refusals(self, method: str, path: str) -> set[str]:
+        endpoint, _ = self.shop.client.application.url_map.bind("").match(f"/api/v1{path}", method)
+        return set(OPERATIONS[endpoint.rpartition(".")[2]].conflicts())
 
     def get(self, path: str, **query: Any) -> TestResponse:
         return self.call("GET", path, query_string=query)

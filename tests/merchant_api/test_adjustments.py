@@ -10,8 +10,11 @@ from sqlalchemy import inspect, text
 from backend import clock
 from backend.db import db, transaction
 from backend.ledger.check import check
+from backend.ledger.posting import Author
+from backend.loyalty.members import blocking, merging
 from backend.models import Account, Award, Entry, Lot, Member
 from tests.conftest import BusinessTime, TestShop
+from tests.loyalty.earn_world import rule
 from tests.merchant_api.conftest import Api
 
 
@@ -250,6 +253,17 @@ def test_the_account_of_an_erased_member_is_closed(api: Api) -> None:
     api.shop.tell("customer.redacted", {"id": "c1"})
     for points in (5, -5):
         assert api.adjust(member, points).json["code"] == "member_erased"
+
+
+def test_an_account_that_is_blocked_or_merged_gets_nothing_by_hand_or_by_an_event(api: Api) -> None:
+    kept, gone, blocked = (int(api.member(each)) for each in ("c1", "c2", "c3"))
+    api.shop.set_program(rules=[rule("review")])
+    with transaction() as session:
+        merging.merge(session, api.shop.facts, kept, gone, "a test", Author("staff", "Ada"), clock.now())
+        blocking.block(session, api.shop.id, blocked, "a test", Author("staff", "Ada"), clock.now())
+    for member, code in ((gone, "member_merged"), (blocked, "member_blocked")):
+        assert api.adjust(str(member), 10).json["code"] == code
+        assert api.post(f"/members/{member}/events", {"event": "review"}).json["code"] == code
 
 
 def test_the_ledger_is_sound_after_adjustments_of_every_kind(api: Api, time: BusinessTime) -> None:
