@@ -23,6 +23,7 @@ from backend.loyalty.calendar_rules import local_day
 from backend.loyalty.points import foresight
 from backend.loyalty.points.foresight import Day, Place
 from backend.loyalty.program.settings import Tiers
+from backend.loyalty.redemptions import cashback
 from backend.loyalty.shops.shops import ShopFacts
 from backend.loyalty.tiers import tier_rules
 
@@ -130,9 +131,6 @@ member as (
 """
 """Each as it was: rows of one member, whom the parameters name. One that refers to its own name means the real table."""
 
-HOLD = "30 minutes"
-"""How long a checkout held points whose end is not kept (`cashback.HOLD`)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -148,7 +146,7 @@ class Past:
             "past_shop": self.shop.id,
             "past_member": self.member_id,
             "past_at": self.at,
-            "past_hold": HOLD,
+            "past_hold": f"{cashback.HOLD.total_seconds():.0f} seconds",  # whose end is not kept
         }
 
     def place(self, session: AnySession, tiers: Tiers) -> Place:

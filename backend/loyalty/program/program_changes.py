@@ -41,9 +41,8 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], speaker: Speake
             known = other or one
             assert known is not None
             grouped.setdefault((known.key, known.row), []).append(Change(known.label, _words(one), _words(other)))
-    for key in ("rules", "tiers"):
-        if moved := _moved(key, old_rows, new_rows, locale):
-            grouped.setdefault((key, None), []).append(moved)
+    if moved := _moved_rules(old_rows, new_rows, locale):
+        grouped.setdefault(("rules", None), []).append(moved)
     found = []
     for (key, row), differ in grouped.items():
         name = None if row is None else _name(new_rows.get((key, row)) or old_rows[key, row], locale)
@@ -71,12 +70,10 @@ def _rows(document: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any
     }
 
 
-def _moved(key: str, old: Mapping[Any, Any], new: Mapping[Any, Any], locale: str) -> Change | None:
-    """That rows stand in another order, if those that are in both do. Levels are sorted by what they ask for."""
-    if key == "tiers":
-        return None
-    before = [each for each in old if each[0] == key and each in new]
-    after = [each for each in new if each[0] == key and each in old]
+def _moved_rules(old: Mapping[Any, Any], new: Mapping[Any, Any], locale: str) -> Change | None:
+    """That rules stand in another order, if those that are in both do. Levels have none: they go by what they ask for."""
+    before = [each for each in old if each[0] == "rules" and each in new]
+    after = [each for each in new if each[0] == "rules" and each in old]
     if before == after:
         return None
     said = [", ".join(_name(new[each], locale) for each in order) for order in (before, after)]

@@ -62,7 +62,8 @@ def _a_text(value: str) -> str:
     return value
 
 
-def _languages(texts: dict[str, Any]) -> dict[str, Any]:
+def in_distinct_languages(texts: dict[str, Any]) -> dict[str, Any]:
+    """The texts, by tags of at most `MAX_LANGUAGES` languages. Raises ValueError."""
     for tag in texts:
         if not is_language_tag(tag):
             raise ValueError(f"{tag[:40]!r} is not a language tag such as en, pt-BR or zh-Hant")
@@ -161,12 +162,12 @@ def _page(url: str, info: ValidationInfo) -> str:
 
 Label = Annotated[str, Field(max_length=60), AfterValidator(_a_text)]
 Title = Annotated[str, Field(max_length=200), AfterValidator(_a_text)]
-RulesHtml = Annotated[str, AfterValidator(_cleaned)]
-Labels = Annotated[dict[str, Label], AfterValidator(_languages), AfterValidator(_at_least_one)]
-Titles = Annotated[dict[str, Title], AfterValidator(_languages), AfterValidator(_at_least_one)]
-RulesTexts = Annotated[dict[str, RulesHtml], AfterValidator(_languages)]
+Html = Annotated[str, AfterValidator(_cleaned)]
+Labels = Annotated[dict[str, Label], AfterValidator(in_distinct_languages), AfterValidator(_at_least_one)]
+Titles = Annotated[dict[str, Title], AfterValidator(in_distinct_languages), AfterValidator(_at_least_one)]
+RulesTexts = Annotated[dict[str, Html], AfterValidator(in_distinct_languages)]
 PluralForms = Annotated[dict[str, Label], AfterValidator(_plural_forms)]
-PointsNames = Annotated[dict[str, PluralForms], AfterValidator(_languages), AfterValidator(_at_least_one)]
+PointsNames = Annotated[dict[str, PluralForms], AfterValidator(in_distinct_languages), AfterValidator(_at_least_one)]
 Amount = Annotated[Decimal, BeforeValidator(_amount), PlainSerializer(lambda amount: f"{amount:f}", return_type=str)]
 Page = Annotated[str, AfterValidator(_page)]
 Id = Annotated[str, AfterValidator(_an_id)]

@@ -25,12 +25,12 @@ from pydantic import (
 )
 
 from backend.errors import BadInput, Contradiction
-from backend.loyalty import merchant_html, mistakes
+from backend.loyalty import mistakes
 from backend.loyalty.calendar_rules import first_instant
 from backend.loyalty.eligibility import eligibility
 from backend.loyalty.eligibility.eligibility_reading import OUT_OF_ORDER
-from backend.loyalty.program.settings import Amount, Label, Page, Title
-from backend.loyalty.wording import is_language_tag, pick
+from backend.loyalty.program.settings import Amount, Html, Label, Page, Title, in_distinct_languages
+from backend.loyalty.wording import pick
 from backend.money import quantum
 
 RewardType = Literal["coupon_based_reward", "gift", "event_invitation", "cashback", "custom"]
@@ -41,7 +41,6 @@ CouponSource = Literal["none", "uploaded", "made", "each"]
 """`made`: ahead of need; `each`: for each redemption by itself, so that there is never a stock."""
 
 MAX_POINTS = 1_000_000_000
-MAX_TRANSLATIONS = 60
 MAX_WHOLE_VALUE = 1_000_000_000_000
 MAX_UPLOADED = 100_000
 """Codes in one request."""
@@ -126,13 +125,6 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
 
 
-def _cleaned(html: str) -> str:
-    try:
-        return merchant_html.clean(html)
-    except BadInput as error:
-        raise ValueError(error.detail.removesuffix(".")) from None
-
-
 def _trimmed(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
@@ -182,17 +174,6 @@ def _a_worth_text(value: object) -> object:
     return str(value) if type(value) is int and 0 <= value < MAX_WHOLE_VALUE else value
 
 
-def _languages(translations: dict[str, Any]) -> dict[str, Any]:
-    for tag in translations:
-        if not is_language_tag(tag):
-            raise ValueError(f"{tag[:40]!r} is not a language tag such as en, pt-BR or zh-Hant")
-    if len({tag.lower() for tag in translations}) < len(translations):
-        raise ValueError("names a language twice")
-    if len(translations) > MAX_TRANSLATIONS:
-        raise ValueError(f"has over {MAX_TRANSLATIONS} languages")
-    return translations
-
-
 def _a_rate(value: object) -> Decimal:
     text = str(value) if type(value) is int else value
     if isinstance(text, str) and re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,4})?", text) and Decimal(text) <= 100:
@@ -212,7 +193,6 @@ _AsText = PlainSerializer(lambda amount: f"{amount:f}", return_type=str)
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Name = Annotated[Title, BeforeValidator(_trimmed)]
 RewardId = Annotated[str, AfterValidator(_a_reward_id)]
-Html = Annotated[str, AfterValidator(_cleaned)]
 Picture = Annotated[Page, AfterValidator(_elsewhere)]
 Sentence = Annotated[str, Field(max_length=500)]
 Worth = Annotated[Label, BeforeValidator(_a_worth_text)]
@@ -311,7 +291,7 @@ class RewardDefinition(_Part):
     coupon_valid_days: Days | None = None
     points_back_when_expired: Flag = False
     code_prefix: Annotated[str, AfterValidator(_a_prefix)] | None = None
-    translations: Annotated[dict[str, Translation], AfterValidator(_languages)] = {}
+    translations: Annotated[dict[str, Translation], AfterValidator(in_distinct_languages)] = {}
     brand: Brand | None = None
     more_information_url: Page | None = None
     push_notification_text: Sentence | None = None

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from backend.ledger.posting import AnySession
 from backend.loyalty.rewards.reward_definition import CouponSource
-from backend.loyalty.rewards.rewards import public_id
+from backend.loyalty.rewards.rewards import IS_IN_CATEGORY, IS_LABELLED, public_id
 
 Sort = Literal["rank", "name", "cost", "created"]
 Status = Literal["active", "inactive", "scheduled", "ended", "archived"]
@@ -209,15 +209,10 @@ def _conditions(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:
     if wanted.status:
         conditions.append(_STATUSES[wanted.status])
     if wanted.label:
-        conditions.append(
-            "exists (select from jsonb_array_elements(r.details -> 'labels') l where lower(:label) in"
-            " (lower(l ->> 'key'), lower((l ->> 'key') || ':' || (l ->> 'value'))))"
-        )
+        conditions.append(IS_LABELLED)
         parameters["label"] = wanted.label
     if wanted.category:
-        conditions.append(
-            "exists (select from jsonb_array_elements_text(r.details -> 'categories') c where lower(c) = lower(:category))"
-        )
+        conditions.append(IS_IN_CATEGORY)
         parameters["category"] = wanted.category
     return conditions or ["true"], parameters
 

@@ -34,6 +34,13 @@ _MAX_KNOWN_DEFINITIONS = 20_000
 _PUBLIC_ID = re.compile("[0-9a-f]{24}")
 _LARGEST_ID = 2**63 - 1
 
+IS_LABELLED = """exists (select from jsonb_array_elements(r.details -> 'labels') l where lower(:label) in
+    (lower(l ->> 'key'), lower((l ->> 'key') || ':' || (l ->> 'value'))))"""
+"""Of a row `r` of reward: it has the label `:label`, which is `key` or `key:value` (S0.31), whatever its case."""
+IS_IN_CATEGORY = (
+    "exists (select from jsonb_array_elements_text(r.details -> 'categories') c where lower(c) = lower(:category))"
+)
+
 _IN_COLUMNS: Mapping[str, str] = {
     "reward_name": "name",
     "reward_id": "redemption_id",
@@ -250,14 +257,9 @@ def newest(
     """
     conditions = ["r.id < :before", "r.archived_at is null"]
     if label is not None:
-        conditions.append(
-            "exists (select from jsonb_array_elements(r.details -> 'labels') l where lower(:label) in"
-            " (lower(l ->> 'key'), lower((l ->> 'key') || ':' || (l ->> 'value'))))"
-        )
+        conditions.append(IS_LABELLED)
     if category is not None:
-        conditions.append(
-            "exists (select from jsonb_array_elements_text(r.details -> 'categories') c where lower(c) = lower(:category))"
-        )
+        conditions.append(IS_IN_CATEGORY)
     if featured is not None:
         conditions.append("(r.details ->> 'featured')::boolean = :featured")
     if public is not None:
