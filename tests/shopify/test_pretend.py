@@ -11,7 +11,7 @@ def call(shopify: Pretend, shop: TestShop, query: str, token: str) -> requests.R
         f"{shopify.url}/{shop.facts.domain}/admin/api/{VERSION}/graphql.json",
         json={"query": query},
         headers={"X-Shopify-Access-Token": token},
-        timeout=10,
+        timeout=60,
     )
 
 

@@ -129,7 +129,7 @@ def outcomes_in_javascript(cases: list[tuple[str, str, str]]) -> list[str]:
     script = f"const cases = {json.dumps(cases)};\n{example('javascript')}{CASES}"
     if node := shutil.which("node"):
         whole = script.rstrip().removesuffix(")()") + ")().then((made) => console.log(JSON.stringify(made)))"
-        done = subprocess.run([node, "-e", whole], capture_output=True, text=True, check=True, timeout=30)
+        done = subprocess.run([node, "-e", whole], capture_output=True, text=True, check=True, timeout=240)
         return json.loads(done.stdout)
     sync_api = pytest.importorskip("playwright.sync_api")
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
