@@ -6,6 +6,7 @@ https and mailto links: no image, no style, no class, no id, no script. It is ne
 """
 
 import re
+from collections.abc import Mapping
 from html import unescape
 
 import nh3
@@ -22,6 +23,7 @@ _TAGS = {"a", "b", "blockquote", "br", "em", "h2", "h3", "h4", "hr", "i", "li", 
 """What a rules text needs, no more."""
 
 
+_MARK = re.compile(r"\{\{ ?([a-z_]+) ?\}\}")
 _BLOCK = re.compile(r"<(?:/(?:p|h[2-4]|li|blockquote|ul|ol)|br|hr)[^>]*>", re.IGNORECASE)
 
 
@@ -65,3 +67,8 @@ def as_text(html: str) -> str:
     """Cleaned text without its formatting: a line for each paragraph and each item of a list."""
     lines = unescape(nh3.clean(_BLOCK.sub("\n", html), tags=set())).splitlines()
     return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)
+
+
+def filled_in(text: str, blanks: Mapping[str, str]) -> str:
+    """The text with each `{{name}}` of the blanks filled in, once. For HTML the values come escaped."""
+    return _MARK.sub(lambda mark: blanks.get(mark[1], mark[0]), text)

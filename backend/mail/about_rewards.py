@@ -24,13 +24,14 @@ def issued(asked: Asked, context: Context) -> Context:
         rewards.find(asked.session, asked.shop.id, redemption.reward_id), asked.locale, asked.shop.locale
     )
     how = _how(redemption)
+    name = _name(asked, redemption)
     return replace(
         context,
         points=redemption.points,
-        reward=_name(asked, redemption),
+        reward=name,
         code=redemption.code,
         how=how,
-        note=merchant_html.as_text(texts.post_confirmation_html) if texts.post_confirmation_html else None,
+        note=_note(texts.post_confirmation_html, redemption, name),
         expires_at=redemption.expires_at,
         never_expires=redemption.expires_at is None and (how == "store_credit" or redemption.code is not None),
         is_earned=redemption.origin == "earned",
@@ -84,6 +85,14 @@ def _name(asked: Asked, redemption: Redemption) -> str:
     reward = rewards.find(asked.session, asked.shop.id, redemption.reward_id)
     name: str = redemption.frozen["name"]
     return rewards.texts_in(reward, asked.locale, asked.shop.locale).name if name == reward.name else name
+
+
+def _note(html: str | None, redemption: Redemption, name: str) -> str | None:
+    """The merchant's text for afterwards without its formatting, with the code in its place (S2.15)."""
+    if not html:
+        return None
+    blanks = {"coupon_code": redemption.code or "", "points": str(redemption.points), "reward_name": name}
+    return merchant_html.filled_in(merchant_html.as_text(html), blanks)
 
 
 def _how(redemption: Redemption) -> Literal["code", "other", "gift", "gift_card", "store_credit"] | None:

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from backend.loyalty import merchant_html
 from backend.loyalty.coupons import coupons
 from backend.loyalty.redemptions import endings, redemptions
 from backend.loyalty.redemptions.endings import CASHBACK
@@ -132,9 +133,7 @@ def _post_confirmation(redemption: Redemption, reward: Reward | None, tongue: To
         "points": str(redemption.points),
         "reward_name": _name(redemption, reward, tongue),
     }
-    for name, value in blanks.items():
-        text = text.replace("{{" + name + "}}", escape(value)).replace("{{ " + name + " }}", escape(value))
-    return text
+    return merchant_html.filled_in(text, {name: escape(value) for name, value in blanks.items()})
 
 
 def moment(at: datetime | None) -> str | None:

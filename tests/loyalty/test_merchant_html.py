@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.errors import BadInput
-from backend.loyalty.merchant_html import MAX_CHARACTERS, MAX_TAGS, clean
+from backend.loyalty.merchant_html import MAX_CHARACTERS, MAX_TAGS, clean, filled_in
 from tests import stopwatch
 
 ALLOWED = {"a", "b", "blockquote", "br", "em", "h2", "h3", "h4", "hr", "i", "li", "ol", "p", "s", "strong", "u", "ul"}
@@ -269,3 +269,16 @@ def test_the_worst_texts_within_the_limits_take_a_bounded_time(name: str) -> Non
 def test_over_a_thousand_tags_are_refused() -> None:
     with pytest.raises(BadInput, match="1,000 tags"):
         clean("<b>" * (MAX_TAGS + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("{{code}}, {{ code }}", "A-1, A-1"),
+        ("{{name}}", "{{code}}"),
+        ("{{else}} {code} {{code}", "{{else}} {code} {{code}"),
+    ],
+    ids=["with and without blanks", "what is filled in is not read again", "other marks stay"],
+)
+def test_marks_are_filled_in(text: str, filled: str) -> None:
+    assert filled_in(text, {"code": "A-1", "name": "{{code}}"}) == filled

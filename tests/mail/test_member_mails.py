@@ -371,6 +371,17 @@ def test_whoever_redeems_gets_the_code_and_what_to_do_with_it(earned: TestShop, 
     assert "Available now: 40 points" in body
 
 
+def test_the_marks_of_the_merchants_text_are_filled_in_by_mail_too(earned: TestShop, mailbox: Mailbox) -> None:
+    """S2.15, as the widget does."""
+    how = {"enduser_reward_post_confirmation_html": "<p>{{reward_name}} & more: {{ coupon_code }}, for {{points}}.</p>"}
+    outbox.send()
+    mailbox.letters.clear()
+    had(earned, coupons=["FIVE-1"], **how)
+    _, body = only(mailbox)
+    assert "€5 off & more: FIVE-1, for 60." in body
+    assert "{{" not in body
+
+
 def test_whoever_waited_for_a_code_gets_it_by_mail(earned: TestShop, mailbox: Mailbox) -> None:
     redeemed = had(earned)
     assert redeemed["status"] == "requested"
