@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Frame, FrameLocator, Page, Response, expect
+from playwright.sync_api import Browser, Frame, FrameLocator, Page, Response, Route, expect
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
@@ -153,6 +153,7 @@ def test_somebody_works_in_it_as_in_the_stand_alone_admin(desk: Desk) -> None:
     assert desk.frame.title().startswith("Customers")
     desk.app.get_by_label("Find a customer").fill("ada")
     desk.app.get_by_label("Find a customer").press("Enter")
+    desk.frame.wait_for_function("() => location.search.includes('search=ada')")
     desk.app.locator("main table").get_by_role("link").first.click()
     expect(desk.app.get_by_label("Points", exact=True)).to_be_visible()
     desk.app.get_by_label("Points", exact=True).fill("5")
@@ -168,6 +169,24 @@ def test_somebody_works_in_it_as_in_the_stand_alone_admin(desk: Desk) -> None:
     expect(desk.app.locator(".said")).not_to_contain_text("5 points")
     desk.frame.evaluate("history.forward()")
     desk.shows("Member points")
+
+
+def test_a_late_answer_does_not_bring_back_a_page_that_was_left(desk: Desk) -> None:
+    held: list[Route] = []
+    desk.open("/admin/customers")
+    desk.shows("Customers")
+    desk.page.route("**/admin/customers?search=*", lambda route: held.append(route))
+    with desk.page.expect_request("**/admin/customers?search=*"):
+        desk.app.get_by_label("Find a customer").fill("ada")
+        desk.app.get_by_label("Find a customer").press("Enter")
+    desk.follow("Member points")
+    desk.shows("Member points")
+    with desk.page.expect_response("**/admin/customers?search=*"):
+        held[0].continue_()
+    desk.is_at("/admin/member-points")
+    desk.follow("Home")
+    desk.shows("Hello, Ada Kiln")
+    assert len(held) == 1
 
 
 def test_a_setting_is_seen_in_the_widget_and_put_in_force(desk: Desk) -> None:

@@ -5,19 +5,30 @@
 
 import { ask, go as leave, isEmbedded, onPage, push } from "./page.js";
 
+const turns = {}; // how often each part was asked for by hand
+
+// An answer that comes when the page is another, or something else was asked for meanwhile, is nobody's any more.
 const load = async (url, id) => {
-  const answer = await ask(url, { headers: { "X-Requested-With": "fetch" } });
-  if (answer.status >= 500) throw new Error(`${answer.status} from ${url}`);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const found = answer.ok && page.getElementById(id);
-  const here = document.getElementById(id);
-  if (!found || !here) return leave(url);
-  here.replaceWith(found);
-  watch(found);
-  return found;
+  const [turn, { pathname }] = [turns[id], location];
+  const isLate = () => turn !== turns[id] || pathname !== location.pathname;
+  try {
+    const answer = await ask(url, { headers: { "X-Requested-With": "fetch" } });
+    if (answer.status >= 500) throw new Error(`${answer.status} from ${url}`);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (isLate()) return;
+    const found = answer.ok && page.getElementById(id);
+    const here = document.getElementById(id);
+    if (!found || !here) return leave(url);
+    here.replaceWith(found);
+    watch(found);
+    return found;
+  } catch (error) {
+    if (!isLate()) throw error;
+  }
 };
 
 const go = async (part, url) => {
+  turns[part.id] = (turns[part.id] ?? 0) + 1;
   part.setAttribute("aria-busy", "true");
   const focused = document.activeElement?.id;
   const shown = await load(url, part.id).catch(() => leave(url)); // the browser says what is wrong
