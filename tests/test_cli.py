@@ -85,6 +85,8 @@ def test_a_command_leaves_no_connection_to_the_database_behind(run: Run) -> None
         ("--timezone", "Mars/Olympus", "Mars/Olympus"),
         ("--platform", "nowhere", "platform"),
         ("--domain", "https://user@evil/path", "domain"),
+        ("--domain", "Maison Lagniappe", "Maison Lagniappe"),
+        ("--domain", "*.shop.example", "*.shop.example"),
         ("--locale", "xx!!", "xx!!"),
         ("--name", " ", "name"),
         ("--name", "n" * 256, "name"),

@@ -1,5 +1,6 @@
 """Shops: making one, and what every request needs to know of one."""
 
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ SCOPES: Mapping[str, str] = {
 ALL_SCOPES = tuple(SCOPES)
 MAX_NAME_CHARACTERS = 255
 _MAX_CACHED_SHOPS = 10_000
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,8 @@ def check_domain(domain: str, rehearsal: bool) -> str:
         host, port = parts.hostname.encode("idna").decode(), parts.port
     except ValueError:  # UnicodeError is one
         raise _wrong("domain", f"{domain[:200]!r} is not a domain such as shop.example.") from None
+    if ":" not in host and not _HOST.fullmatch(host):  # an IPv6 address has been looked at by urlsplit
+        raise _wrong("domain", f"{domain[:200]!r} is not a domain such as shop.example.")
     # as browsers write it in Origin: the ASCII form, without the port that goes without saying
     usual = {"https": 443, "http": 80}[parts.scheme]
     address = f"[{host}]" if ":" in host else host
