@@ -160,6 +160,21 @@ def app(whole_app: Flask) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def another_app(environ: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Make an app beside the one of all tests, with other settings. Its connections end with the test."""
+    all_made: list[Flask] = []
+
+    def make(**settings: str) -> Flask:
+        all_made.append(create_app({**environ, **settings}))
+        return all_made[-1]
+
+    yield make
+    for made in all_made:
+        with made.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
