@@ -4,9 +4,11 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
@@ -52,8 +54,8 @@ def test_it_is_not_ready_without_a_database(environ: dict[str, str]) -> None:
     assert away.test_client().get("/readyz").status_code == 503
 
 
-def test_without_the_queue_it_is_ready_and_says_so(environ: dict[str, str]) -> None:
-    answer = create_app(environ | {"REDIS_URL": "redis://127.0.0.1:9/0"}).test_client().get("/readyz")
+def test_without_the_queue_it_is_ready_and_says_so(another_app: Callable[..., Flask]) -> None:
+    answer = another_app(REDIS_URL="redis://127.0.0.1:9/0").test_client().get("/readyz")
     assert (answer.status_code, answer.get_json()["queue"]) == (200, "away")
 
 

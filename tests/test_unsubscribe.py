@@ -9,12 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from backend.app import create_app
 from backend.db import db, transaction
 from backend.mail.unsubscribing import UnsubscribeLinks
 from backend.widget_api.tokens import Session, SessionTokens
 from tests.conftest import BusinessTime, TestShop
 from tests.loyalty.rewards_world import member_with
+from tests.widget_api.conftest import Machine, machine  # noqa: F401 - a fixture
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 """What a mail program sends (RFC 8058)."""
@@ -179,18 +179,18 @@ def test_a_shops_name_is_text_and_never_markup(
     assert "{shop.__class__}{{7*7}}" in page.text
 
 
-def test_too_many_clicks_are_asked_to_wait(environ: dict[str, str], app: Flask, shop: TestShop) -> None:
+def test_too_many_clicks_are_asked_to_wait(
+    another_app: Callable[..., Flask],
+    app: Flask,
+    shop: TestShop,
+    machine: Machine,  # noqa: F811
+) -> None:
     member = member_with(shop, email="ada@example.com")
     url = link(app, shop, member)
-    limited = create_app({**environ, "LAGNIAPPE_RATE_LIMITS": "writes=1/minute"})
-    try:
-        client = limited.test_client()
-        assert client.post(url, data=ONE_CLICK).status_code == 200
-        said = client.post(url, data=ONE_CLICK, headers={"Accept-Language": "de"})
-        assert said.status_code == 429
-        assert int(said.headers["Retry-After"]) >= 1
-        assert "Einen Moment, bitte" in said.text
-        assert client.get(url).status_code == 200
-    finally:
-        with limited.app_context():
-            db.engine.dispose()
+    client = another_app(LAGNIAPPE_RATE_LIMITS="writes=1/minute").test_client()
+    assert client.post(url, data=ONE_CLICK).status_code == 200
+    said = client.post(url, data=ONE_CLICK, headers={"Accept-Language": "de"})
+    assert said.status_code == 429
+    assert int(said.headers["Retry-After"]) >= 1
+    assert "Einen Moment, bitte" in said.text
+    assert client.get(url).status_code == 200

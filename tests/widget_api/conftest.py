@@ -9,9 +9,28 @@ import jwt
 import pytest
 from werkzeug.test import TestResponse
 
+from backend.widget_api import rate_limits
 from tests.conftest import TestShop
 
 ORIGIN = "https://shop.example"
+
+
+class Machine:
+    """The machine's clock, standing where the test puts it."""
+
+    def __init__(self) -> None:
+        self.seconds = 6000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """By which limits are counted."""
+    machine = Machine()
+    monkeypatch.setattr(rate_limits, "time", machine)
+    return machine
 
 
 def identity_token(secret: str, sub: str = "c-1", *, algorithm: str = "HS256", **claims: Any) -> str:

@@ -1,14 +1,14 @@
 """The short way in front of Flask answers what Flask would have answered."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.test import Client
 
-from backend.app import create_app
 from backend.widget_api.hot_path import HotPath
-from tests.widget_api.conftest import ORIGIN, Widget
+from tests.widget_api.conftest import ORIGIN, Machine, Widget
 
 
 @pytest.fixture
@@ -129,10 +129,10 @@ def test_everything_unusual_is_flasks(
     assert without_flask == [path.partition("?")[0]]
 
 
-def test_the_limits_hold_on_the_short_way(environ: dict[str, str], widget: Widget) -> None:
+def test_the_limits_hold_on_the_short_way(another_app: Callable[..., Flask], widget: Widget, machine: Machine) -> None:
     widget.begin()
-    client = create_app(environ | {"LAGNIAPPE_RATE_LIMITS": "reads=2/hour;address=1000/hour"}).test_client()
+    client = another_app(LAGNIAPPE_RATE_LIMITS="reads=2/hour;address=1000/hour").test_client()
     headers = {"Authorization": f"Bearer {widget.token}"}
     assert [client.get("/widget/v1/me", headers=headers).status_code for _ in range(3)] == [200, 200, 429]
-    client = create_app(environ | {"LAGNIAPPE_RATE_LIMITS": "reads=1000/hour;address=2/hour"}).test_client()
+    client = another_app(LAGNIAPPE_RATE_LIMITS="reads=1000/hour;address=2/hour").test_client()
     assert [client.get("/widget/v1/me", headers=headers).status_code for _ in range(3)] == [200, 200, 429]

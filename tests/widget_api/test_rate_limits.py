@@ -1,33 +1,16 @@
 """How much one member and one address may ask for (contract section 5)."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
+from flask import Flask
 
 from backend.app import create_app
 from backend.errors import ConfigError, TooManyRequests
 from backend.visitor_address import visitor_address
-from backend.widget_api import rate_limits
 from backend.widget_api.rate_limits import DEFAULTS, Limit, RateLimits, Window
 from tests.conftest import TestShop
-from tests.widget_api.conftest import ORIGIN, Widget
-
-
-class Machine:
-    """The machine's clock, standing where the test puts it."""
-
-    def __init__(self) -> None:
-        self.seconds = 6000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    machine = Machine()
-    monkeypatch.setattr(rate_limits, "time", machine)
-    return machine
+from tests.widget_api.conftest import ORIGIN, Machine, Widget
 
 
 class TestWindow:
@@ -123,14 +106,18 @@ class TestSetting:
 
 
 class TestAtTheDoor:
-    def limited(self, environ: dict[str, str], shop: TestShop, setting: str) -> Widget:
-        shop.client = create_app(environ | {"LAGNIAPPE_RATE_LIMITS": setting}).test_client()
-        return Widget(shop)
+    @pytest.fixture
+    def limited(self, shop: TestShop, another_app: Callable[..., Flask]) -> Callable[[str], Widget]:
+        def make(setting: str) -> Widget:
+            shop.client = another_app(LAGNIAPPE_RATE_LIMITS=setting).test_client()
+            return Widget(shop)
+
+        return make
 
     def test_a_member_over_the_limit_is_told_when_to_come_back(
-        self, environ: dict[str, str], shop: TestShop, machine: Any
+        self, limited: Callable[[str], Widget], shop: TestShop, machine: Machine
     ) -> None:
-        widget = self.limited(environ, shop, "reads=3/minute")
+        widget = limited("reads=3/minute")
         widget.begin()
         assert [widget.call("me").status_code for _ in range(4)] == [200, 200, 200, 429]
         answer = widget.call("me/activity")
@@ -141,9 +128,9 @@ class TestAtTheDoor:
         assert "Lagniappe-Signature" in answer.headers
 
     def test_reads_and_writes_are_counted_apart_and_members_too(
-        self, environ: dict[str, str], shop: TestShop, machine: Any
+        self, limited: Callable[[str], Widget], shop: TestShop, machine: Machine
     ) -> None:
-        widget = self.limited(environ, shop, "reads=2/minute;writes=1/minute")
+        widget = limited("reads=2/minute;writes=1/minute")
         other = Widget(shop, "c-2")
         widget.begin(), other.begin()
         assert [widget.call("me").status_code for _ in range(3)] == [200, 200, 429]
@@ -151,16 +138,16 @@ class TestAtTheDoor:
         assert other.call("me").status_code == 200
 
     def test_beginning_sessions_is_a_write_of_the_customer(
-        self, environ: dict[str, str], shop: TestShop, machine: Any
+        self, limited: Callable[[str], Widget], shop: TestShop, machine: Machine
     ) -> None:
-        widget = self.limited(environ, shop, "writes=2/minute")
+        widget = limited("writes=2/minute")
         assert [widget.begin().status_code for _ in range(3)] == [200, 200, 429]
         assert Widget(shop, "c-2").begin().status_code == 200
 
     def test_an_address_is_limited_whatever_it_asks_for(
-        self, environ: dict[str, str], shop: TestShop, machine: Any
+        self, limited: Callable[[str], Widget], shop: TestShop, machine: Machine
     ) -> None:
-        widget = self.limited(environ, shop, "address=4/minute")
+        widget = limited("address=4/minute")
         answers = [
             widget.program(),
             shop.client.get("/widget/v1/me"),
