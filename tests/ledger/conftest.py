@@ -5,12 +5,16 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from backend.db import db
 from tests.ledger.books import Book, own_app, wipe
 
 
 @pytest.fixture(scope="session")
-def ledger_app(environ: dict[str, str]) -> Flask:
-    return own_app(environ, "ledger_tests")
+def ledger_app(environ: dict[str, str]) -> Iterator[Flask]:
+    app = own_app(environ, "ledger_tests")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture

@@ -14,8 +14,11 @@ from tests.ledger.seeded_bugs import BUGS, STEPS, WALKS, SeededBug
 
 
 @pytest.fixture(scope="module")
-def bugs_app(environ: dict[str, str]) -> Flask:
-    return own_app(environ, "ledger_bugs")
+def bugs_app(environ: dict[str, str]) -> Iterator[Flask]:
+    app = own_app(environ, "ledger_bugs")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
