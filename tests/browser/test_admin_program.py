@@ -1,5 +1,6 @@
-"""A merchant sets the program up in a browser: the guide from a new shop to the snippet, settings as a draft, by axe."""
+"""A merchant sets the program up in a browser: the guide from a new shop to the snippet, settings as a draft."""
 
+import itertools
 import json
 import os
 import re
@@ -15,29 +16,6 @@ from tests.browser.admin import Admin
 from tests.browser.axe import flaws
 from tests.browser.running_demo import Demo
 from tests.journeys.running import LAGNIAPPE
-
-PAGES = (
-    "/member-points",
-    "/program",
-    "/program/earning",
-    "/program/days",
-    "/program/texts",
-    "/program/ways",
-    "/program/ways/review",
-    "/program/ways/add/multiplier",
-    "/program/levels",
-    "/program/referral",
-    "/program/referral-guide",
-    "/program/mails",
-    "/program/look",
-    "/program/changes",
-    "/program/versions",
-    "/guide/rate",
-    "/guide/reward",
-    "/guide/look",
-    "/guide/update",
-    "/guide/snippet",
-)
 
 
 def run(demo: Demo, *words: str) -> dict[str, Any]:
@@ -135,6 +113,11 @@ def test_a_draft_is_made_and_thrown_away_with_its_changes_in_sight(admin: Admin)
     expect(admin.said.first).to_contain_text("Nothing is in force until you update")
     page.get_by_role("link", name="Look at the changes").click()
     expect(page.locator(".differs caption")).to_contain_text("Levels: Raku")
+    for scheme, width in itertools.product(("light", "dark"), (360, 1280)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 860})
+        assert flaws(page) == [], (scheme, width)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
     page.get_by_role("button", name="Throw the draft away").click()
     page.get_by_role("dialog").get_by_role("button").last.click()
     expect(admin.said.first).to_contain_text("thrown away")
@@ -150,14 +133,3 @@ def test_member_points_is_set_without_javascript(demo: Demo, without_script: Pag
     expect(page.locator(".draft")).to_contain_text("Draft with 1 change")
     page.get_by_role("button", name="Throw the draft away").click()
     expect(page.locator(".notice.done")).to_contain_text("thrown away")
-
-
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_of_the_program_by_axe(admin: Admin, path: str, scheme: str) -> None:
-    admin.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    for width in (360, 1280):
-        admin.page.set_viewport_size({"width": width, "height": 860})
-        admin.open(path)
-        assert flaws(admin.page, frames=False) == []
-        assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"

@@ -13,14 +13,6 @@ from tests.browser.running_demo import LONG_AGO, Demo
 from tests.jobs.receiver import Receiver, open_receiver
 from tests.journeys.running import wait_until
 
-PAGES = (
-    "/webhooks",
-    "/webhooks/new",
-    "/deliveries",
-    "/deliveries/gaps",
-    "/missing-points",
-    "/missing-points?order=4711-never",
-)
 SECONDS = 60
 
 
@@ -94,12 +86,11 @@ def test_a_refused_delivery_is_found_and_explained(admin: Admin, demo: Demo) -> 
     expect(page.get_by_role("main")).to_contain_text("Deliveries that were refused")
 
 
-@pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_by_axe(admin: Admin, path: str, scheme: str) -> None:
+def test_an_order_that_nobody_knows_by_axe(admin: Admin, scheme: str) -> None:
     admin.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    for width in (390, 1280):
+    for width in (360, 1280):
         admin.page.set_viewport_size({"width": width, "height": 860})
-        admin.open(path)
+        admin.open("/missing-points?order=4711-never")
         assert flaws(admin.page) == []
-        assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls at {width}"
+        assert admin.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
