@@ -1,16 +1,15 @@
 """Keys of the merchant API. A key can give points without a person, so whoever makes one must be able to give any right."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from flask import Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from backend.admin.door import Visit, form, page
 from backend.loyalty.shops import shops
+from backend.loyalty.shops.shops import Scope
 from backend.staff import team_log
 from backend.staff.rights import Right
-
-Scope = Literal["read", "write", "points:assign"]
 
 
 class NewKey(BaseModel):

@@ -34,6 +34,7 @@ from backend.errors import (
     Unavailable,
 )
 from backend.ledger.posting import AnySession
+from backend.loyalty.shops.shops import Scope
 from backend.merchant_api import idempotency
 from backend.merchant_api.authentication import Caller, authenticate
 from backend.merchant_api.idempotency import Reply
@@ -41,7 +42,6 @@ from backend.merchant_api.shapes import Query, Shown
 
 Act = TypeVar("Act", bound="Callable[..., Shown | Download]")
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Scope = Literal["read", "write", "points:assign"]
 
 MAX_BODY_BYTES = 1024 * 1024
 

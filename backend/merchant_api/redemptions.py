@@ -11,6 +11,7 @@ from backend.ledger.posting import AnySession
 from backend.loyalty.redemptions import endings, marks
 from backend.loyalty.redemptions.cashback_status import cashback_status
 from backend.loyalty.redemptions.marks import DeliveryStatus, UseState
+from backend.loyalty.redemptions.redemption_grid import TYPES
 from backend.loyalty.rewards.reward_definition import RewardSubType, RewardType
 from backend.loyalty.rewards.rewards import public_id
 from backend.loyalty.shops import shops
@@ -30,21 +31,9 @@ Type = Literal[
     "Value code",
     "Custom campaign",
 ]
-"""The eight that there are (S1.31)."""
+"""The eight that there are (S1.31): those of `redemption_grid.TYPES`."""
 Status = Literal["requested", "issued", "returned", "expired", "failed"]
 Sort = Literal["newest", "delivery_status", "-delivery_status"]
-
-_TYPES: dict[str, Type] = {
-    "percentage_discount": "Percentage discount code",
-    "cashback": "Cashback",
-    "fixed_amount_discount": "Discount code",
-    "free_shipping": "Free delivery",
-    "gift": "Gift",
-    "event_invitation": "Invitation for the event",
-    "value_code": "Value code",
-    "custom": "Custom campaign",
-}
-"""By the sub-type, which only codes have, else by the type."""
 
 _STEPS = (None, "ordered", "shipped", "delivered", "canceled")
 """A delivery's way, beginning with what has none yet."""
@@ -337,7 +326,7 @@ def _conditions(query: RedemptionsQuery) -> list[str]:
     """Statuses stand in the statement itself, so that the planner sees which index holds them."""
     conditions = [condition for name, condition in _FILTERS.items() if getattr(query, name) is not None]
     if query.type is not None:
-        kind = next(kind for kind, label in _TYPES.items() if label == query.type)
+        kind = next(kind for kind, label in TYPES.items() if label == query.type)
         column = "sub_type" if kind in get_args(RewardSubType) else "type"
         # A reward's type never changes. By its rewards: an index on the type itself cost each redemption a quarter more.
         of_type = f"select w.id from reward w where w.shop_id = :shop and w.{column} = '{kind}'"  # noqa: S608 - our own words
@@ -390,7 +379,7 @@ def _redemption(row: Any) -> Redemption:
             },
             "reward": {"id": public_id(row.reward_id), "reward_id": frozen["reward_id"], "name": frozen["name"]},
             "reward_text": frozen["name"] if row.code is None else f"{frozen['name']} ({row.code})",
-            "type": _TYPES[frozen["sub_type"] or frozen["type"]],
+            "type": TYPES[frozen["sub_type"] or frozen["type"]],
             "reward_type": frozen["type"],
             "reward_sub_type": frozen["sub_type"],
             "unused_used": row.use_state == "used",

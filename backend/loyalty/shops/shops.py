@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
@@ -27,7 +27,8 @@ from backend.vault import vault
 SHOPIFY = "shopify"
 FACTS_TTL_SECONDS = 5.0
 """How long a process may go on with what it knew of a shop."""
-SCOPES: Mapping[str, str] = {
+Scope = Literal["read", "write", "points:assign"]
+SCOPES: Mapping[Scope, str] = {
     "read": "Read members, rewards and the program",
     "write": "Change members, rewards and the program, and redeem",
     "points:assign": "Add and take points",
