@@ -614,3 +614,22 @@ def test_a_code_is_told_as_usable_until_it_ran_out(desk: Desk, shop: TestShop, t
     assert (last["status"], last["can_return"], last["code"]) == ("issued", True, had.code)
     (over,) = Preview(desk, member=member, at=f"{NEXT_YEAR}-03-08").call("me/redemptions").json["items"]
     assert over["status"] == "expired"
+
+
+def test_a_reward_that_an_order_used_later_could_be_given_back_until_then(
+    desk: Desk, shop: TestShop, time: BusinessTime
+) -> None:
+    time.set(f"{NEXT_YEAR}-03-02T09:00:00+01:00")
+    member = member_with(shop, 700)
+    had = redeem(shop, member, reward(shop))
+    time.advance(days=3)
+    buy_with(shop, had.code)
+    time.advance(days=3)
+    seen = {
+        day: Preview(desk, member=member, at=f"{NEXT_YEAR}-03-{day}").call("me/redemptions").json["items"]
+        for day in ("03", "06")
+    }
+    assert {day: (each["use_state"], each["can_return"]) for day, (each,) in seen.items()} == {
+        "03": ("delivered", True),
+        "06": ("used", False),
+    }

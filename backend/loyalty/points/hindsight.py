@@ -100,6 +100,10 @@ redemption as (
     where r.shop_id = %(past_shop)s and r.member_id = %(past_member)s and r.requested_at <= %(past_at)s
         and (r.entry_id is null or r.steps > 1 or exists (select from known k where k.id = r.entry_id))
 ),
+coupon_use as (
+    select * from coupon_use where shop_id = %(past_shop)s and redemption_id in (select id from redemption)
+        and placed_at <= %(past_at)s
+),
 bonus as (
     select * from bonus where shop_id = %(past_shop)s and member_id = %(past_member)s and at <= %(past_at)s
 ),
