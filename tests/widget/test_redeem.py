@@ -444,7 +444,7 @@ def test_a_code_that_is_being_made_is_looked_for_gently(store: Store) -> None:
     expect(step(store)).to_contain_text("Your code is being made")
 
     def looks(of_page: str = "looks.length") -> Any:
-        store.page.clock.run_for(100)  # besides, the time goes on by itself
+        store.page.clock.run_for(1_000)  # besides, the time goes on by itself
         return store.page.evaluate(of_page)
 
     wait_until(lambda: looks() >= 5, 60)  # the first is the POST
