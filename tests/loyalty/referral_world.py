@@ -51,11 +51,13 @@ def open_widget(shop: TestShop, member_id: int, code: str, at: datetime | None =
         referrals.claim(session, shop.facts, member_id, code, at or clock.now())
 
 
-def order(shop: TestShop, customer: str, order_id: str = "o-1", kind: str = "created", **given: Any) -> dict[str, Any]:
-    """Tell of an order of 100.00 by the customer, placed now."""
+def order(
+    shop: TestShop, customer: str, order_id: str = "o-1", kind: str = "created", code: str | None = None, **given: Any
+) -> dict[str, Any]:
+    """Tell of an order of 100.00 by the customer, placed now; with the code of a link if they came by one."""
     told = {
         "id": order_id,
-        "customer": {"id": customer},
+        "customer": {"id": customer} if code is None else {"id": customer, "referral_code": code},
         "currency": "EUR",
         "created_at": clock.now().isoformat(),
         "subtotal": "100.00",

@@ -10,6 +10,7 @@ from backend import clock
 from backend.db import db, transaction
 from backend.ledger import posting
 from backend.ledger.posting import Author
+from backend.loyalty import name_locks
 from backend.loyalty.members import members, merging
 from backend.loyalty.program import programs
 from backend.loyalty.referrals import referrals
@@ -119,4 +120,60 @@ def test_one_friend_told_by_store_and_widget_at_once_is_one_referral(crew: Crew,
     assert states(shop) == {"rewarded": 10}
     assert one("select count(*) from bonus where shop_id = :shop", shop=shop) == 20
     assert shops.facts(shop).id == shop
+    assert_proved(shop)
+
+
+def order_by(number: int, customer: str, code: str | None) -> tuple[str, str, dict[str, Any]]:
+    """An order made now by that customer, who came by that link."""
+    told = paid_order(number, customer={"id": customer, "referral_code": code}, created_at=clock.now().isoformat())
+    return (told[0], clock.now().isoformat(), told[2])
+
+
+def handled(shop: int) -> int:
+    return int(one("select count(*) from delivery where shop_id = :shop and state = 'handled'", shop=shop))
+
+
+def test_two_whose_orders_bring_each_other_at_once_are_one_friend_and_one_ring(crew: Crew, shop: int) -> None:
+    for number in range(10):
+        (_, first), (_, second) = people(shop, [f"a-{number}", f"b-{number}"])
+        receive(shop, 2 * number, order_by(2 * number, f"a-{number}", second))
+        receive(shop, 2 * number + 1, order_by(2 * number + 1, f"b-{number}", first))
+    crew.together([("work_until_all_is_done", 3)] * 3)
+    crew.together([("reward_referrals", 5)] * 2)
+    assert states(shop) == {"rewarded": 10, "cycle": 10}
+    assert one("select count(*) from delivery where shop_id = :shop and tries > 0", shop=shop) == 0
+    assert_proved(shop)
+
+
+def test_an_order_with_a_code_waits_for_who_makes_friends_and_one_without_does_not(shop: int) -> None:
+    (_, code), _ = people(shop, ["ada", "bob"])
+    receive(shop, 1, order_by(1, "bob", None))
+    receive(shop, 2, order_by(2, "bob", code))
+    with db.engine.begin() as another:
+        another.execute(text("select pg_advisory_xact_lock(:key)"), {"key": name_locks.key(shop, *referrals.LINKS)})
+        Meanwhile().ends()
+        assert handled(shop) == 1
+        with_code = Meanwhile()
+        assert handled(shop) == 1
+    with_code.ends()
+    assert (handled(shop), states(shop)) == (2, {"qualified": 1})
+    assert_proved(shop)
+
+
+def test_an_order_with_a_code_takes_the_accounts_of_both_in_their_order(shop: int) -> None:
+    """The advocate is not known as one yet: the code alone says whose account it will need."""
+    (bob, _), (ada, code) = people(shop, ["bob", "ada"])
+    receive(shop, 1, order_by(1, "bob", code))
+    with transaction() as session:
+        posting.lock_accounts(session, shop, [bob])
+        order = Meanwhile()
+        with db.engine.begin() as another:
+            free = another.execute(
+                text("select member_id from account where shop_id = :shop order by 1 for no key update skip locked"),
+                {"shop": shop},
+            ).scalars()
+            assert free.all() == [ada]
+        posting.lock_accounts(session, shop, [ada])
+    order.ends()
+    assert (handled(shop), states(shop)) == (1, {"qualified": 1})
     assert_proved(shop)

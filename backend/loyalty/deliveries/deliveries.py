@@ -33,6 +33,7 @@ from backend.platforms.events import (
     AddressErased,
     AppInstalled,
     AppUninstalled,
+    Customer,
     CustomerErased,
     CustomerSeen,
     CustomersMerged,
@@ -306,6 +307,7 @@ def _touched(event: Event) -> list[tuple[str, str]]:
                 touched.append(("customer", order.customer.external_id))
                 if order.customer.email is not None:
                     touched.append(("address", order.customer.email.lower()))
+                touched += _link_of(order.customer)
             if order.guest_email is not None:
                 touched.append(("address", order.guest_email.lower()))
             touched += [("code", code) for code in order.discount_codes or ()]
@@ -316,9 +318,7 @@ def _touched(event: Event) -> list[tuple[str, str]]:
             touched = [("customer", customer.external_id or "")]
             if customer.email is not None:
                 touched.append(("address", customer.email.lower()))
-            if customer.referral_code is not None:
-                touched += [referrals.LINKS, ("advocate", referral_codes.read(customer.referral_code))]
-            return touched
+            return touched + _link_of(customer)
         case CustomerErased():
             return [("customer", event.external_id)]
         case CustomersMerged():
@@ -332,6 +332,12 @@ def _touched(event: Event) -> list[tuple[str, str]]:
             return []  # no order and no member is touched
         case _:
             return [WHOLE_SHOP]
+
+
+def _link_of(customer: Customer) -> list[tuple[str, str]]:
+    """What is touched where the customer came by a friend's link. Nothing by what cannot be the code of one."""
+    code = referral_codes.read(customer.referral_code or "")
+    return [referrals.LINKS, ("advocate", code)] if code else []
 
 
 def _other_names(session: AnySession, shop_id: int, customers: set[Name]) -> set[Name]:

@@ -44,11 +44,13 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
     else:
         row.known = known_to_document(known)
     row.guest_email = known.order.guest_email.lower() if known.order.guest_email else None
-    customer = seen.order.customer
+    customer, came = seen.order.customer, None
     if customer is not None and customer.external_id is not None:
         member = members.enrol(session, shop.id, customer.external_id, now)
         if member is not None:
             take_over_profile(session, shop, member, customer, seen.at, now)
+            if referrals.came_by_link(session, shop, member, customer, seen.order.created_at):
+                came = member.id
     owner = _owner_of(session, shop.id, known.order, now)
     if owner != row.member_id and (owner is not None or _is_unclaimed_again(session, row, known.order)):
         former = row.member_id
@@ -58,7 +60,7 @@ def see(session: AnySession, shop: ShopFacts, seen: OrderSeen, now: datetime) ->
             referrals.order_left(session, shop, former, now)
             segment_due.note(session, shop.id, [former])
     order_codes.settle(session, shop, row, known, now)
-    _reckon(session, shop, row, known, now)
+    _reckon(session, shop, row, known, now, came)
 
 
 def refund(session: AnySession, shop: ShopFacts, refunded: OrderRefunded, now: datetime) -> None:
@@ -85,12 +87,15 @@ def refund(session: AnySession, shop: ShopFacts, refunded: OrderRefunded, now: d
         _reckon(session, shop, row, known_from_document(row.known), now)
 
 
-def _reckon(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime) -> None:
-    """Bring what the order is worth, and all that depends on it, to where it should be."""
+def _reckon(
+    session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime, came: int | None = None
+) -> None:
+    """Bring what the order is worth, and all that depends on it, to where it should be. `came`: the member who came
+    by a friend's link with it."""
     order_terms.freeze(session, shop, row, now)
     awards.reckon(session, shop, row, known, now)
     occasions.order_seen(session, shop, row, known, now)
-    referrals.order_seen(session, shop, row, known, now)
+    referrals.order_seen(session, shop, row, known, now, came)
     tiers.order_seen(session, shop, row, known, now)
     if row.member_id is not None:
         segment_due.note(session, shop.id, [row.member_id])

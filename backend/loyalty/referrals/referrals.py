@@ -18,7 +18,7 @@ from backend.loyalty.referrals.referral_facts import Claim
 from backend.loyalty.referrals.referral_judging import judge
 from backend.loyalty.shops.shops import ShopFacts
 from backend.models import Member, Order
-from backend.platforms.events import CustomerSeen
+from backend.platforms.events import Customer, CustomerSeen
 from backend.platforms.known_orders import KnownOrder
 from backend.queue import enqueue_after_commit
 
@@ -28,18 +28,28 @@ LINKS = ("referrals", "")
 
 def customer_seen(session: AnySession, shop: ShopFacts, member: Member, seen: CustomerSeen, now: datetime) -> None:
     """The store told of a customer, who may be somebody's friend."""
-    code = seen.customer.referral_code
-    advocate_id = None if code is None else referral_codes.advocate_of(session, shop.id, code)
-    if advocate_id is not None:
-        # A new account came by the link when it was made; of an old one it is told now.
-        at = seen.signed_up_at or seen.at
-        referral_facts.note(session, shop.id, Claim(member.id, advocate_id, at), "store")
+    # A new account came by the link when it was made; of an old one it is told now.
+    came_by_link(session, shop, member, seen.customer, seen.signed_up_at or seen.at)
     judge(session, shop, member.id, now)
     _look_again_at_those_like(session, shop.id, member.id)
 
 
-def order_seen(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime) -> None:
-    """An order was reckoned anew: it may qualify a friend, or take back that it did."""
+def came_by_link(session: AnySession, shop: ShopFacts, member: Member, customer: Customer, at: datetime) -> bool:
+    """Keep that the customer came by the link at that moment whose code the store says of them, if it is anybody's. True
+    if it is: they are to be judged."""
+    code = customer.referral_code
+    advocate_id = None if code is None else referral_codes.advocate_of(session, shop.id, code)
+    if advocate_id is None:
+        return False
+    referral_facts.note(session, shop.id, Claim(member.id, advocate_id, at), "store")
+    return True
+
+
+def order_seen(
+    session: AnySession, shop: ShopFacts, row: Order, known: KnownOrder, now: datetime, came: int | None = None
+) -> None:
+    """An order was reckoned anew: it may qualify a friend, or take back that it did. `came`: the member who came by
+    a link with it."""
     session.flush()
     concerned = session.execute(
         text(
@@ -48,11 +58,12 @@ def order_seen(session: AnySession, shop: ShopFacts, row: Order, known: KnownOrd
             " where m.shop_id = :shop and m.merged_into = :member"
             " union select friend_id from referral where shop_id = :shop and order_id = :order"
             " union select r.friend_id from referral_payout p join referral r on r.shop_id = p.shop_id"
-            " and r.id = p.referral_id where p.shop_id = :shop and p.order_id = :order order by 1"
+            " and r.id = p.referral_id where p.shop_id = :shop and p.order_id = :order"
         ),
         {"shop": shop.id, "member": row.member_id, "order": row.id},
     ).scalars()
-    for friend_id in concerned.all():
+    friends = set(concerned.all())
+    for friend_id in sorted(friends if came is None else friends | {came}):
         judge(session, shop, friend_id, now)
     if row.member_id is not None:
         _look_again_at_those_like(session, shop.id, row.member_id)
