@@ -13,7 +13,7 @@ import redis
 from rq import Queue
 
 from backend import clock, queue
-from backend.loyalty.orders.awards import POST_DUE
+from backend.ledger.posting import POST_DUE
 from benchmarks.http import some_members
 from benchmarks.processes import PYTHON, cpu_seconds, started
 from benchmarks.reference import posting

@@ -39,7 +39,7 @@ def running(stage: Stage) -> Iterator[Peer]:
     for command in (["db:migrate"], ["user", "-e", _EMAIL, "-p", password]):
         run([MEDUSA, *command], folder, os.environ | environ, f"medusa {command[0]} fails")
     port, log = free_port(), stage.log("medusa")
-    command = [folder / MEDUSA, "start", "-H", "127.0.0.1", "-p", str(port)]
+    command = [str(folder / MEDUSA), "start", "-H", "127.0.0.1", "-p", str(port)]
     with started(command, environ, log, folder) as child:
         wait_for(port, child, log)
         with _Admin(port, password) as admin:

@@ -78,7 +78,8 @@ urlpatterns = [
 
 
 def create_app() -> Callable[..., object]:
-    return WSGIHandler()
+    handler: Callable[..., object] = WSGIHandler()
+    return handler
 
 
 def _answer(document: dict[str, str], status: int = 200) -> JsonResponse:
