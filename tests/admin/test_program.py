@@ -488,6 +488,15 @@ def test_two_people_at_the_same_settings_are_told(desk: Desk, sign_in: Callable[
     assert found["earn"]["points_per_step"] == 2
 
 
+def test_who_says_what_stands_there_meanwhile_is_in_nobodys_way(desk: Desk, shop: TestShop) -> None:
+    typed = fields(desk, "/program/earning") | {"earn.points_per_step": "2"}
+    desk.done("/program/earning", **typed)
+    desk.done("/program/earning", **typed)  # pressed twice, or shown beside the form just before
+    found = draft(shop)
+    assert found is not None
+    assert found["earn"]["points_per_step"] == 2
+
+
 def test_a_version_that_somebody_else_put_in_force_is_shown_before_the_update(desk: Desk, shop: TestShop) -> None:
     desk.done("/program/earning", **fields(desk, "/program/earning") | {"earn.points_per_step": "2"})
     seen = sent_of(desk, "/program/changes")

@@ -10,12 +10,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Request, Route, expect
 
 from tests.browser.admin import Admin
 from tests.browser.axe import flaws
 from tests.browser.running_demo import Demo
-from tests.journeys.running import LAGNIAPPE
+from tests.journeys.running import LAGNIAPPE, PATIENCE_SECONDS, wait_until
 
 
 def run(demo: Demo, *words: str) -> dict[str, Any]:
@@ -98,6 +98,37 @@ def test_from_a_new_shop_to_the_snippet(demo: Demo, new_shop: dict[str, Any], ow
     assert after["assign"]["delay_days"] == 14
     assert after["expiry"] == {"kind": "fixed_day", "month": 12, "day": 31, "grace_days": 7}
     expect(page.locator("#snippet")).to_contain_text(f"loader.js?shop={new_shop['widget_key']}")
+
+
+def test_who_goes_on_while_a_change_is_being_shown_is_not_told_of_somebody_else(
+    demo: Demo, new_shop: dict[str, Any], owner: Page
+) -> None:
+    page = owner
+    page.goto(f"{demo.shop.made['base_url']}/admin/guide/rate")
+    kept: list[tuple[Route, APIResponse]] = []  # whose answers are still on their way
+
+    def hold(route: Route) -> None:
+        if is_shown(route.request):
+            kept.append((route, route.fetch(max_redirects=0)))
+        else:
+            route.continue_()
+
+    page.route("**/admin/guide/rate", hold)
+    with page.expect_request(is_shown):
+        page.get_by_label("Points earned").fill("4")
+    wait_until(
+        lambda: page.wait_for_timeout(50) or bool(kept), PATIENCE_SECONDS
+    )  # the page's events are heard meanwhile
+    page.get_by_label("Points earned").fill("45")
+    page.get_by_role("button", name="Next").last.click()
+    ((route, answer),) = kept
+    route.fulfill(response=answer)
+    expect(page.get_by_label("Points assign day")).to_be_visible()
+
+
+def is_shown(request: Request) -> bool:
+    """Is this a change on its way to the widget beside the form?"""
+    return 'name="do"\r\n\r\nshow' in (request.post_data or "")
 
 
 def test_a_draft_is_made_and_thrown_away_with_its_changes_in_sight(admin: Admin) -> None:

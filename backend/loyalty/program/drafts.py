@@ -118,12 +118,13 @@ def change(
 ) -> Standing:
     """Put these keys of the document into the draft, which begins with what is in force.
 
-    `seen` is the `mark` of the same keys as the author saw them. Raises Conflict if they have changed meanwhile, and
-    BadInput that says what is wrong. A draft that says nothing new is not kept, unless a guide goes on with it.
+    `seen` is the `mark` of the same keys as the author saw them. Raises Conflict if they have changed meanwhile to
+    anything but what the author says, and BadInput that says what is wrong. A draft that says nothing new is not kept,
+    unless a guide goes on with it.
     """
     _lock(session, shop_id)
     known = standing(session, shop_id, now)
-    if seen is not None and seen != mark(known.edited, parts):
+    if seen is not None and mark(known.edited, parts) not in {seen, mark(parts)}:
         raise Conflict(
             "Somebody has changed these settings since you opened them. What you typed is below; save again to put it"
             " in place of theirs.",
