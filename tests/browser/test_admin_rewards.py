@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.admin import Admin
 from tests.browser.axe import flaws
@@ -53,6 +53,33 @@ def test_a_discount_is_added_with_the_mouse_and_shown_in_the_widget(admin: Admin
     page.get_by_role("button", name="SAVE").last.click()
     expect(admin.said.first).to_contain_text(f"“{name}” was added.")
     is_in_the_program(demo, page, name)
+
+
+@pytest.mark.parametrize("trouble", ["refused", "lost"])
+def test_a_question_that_is_added_in_a_moment_of_trouble_saves_nothing(
+    admin: Admin, demo: Demo, name: str, trouble: str
+) -> None:
+    page = admin.page
+    failed: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        if failed or "add_attribute" not in (route.request.post_data or ""):
+            return route.continue_()
+        failed.append(trouble)
+        return route.fulfill(status=503, body="") if trouble == "refused" else route.abort()
+
+    admin.open("/reward-campaigns/new")
+    page.get_by_label("Name", exact=True).first.fill(name)
+    page.get_by_label("Cost in points").fill("7")
+    page.get_by_label("Reward value").fill("3")
+    page.route("**/admin/reward-campaigns/new", fail_once)
+    questions = page.locator("#field-custom_transaction_attributes .row")
+    before = questions.count()
+    page.get_by_role("button", name="Add question").click()
+    expect(questions).to_have_count(before + 1)
+    expect(page.get_by_label("Name", exact=True).first).to_have_value(name)
+    assert failed == [trouble]
+    assert name not in [each["reward_name"] for each in demo.shop.get("/rewards?limit=100")["items"]]
 
 
 def test_cashback_is_added_with_the_keyboard_alone(admin: Admin, demo: Demo, name: str) -> None:

@@ -4,6 +4,7 @@
 import { ask as send, onPage } from "./page.js";
 
 let form;
+let isWhole = false; // the form goes out as it would without this
 const ADDING = /^(add_|preview)/;
 
 const ask = async (what) => {
@@ -18,16 +19,22 @@ const ask = async (what) => {
 const add = async (event) => {
   const button = event.submitter;
   const part = button?.closest("[data-part]");
-  if (button?.name !== "do" || !part || !ADDING.test(button.value)) return;
+  if (isWhole || button?.name !== "do" || !part || !ADDING.test(button.value)) return;
   event.preventDefault();
   const before = part.querySelectorAll("input, select, textarea").length;
-  const page = await ask(button.value);
+  const page = await ask(button.value).catch(() => null);
   const found = page?.getElementById(part.id);
-  if (!found) return form.requestSubmit();
+  if (!found) return wholly(button); // never without the button: that saves
   part.replaceWith(found);
   const fields = [...found.querySelectorAll("input, select, textarea")];
   if (fields.length > before) firstNew(fields)?.focus();
   else found.querySelector(`button[value="${CSS.escape(button.value)}"]`)?.focus();
+};
+
+const wholly = (button) => {
+  isWhole = true;
+  form.requestSubmit(button);
+  isWhole = false;
 };
 
 // The first empty field of the last row: that is the one that was added.
