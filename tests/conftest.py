@@ -147,13 +147,18 @@ def whole_app(environ: dict[str, str]) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-@pytest.fixture
-def app(whole_app: Flask) -> Iterator[Flask]:
-    """The app, with its context pushed and every cache of the process empty."""
+def empty_caches() -> None:
+    """All that the process knows for a few seconds."""
     shops.forget_facts()
     programs.forget_current()
     rewards.forget_current()
     campaigns.forget_current()
+
+
+@pytest.fixture
+def app(whole_app: Flask) -> Iterator[Flask]:
+    """The app, with its context pushed and every cache of the process empty."""
+    empty_caches()
     with whole_app.app_context():
         yield whole_app
     clock.use_offset(rehearsal.current_offset)

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from backend import clock
 from backend.db import db, transaction
 from backend.jobs import inbox, points
 from backend.loyalty.deliveries import deliveries
-from tests.conftest import BusinessTime, TestShop
+from tests.conftest import BusinessTime, TestShop, empty_caches
 from tests.loyalty.referral_world import (
     advocate,
     available,
@@ -23,6 +24,7 @@ from tests.loyalty.referral_world import (
     member,
     of_referral,
     open_widget,
+    opened,
     order,
     program,
     referral,
@@ -34,14 +36,7 @@ from tests.loyalty.rewards_world import rows, violations
 
 @pytest.fixture
 def make(new_shop: Callable[..., TestShop], time: BusinessTime) -> Callable[..., TestShop]:
-    """A shop with referrals, after whose opening a day has passed."""
-
-    def made(**terms: Any) -> TestShop:
-        shop = new_shop(program(**terms))
-        time.advance(days=1)
-        return shop
-
-    return made
+    return partial(opened, new_shop, time)
 
 
 def by(customer: str, code: str | None) -> dict[str, Any]:
@@ -307,10 +302,12 @@ def test_only_what_can_be_a_code_makes_an_order_ask_for_more(make: Callable[...,
     _, code = advocate(shop)
     join(shop, "bea")
     told: dict[str, list[str]] = {}
+    at = clock.now()  # told in one second: news of a later one makes the customer's profile newer
     for number, (name, said) in enumerate([("first", None), ("without", None), ("no code", "GRACE-7"), ("code", code)]):
         data = {"id": f"o-{number}", "customer": by("bea", said), "currency": "EUR", "subtotal": "9.00",
-                "created_at": clock.now().isoformat()}  # fmt: skip
-        shop.deliver("order.created", data)
+                "created_at": at.isoformat()}  # fmt: skip
+        shop.deliver("order.created", data, at=at)
+        empty_caches()  # or one ends here and not there
         with statements() as told[name], transaction() as session:
             deliveries.drain(session, clock.now())
     assert told["no code"] == told["without"]
