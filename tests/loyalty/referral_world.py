@@ -1,5 +1,6 @@
 """What the tests of referrals have in common: an advocate with a link, friends who come by it, and what both have."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from backend.db import transaction
 from backend.jobs import points
 from backend.ledger.balance import balance
 from backend.loyalty.referrals import referrals
-from tests.conftest import PROGRAM, TestShop
+from tests.conftest import PROGRAM, BusinessTime, TestShop
 from tests.loyalty.rewards_world import rows
 
 SIGN_UP = {"enabled": True, "reward_when": "registered", "hold_days": 0}
@@ -18,6 +19,13 @@ FIRST_ORDER = {"enabled": True, "reward_when": "first_order", "hold_days": 3}
 def program(**referral: Any) -> dict[str, Any]:
     """The example program, with referrals: 100 points for the advocate, 50 for the friend."""
     return {**PROGRAM, "referral": {"enabled": True, "reward_when": "first_order", "hold_days": 3, **referral}}
+
+
+def opened(new_shop: Callable[..., TestShop], time: BusinessTime, **referral: Any) -> TestShop:
+    """A shop with that `program`, after whose opening a day has passed."""
+    shop = new_shop(program(**referral))
+    time.advance(days=1)
+    return shop
 
 
 def join(shop: TestShop, customer: str, code: str | None = None, **said: Any) -> int:

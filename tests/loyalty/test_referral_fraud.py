@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.loyalty.referral_world import (
     join,
     of_referral,
     open_widget,
+    opened,
     order,
     program,
     referral,
@@ -37,14 +39,8 @@ HOME = {"line1": "1 Rue de la Paix", "city": "Paris", "postal_code": "75002", "c
 
 @pytest.fixture
 def make(new_shop: Callable[..., TestShop], time: BusinessTime) -> Callable[..., TestShop]:
-    """A shop that pays for sign-ups, after whose opening a day has passed."""
-
-    def made(**terms: Any) -> TestShop:
-        shop = new_shop(program(**{"reward_when": "registered", "hold_days": 0, **terms}))
-        time.advance(days=1)
-        return shop
-
-    return made
+    """For shops that pay for sign-ups."""
+    return partial(opened, new_shop, time, reward_when="registered", hold_days=0)
 
 
 @pytest.fixture

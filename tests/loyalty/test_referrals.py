@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.loyalty.referral_world import (
     join,
     of_referral,
     open_widget,
+    opened,
     order,
     program,
     referral,
@@ -37,14 +39,7 @@ from tests.loyalty.rewards_world import change, entries, mails, redemption, rewa
 
 @pytest.fixture
 def make(new_shop: Callable[..., TestShop], time: BusinessTime) -> Callable[..., TestShop]:
-    """A shop with referrals, after whose opening a day has passed."""
-
-    def made(**terms: Any) -> TestShop:
-        shop = new_shop(program(**terms))
-        time.advance(days=1)
-        return shop
-
-    return made
+    return partial(opened, new_shop, time)
 
 
 # The link

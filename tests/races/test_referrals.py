@@ -79,6 +79,16 @@ def test_twenty_friends_at_once_are_ten_over_a_cap_of_ten(crew: Crew, shop: int)
     assert_proved(shop)
 
 
+def free_accounts(shop: int) -> list[int]:
+    """The members whose accounts nobody holds."""
+    with db.engine.begin() as another:
+        found = another.execute(
+            text("select member_id from account where shop_id = :shop order by 1 for no key update skip locked"),
+            {"shop": shop},
+        )
+        return list(found.scalars())
+
+
 def test_an_order_of_who_came_by_another_name_takes_all_accounts_in_their_order(shop: int) -> None:
     """The friend was merged into the customer since: that referral, too, is judged by what the customer orders."""
     (advocate, code), (kept, _), (gone, _) = people(shop, ["ada", "bob", "bob-before"])
@@ -91,12 +101,7 @@ def test_an_order_of_who_came_by_another_name_takes_all_accounts_in_their_order(
     with transaction() as session:
         posting.lock_accounts(session, shop, [advocate])
         order = Meanwhile()
-        with db.engine.begin() as another:
-            free = another.execute(
-                text("select member_id from account where shop_id = :shop order by 1 for no key update skip locked"),
-                {"shop": shop},
-            ).scalars()
-            assert free.all() == [kept, gone]
+        assert free_accounts(shop) == [kept, gone]
     order.ends()
     assert one("select count(*) from delivery where shop_id = :shop and state = 'handled'", shop=shop) == 1
     assert_proved(shop)
@@ -167,12 +172,7 @@ def test_an_order_with_a_code_takes_the_accounts_of_both_in_their_order(shop: in
     with transaction() as session:
         posting.lock_accounts(session, shop, [bob])
         order = Meanwhile()
-        with db.engine.begin() as another:
-            free = another.execute(
-                text("select member_id from account where shop_id = :shop order by 1 for no key update skip locked"),
-                {"shop": shop},
-            ).scalars()
-            assert free.all() == [ada]
+        assert free_accounts(shop) == [ada]
         posting.lock_accounts(session, shop, [ada])
     order.ends()
     assert (handled(shop), states(shop)) == (1, {"qualified": 1})
